@@ -1,0 +1,271 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The Dsware command line: argument lists to run, and its text to read.
+
+``fsc_cli`` is the vendor's program on every host of a Dsware cluster. This
+module builds what is executed and understands what is printed; it runs
+nothing itself, so the volume driver's command line transport and the
+os-brick connector share it. It needs the standard library only.
+
+What the program accepts and prints was learnt from openly licensed code:
+OpenStack Cinder's first FusionStorage driver (Newton), Huawei's
+FusionStorage_OpenStack_Driver (Mitaka) and OpenSDS dock.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+import dataclasses
+import re
+
+#: More output than this is refused: a listing of 100,000 volumes takes
+#: about 20 MiB.
+MAX_OUTPUT = 64 * 1024 * 1024
+#: A longer line is refused.
+MAX_LINE = 64 * 1024
+#: A longer value is refused: the socket transport's bound for a request.
+MAX_VALUE = 64 * 1024
+#: Free text of the cluster is cut to this length.
+MAX_TEXT = 1024
+
+_VOLUME = 'vol_name'
+_SNAPSHOT = 'snap_name'
+_POOL = 'pool_id'
+_VERSION = 'version'
+_FIRST_FIELD = {
+    'getDSwareIdentifier': _VERSION,
+    'queryVolume': _VOLUME,
+    'queryAllVolume': _VOLUME,
+    'queryVolumeOfSnap': _VOLUME,
+    'querySnapshot': _SNAPSHOT,
+    'queryAllSnapshot': _SNAPSHOT,
+    'querySnapOfVolume': _SNAPSHOT,
+    'queryPoolInfo': _POOL,
+    'queryAllPoolInfo': _POOL,
+    'queryPoolType': _POOL,
+}
+_QOS_FIELDS = frozenset((
+    'qosName', 'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
+    'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
+    'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS'))
+
+_KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')
+_VALUE = re.compile(r'[A-Za-z0-9_.,:%][A-Za-z0-9_.,:%-]*')
+_PROGRAM = re.compile(r'[A-Za-z0-9_./+@][A-Za-z0-9_./+@:=-]*')
+_CODE = re.compile(r'(-?[0-9]{1,18})\s*(?:,(.*))?')
+_INNER_RESULT = re.compile(r'DSwareAttachResult\s*\[\s*result=([^\],\s]*)')
+_DEVICE = re.compile(r'\bdevName=([^\],\s]*)')
+_PATH = re.compile(r'(?:/[A-Za-z0-9_.+:@%-]+)+')
+_CONTROL = re.compile(r'[\x00-\x1f\x7f]')
+
+
+class OutputError(ValueError):
+    """What the program printed breaks the format: the outcome is unknown."""
+
+
+class ArgumentError(ValueError):
+    """Something that must not reach a command line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What one run of the program said.
+
+    :param result: the cluster's result code, 0 for success
+    :param desc: the cluster's own words, cut and with control characters
+        escaped; empty when it said nothing
+    :param records: the records, each a dict of its fields as text
+    """
+
+    result: int
+    desc: str
+    records: tuple[dict[str, str], ...]
+
+
+def _printable(text: str, limit: int = 120) -> str:
+    """Cut text and escape everything but printable ASCII."""
+    cut = text if len(text) <= limit else text[:limit] + '...'
+    return cut.encode('unicode_escape').decode('ascii')
+
+
+# Arguments ------------------------------------------------------------------
+
+def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
+    if len(value) <= MAX_VALUE and pattern.fullmatch(value):
+        return value
+    raise ArgumentError(
+        "%s '%s' cannot be given to the Dsware command line: it must be 1 to "
+        "%d letters, digits and _ . , : %% -, and not start with -"
+        % (what, _printable(value), MAX_VALUE))
+
+
+def _text(key: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ArgumentError(
+            "argument %s is a %s: it must be text or a number"
+            % (key, type(value).__name__))
+    return str(value)
+
+
+def command(program: str, op: str, manage_ip: str, agent_ip: str,
+            port: int | None, args: Mapping[str, object]) -> list[str]:
+    """Build the argument list of one run.
+
+    :param program: name or path of ``fsc_cli``
+    :param op: the operation, for example ``queryVolume``
+    :param manage_ip: address of the cluster's management service
+    :param agent_ip: address of the agent that is to carry it out
+    :param port: the agent's port, None for the program's own default
+    :param args: the operation's arguments, each text or a number
+    :returns: the arguments, program first; they need no shell
+    :raises ArgumentError: if anything could be taken for something else than
+        the one value that it is, or is a secret (op ``login``): arguments
+        can be read by every user of the host
+    """
+    if op == 'login':
+        raise ArgumentError(
+            "operation login is not for the command line: a password must "
+            "not appear among a process's arguments")
+    argv = [_checked('program', program, _PROGRAM),
+            '--manage_ip', _checked('manage_ip', manage_ip, _VALUE),
+            '--ip', _checked('ip', agent_ip, _VALUE)]
+    if port is not None:
+        argv += ['--port', _checked('port', _text('port', port), _VALUE)]
+    argv += ['--op', _checked('op', op, _KEY)]
+    for key, value in args.items():
+        argv += ['--' + _checked('key', key, _KEY),
+                 _checked(key, _text(key, value), _VALUE)]
+    return argv
+
+
+# Output ---------------------------------------------------------------------
+
+def _lines(text: str) -> Iterator[str]:
+    for line in text.split('\n'):
+        if len(line) > MAX_LINE:
+            raise OutputError("a line of %d characters is too long (at most "
+                              "%d)" % (len(line), MAX_LINE))
+        line = line.strip()
+        if line:
+            yield line
+
+
+def _code(line: str) -> tuple[int, str]:
+    match = _CODE.fullmatch(line.removeprefix('result=').strip())
+    if not match:
+        raise OutputError("no result code in '%s'" % _printable(line))
+    return int(match[1]), (match[2] or '').strip()
+
+
+def _result(lines: list[str]) -> tuple[int, str]:
+    found = [_code(line) for line in lines if line.startswith('result=')]
+    codes = {code for code, _said in found}
+    if len(codes) != 1:
+        raise OutputError(
+            "%s in '%s'" % (
+                "result codes that contradict each other" if codes
+                else "no result= line", _printable(' | '.join(lines[:20]))))
+    return codes.pop(), found[0][1]
+
+
+def _desc(lines: list[str], said: str) -> str:
+    for line in lines:
+        if line.startswith('desc='):
+            said = line
+            break
+    return _printable(said.removeprefix('desc='), MAX_TEXT)
+
+
+def _field(part: str, line: str) -> tuple[str, str]:
+    key, equals, value = part.partition('=')
+    key, value = key.strip(), value.strip()
+    if not equals or not _KEY.fullmatch(key) or _CONTROL.search(value):
+        raise OutputError("field '%s' of record '%s' is not key=value"
+                          % (_printable(part), _printable(line)))
+    return key, value
+
+
+def _record(line: str) -> dict[str, str]:
+    record: dict[str, str] = {}
+    for part in line.split(','):
+        if not part.strip():
+            continue
+        key, value = _field(part, line)
+        if key in record:
+            raise OutputError("field %s appears twice in record '%s'"
+                              % (key, _printable(line)))
+        record[key] = value
+    return record
+
+
+def _qos_records(lines: list[str]) -> list[dict[str, str]]:
+    record: dict[str, str] = {}
+    for line in lines:
+        key, colon, value = (part.strip() for part in line.partition(':'))
+        if not colon or key not in _QOS_FIELDS:
+            continue
+        if record.setdefault(key, value) != value or _CONTROL.search(value):
+            raise OutputError("QoS field %s is malformed or contradicts an "
+                              "earlier one: '%s'" % (key, _printable(line)))
+    return [record] if record else []
+
+
+def _device(path: str) -> str:
+    if not _PATH.fullmatch(path) or {'.', '..'} & set(path.split('/')):
+        raise OutputError("'%s' is not the path of a device"
+                          % _printable(path))
+    return path
+
+
+def _attach_records(lines: list[str], result: int) -> list[dict[str, str]]:
+    text = '\n'.join(lines)
+    for inner in _INNER_RESULT.findall(text):
+        if _code(inner)[0] != result:
+            raise OutputError("the result is %d but the attachment's is %s"
+                              % (result, _printable(inner)))
+    paths = set(_DEVICE.findall(text)) - {'', 'null'}
+    if len(paths) > 1:
+        raise OutputError("more than one device: '%s'"
+                          % _printable(' '.join(sorted(paths))))
+    return [{'devName': _device(path)} for path in paths]
+
+
+def _records(op: str, lines: list[str],
+             result: int) -> list[dict[str, str]]:
+    if op == 'attachVolume':
+        return _attach_records(lines, result)
+    if op == 'queryVolumeQoSInfo':
+        return _qos_records(lines)
+    first = _FIRST_FIELD.get(op)
+    if first is None:
+        return []
+    return [_record(line) for line in lines if line.startswith(first + '=')]
+
+
+def parse(op: str, text: str) -> Output:
+    """Understand what one run of the program printed.
+
+    :param op: the operation that was run: it decides what is a record
+    :param text: everything the program printed to its standard output
+    :returns: the result code, the cluster's words and the records
+    :raises OutputError: if there is no result code or several that
+        contradict each other, if a record is malformed, or if a bound is
+        exceeded; whether the operation was carried out is then unknown
+    """
+    if len(text) > MAX_OUTPUT:
+        raise OutputError("output of %d characters is too long (at most %d)"
+                          % (len(text), MAX_OUTPUT))
+    lines = list(_lines(text))
+    result, said = _result(lines)
+    return Output(result, _desc(lines, said),
+                  tuple(_records(op, lines, result)))
