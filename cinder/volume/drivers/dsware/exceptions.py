@@ -1,0 +1,164 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Errors of the driver, one class for each class of result code.
+
+All derive from Cinder's VolumeBackendAPIException, so that one that nobody
+translates still reaches the manager as a backend error with a full message.
+"""
+
+from cinder import exception
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import result_codes
+
+# Text that the cluster sends is data: it is cut and made printable before it
+# becomes part of a message, so that it cannot flood or forge log lines.
+_MAX_TEXT = 200
+
+
+def printable(text, limit=_MAX_TEXT):
+    """Make text from the cluster safe to print.
+
+    :param text: any text
+    :param limit: how many characters to keep
+    :returns: the text without control characters, cut to ``limit``
+    """
+    cut = text[:limit]
+    clean = ''.join(c if c.isprintable() else '?' for c in cut)
+    return clean + '...' if len(text) > limit else clean
+
+
+class DSWareError(exception.VolumeBackendAPIException):
+    """Base of all errors that come from talking to a Dsware cluster.
+
+    :ivar op: the operation asked for, as the interface names it
+    :ivar name: the object it was asked of, or an empty string
+    :ivar result: the result code, or None when there was no answer
+    :ivar desc: what the cluster, or the transport, said in words
+    :ivar endpoint: ``host:port`` of the agent that said it
+    """
+
+    def __init__(self, op='', name='', result=None, desc='', endpoint='',
+                 advice=''):
+        self.op = op
+        self.name = name
+        self.result = result
+        self.desc = printable(desc)
+        self.endpoint = endpoint
+        self.advice = advice
+        super().__init__(data=self._describe())
+
+    def _describe(self):
+        asked = self.op or _('the request')
+        if self.name:
+            asked = _('%(op)s of %(name)s') % {'op': asked,
+                                               'name': self.name}
+        parts = [_('%(asked)s failed') % {'asked': asked}]
+        if self.endpoint:
+            parts.append(_('at %(endpoint)s') % {'endpoint': self.endpoint})
+        text = ' '.join(parts)
+        if self.result is not None:
+            text += _(': result %(code)s (%(meaning)s)') % {
+                'code': self.result,
+                'meaning': result_codes.describe(self.result)}
+        if self.desc:
+            text += ': ' + self.desc
+        if self.advice:
+            text += '. ' + self.advice
+        return text
+
+
+class ObjectExists(DSWareError):
+    """A volume, snapshot or QoS of that name is already there."""
+
+
+class ObjectAbsent(DSWareError):
+    """The volume, snapshot, pool or QoS is not there."""
+
+
+class ObjectBusy(DSWareError):
+    """Refused because of the object's state; nothing was changed."""
+
+
+class TryAgain(DSWareError):
+    """Refused for now by the agent or the cluster; nothing was changed."""
+
+
+class OutcomeUnknown(DSWareError):
+    """The request may or may not have been carried out."""
+
+
+class CapacityExceeded(DSWareError):
+    """The pool has no room, or a limit of the cluster is reached."""
+
+
+class InvalidRequest(DSWareError):
+    """The request is wrong; repeating it cannot help."""
+
+
+class AlreadyAttached(DSWareError):
+    """The volume is already attached to that host."""
+
+
+class NotAttached(DSWareError):
+    """The volume is not attached to that host."""
+
+
+class AccessDenied(DSWareError):
+    """Credentials are missing or were refused."""
+
+
+class BackendFault(DSWareError):
+    """The object or its pool is broken; repeating cannot help."""
+
+
+class EndpointUnavailable(DSWareError):
+    """No byte of the request was sent: the endpoint cannot be reached."""
+
+
+class CertificateRefused(EndpointUnavailable):
+    """The TLS handshake failed, so nothing was sent."""
+
+
+class ObjectMismatch(DSWareError):
+    """An object of that name is there, but it is not what was asked for."""
+
+
+_BY_CLASS = {
+    result_codes.ResultClass.EXISTS: ObjectExists,
+    result_codes.ResultClass.ABSENT: ObjectAbsent,
+    result_codes.ResultClass.BUSY: ObjectBusy,
+    result_codes.ResultClass.RETRY: TryAgain,
+    result_codes.ResultClass.UNKNOWN: OutcomeUnknown,
+    result_codes.ResultClass.CAPACITY: CapacityExceeded,
+    result_codes.ResultClass.INVALID: InvalidRequest,
+    result_codes.ResultClass.ATTACHED: AlreadyAttached,
+    result_codes.ResultClass.DETACHED: NotAttached,
+    result_codes.ResultClass.DENIED: AccessDenied,
+    result_codes.ResultClass.FAULT: BackendFault,
+}
+
+
+def from_result(op, name, result, desc, endpoint, changes):
+    """Make the exception that stands for a result code.
+
+    :param op: the operation asked for
+    :param name: the object it was asked of
+    :param result: the result code, not 0
+    :param desc: the cluster's own words
+    :param endpoint: the agent that answered
+    :param changes: whether the operation changes something
+    :returns: an exception, not raised
+    """
+    error = _BY_CLASS[result_codes.classify(result, changes)]
+    return error(op=op, name=name, result=result, desc=desc,
+                 endpoint=endpoint)

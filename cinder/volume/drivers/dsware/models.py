@@ -1,0 +1,174 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a Dsware cluster tells about its objects, as typed values.
+
+Field names of the records are published facts (see the management interface
+in the documentation). All sizes are in MiB, as on the wire.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+
+READY = 0
+VOLUME_COPYING = 6
+VOLUME_CREATING = 7
+SNAPSHOT_CREATING = 5
+
+
+class RecordError(ValueError):
+    """A record lacks a field or has a value that is not a number."""
+
+
+def _text(record: Mapping[str, str], key: str) -> str:
+    try:
+        return record[key]
+    except KeyError:
+        raise RecordError(f'record has no field {key}') from None
+
+
+def _number(record: Mapping[str, str], key: str) -> int:
+    value = _text(record, key)
+    # int() would also take blanks, underscores and other scripts' digits.
+    digits = value[1:] if value.startswith('-') else value
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
+        raise RecordError(f'field {key} is not a number: {value[:40]!r}')
+    return int(value)
+
+
+def _optional_number(record: Mapping[str, str], key: str) -> int | None:
+    return _number(record, key) if record.get(key) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """A volume record.
+
+    :ivar size: provisioned size in MiB
+    :ivar real_size: space in use in MiB
+    :ivar father: the snapshot that a linked clone was made from, or ''
+    :ivar wwn: world wide name, '' on clusters that do not tell it
+    """
+
+    name: str
+    father: str
+    status: int
+    size: int
+    real_size: int
+    pool_id: int
+    create_time: int
+    lun_id: int | None
+    wwn: str
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> 'Volume':
+        """Read a volume record.
+
+        :param record: fields as the cluster sent them
+        :returns: the :class:`Volume`
+        :raises RecordError: when a field is missing or not a number
+        """
+        return cls(name=_text(record, 'vol_name'),
+                   father=_text(record, 'father_name'),
+                   status=_number(record, 'status'),
+                   size=_number(record, 'vol_size'),
+                   real_size=_number(record, 'real_size'),
+                   pool_id=_number(record, 'pool_id'),
+                   create_time=_number(record, 'create_time'),
+                   lun_id=_optional_number(record, 'lun_id'),
+                   wwn=record.get('wwn', ''))
+
+    @property
+    def ready(self) -> bool:
+        return self.status == READY
+
+    @property
+    def working(self) -> bool:
+        """Whether the cluster is still copying or creating it."""
+        return self.status in (VOLUME_COPYING, VOLUME_CREATING)
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A snapshot record.
+
+    :ivar father: the volume that it is a snapshot of
+    :ivar size: provisioned size in MiB
+    :ivar real_size: space in use in MiB
+    """
+
+    name: str
+    father: str
+    status: int
+    size: int
+    real_size: int
+    pool_id: int
+    create_time: int
+    wwn: str
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> 'Snapshot':
+        """Read a snapshot record.
+
+        :param record: fields as the cluster sent them
+        :returns: the :class:`Snapshot`
+        :raises RecordError: when a field is missing or not a number
+        """
+        return cls(name=_text(record, 'snap_name'),
+                   father=_text(record, 'father_name'),
+                   status=_number(record, 'status'),
+                   size=_number(record, 'snap_size'),
+                   real_size=_number(record, 'real_size'),
+                   pool_id=_number(record, 'pool_id'),
+                   create_time=_number(record, 'create_time'),
+                   wwn=record.get('wwn', ''))
+
+    @property
+    def ready(self) -> bool:
+        return self.status == READY
+
+    @property
+    def working(self) -> bool:
+        """Whether the cluster is still creating it."""
+        return self.status == SNAPSHOT_CREATING
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """A pool record; capacities in MiB.
+
+    :ivar total: the pool's size
+    :ivar used: space in use
+    :ivar provisioned: sum of the provisioned sizes of its volumes
+    """
+
+    pool_id: int
+    total: int
+    used: int
+    provisioned: int
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> 'Pool':
+        """Read a pool record.
+
+        :param record: fields as the cluster sent them
+        :returns: the :class:`Pool`
+        :raises RecordError: when a field is missing or not a number
+        """
+        return cls(pool_id=_number(record, 'pool_id'),
+                   total=_number(record, 'total_capacity'),
+                   used=_number(record, 'used_capacity'),
+                   provisioned=_number(record, 'alloc_capacity'))
+
+    @property
+    def free(self) -> int:
+        return max(self.total - self.used, 0)

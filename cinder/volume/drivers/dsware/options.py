@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Configuration options of the driver.
+
+Options that Cinder already has are reused (``san_ip``, ``san_api_port``,
+``san_login``, ``san_password``, ``san_thin_provision``, ``driver_use_ssl``,
+``driver_ssl_cert_verify``, ``driver_ssl_cert_path``); the ones here are what
+only Dsware needs. None has the name of an option of Cinder's fusionstorage
+driver, because both drivers can be loaded in one process.
+"""
+
+from oslo_config import cfg
+
+from cinder.volume import configuration
+
+DEFAULT_PORT = 10519
+
+DSWARE_OPTS = [
+    cfg.StrOpt('dsware_transport',
+               default='socket',
+               choices=[('socket', 'talk to the agents over TCP or TLS'),
+                        ('cli', "run the vendor's fsc_cli on this host")],
+               help='How the driver talks to the Dsware agents.'),
+    cfg.ListOpt('dsware_agents',
+                default=[],
+                help='Dsware agents that carry out requests, as host or '
+                     'host:port (an IPv6 address in brackets). The default '
+                     'port is san_api_port, or 10519 when that is not set. '
+                     'When empty, requests go to san_ip.'),
+    cfg.ListOpt('dsware_pools',
+                default=[],
+                item_type=cfg.types.Integer(min=0),
+                help='Ids of the Dsware storage pools to use. When empty, '
+                     'all pools of the cluster are used.'),
+    cfg.IntOpt('dsware_connect_timeout',
+               default=5,
+               min=1,
+               help='Seconds for one attempt to connect to an agent, TLS '
+                    'handshake included.'),
+    cfg.IntOpt('dsware_request_timeout',
+               default=60,
+               min=1,
+               help='Seconds for one request to the cluster, all its '
+                    'attempts on all agents together.'),
+    cfg.IntOpt('dsware_max_connections',
+               default=16,
+               min=1,
+               help='Connections (or fsc_cli processes) to one agent at a '
+                    'time.'),
+    cfg.StrOpt('dsware_clone',
+               default='linked',
+               choices=[('linked', 'a clone shares unchanged data with its '
+                                   'source and is ready at once'),
+                        ('full', 'a clone is an independent copy')],
+               help='How volumes are made from snapshots and other volumes. '
+                    'The extra spec dsware:clone of a volume type overrides '
+                    'it.'),
+    cfg.IntOpt('dsware_copy_timeout',
+               default=3600,
+               min=1,
+               help='Seconds that a full copy, a rollback or a migration '
+                    'inside the cluster may take.'),
+    cfg.StrOpt('dsware_attach_by',
+               default='host',
+               choices=[('host', 'the os-brick connector on the compute '
+                                 'host attaches with fsc_cli'),
+                        ('manager', 'the driver asks the agent of the '
+                                    'compute host to attach; nothing is '
+                                    'installed on the compute host')],
+               help='Who attaches a volume to a host.'),
+    cfg.DictOpt('dsware_host_agents',
+                default={},
+                help='Agents of hosts whose agent does not listen on the '
+                     "address in the host's connector: a comma-separated "
+                     'list of host:agent pairs.'),
+    cfg.StrOpt('dsware_client_cert',
+               help='File with the client certificate, in PEM, for clusters '
+                    'that ask for one.'),
+    cfg.StrOpt('dsware_client_key',
+               help='File with the private key of dsware_client_cert, when '
+                    'it is not in the same file.'),
+]
+
+
+def list_opts():
+    """List the options for oslo.config's sample generator.
+
+    :returns: pairs of group name and options
+    """
+    return [(configuration.SHARED_CONF_GROUP, DSWARE_OPTS)]

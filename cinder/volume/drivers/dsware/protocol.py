@@ -1,0 +1,260 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Framing and text of the socket protocol, version 1, without any I/O.
+
+Huawei does not publish how requests and replies are framed on a raw socket;
+this framing is defined by the cinder-dsware project (see the management
+interface in the documentation). This is the only module of the driver that
+knows it: whoever has the vendor's specification changes this one file.
+
+A frame is a 4-byte big-endian length and that many bytes of UTF-8 text.
+A :class:`Connection` turns requests into bytes and received bytes into
+frames; the caller moves the bytes.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import re
+import struct
+from urllib import parse
+
+MAX_REQUEST = 65_536
+MAX_REPLY = 1_048_576
+
+_LENGTH = struct.Struct('>I')
+_KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}', re.ASCII)
+_UNSAFE = re.compile(r'[%,\x00-\x1f\x7f]')
+_BAD_ESCAPE = re.compile(r'%(?![0-9A-Fa-f]{2})')
+_NUMBER = re.compile(r'-?[0-9]{1,18}', re.ASCII)
+
+
+class LocalProtocolError(ValueError):
+    """The caller asked for something that the protocol cannot carry."""
+
+
+class RemoteProtocolError(ValueError):
+    """The peer broke the protocol; the connection must be closed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One frame of a reply.
+
+    :ivar result: the result code
+    :ivar desc: the cluster's words, may be empty
+    :ivar more: whether another frame of the same reply follows
+    :ivar records: the records in this frame
+    """
+
+    seq: int
+    result: int
+    desc: str
+    more: bool
+    records: list[dict[str, str]]
+
+
+def _escape(match: re.Match) -> str:
+    return f'%{ord(match[0]):02X}'
+
+
+def _encode_line(key: str, value: object) -> str:
+    if not _KEY.fullmatch(key):
+        raise LocalProtocolError(f'illegal argument name {key!r}')
+    return f'{key}={_UNSAFE.sub(_escape, str(value))}'
+
+
+def encode_request(seq: int, op: str, manage_ip: str,
+                   args: Mapping[str, object]) -> bytes:
+    """Encode one request as a frame.
+
+    :param seq: the request's number on its connection, from 1
+    :param op: the operation
+    :param manage_ip: address of the manager that the agent shall work for
+    :param args: the operation's arguments; values are written with str()
+    :returns: the bytes to send
+    :raises LocalProtocolError: when the request cannot be expressed
+    """
+    lines = [f'seq={seq}', _encode_line('op', op),
+             _encode_line('manage_ip', manage_ip)]
+    for key, value in args.items():
+        if key in ('seq', 'op', 'manage_ip'):
+            raise LocalProtocolError(f'argument name {key!r} is reserved')
+        lines.append(_encode_line(key, value))
+    try:
+        payload = '\n'.join(lines).encode()
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f'argument is not text: {error}') from None
+    if len(payload) > MAX_REQUEST:
+        raise LocalProtocolError(
+            f'request of {len(payload)} bytes, at most {MAX_REQUEST} are '
+            f'allowed')
+    return _LENGTH.pack(len(payload)) + payload
+
+
+def _decode_value(value: str) -> str:
+    if '%' not in value:
+        return value
+    if _BAD_ESCAPE.search(value):
+        raise RemoteProtocolError('bad % escape in a value')
+    try:
+        return parse.unquote_to_bytes(value).decode()
+    except UnicodeDecodeError:
+        raise RemoteProtocolError('escaped value is not UTF-8') from None
+
+
+def _decode_pairs(parts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for part in parts:
+        key, equals, value = part.partition('=')
+        if not equals:
+            raise RemoteProtocolError('key without a value')
+        if not _KEY.fullmatch(key):
+            raise RemoteProtocolError('illegal key')
+        if key in pairs:
+            raise RemoteProtocolError(f'key {key} appears twice')
+        pairs[key] = value if '%' not in value else _decode_value(value)
+    return pairs
+
+
+def _number(headers: Mapping[str, str], key: str) -> int:
+    value = headers.get(key)
+    if value is None:
+        raise RemoteProtocolError(f'reply has no {key}')
+    if not _NUMBER.fullmatch(value):
+        raise RemoteProtocolError(f'{key} is not a number')
+    return int(value)
+
+
+def decode_reply(payload: bytes) -> Frame:
+    """Decode the payload of one reply frame.
+
+    :param payload: the frame without its length
+    :returns: the :class:`Frame`
+    :raises RemoteProtocolError: when the payload breaks the protocol
+    """
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        raise RemoteProtocolError('reply is not UTF-8') from None
+    head, gap, body = text.partition('\n\n')
+    headers = _decode_pairs(head.split('\n'))
+    records = []
+    if gap:
+        records = [_decode_pairs(line.split(','))
+                   for line in body.split('\n')]
+    return Frame(seq=_number(headers, 'seq'),
+                 result=_number(headers, 'result'),
+                 desc=headers.get('desc', ''),
+                 more=headers.get('more') == '1',
+                 records=records)
+
+
+class Connection:
+    """The protocol's state on one connection.
+
+    One request at a time: after :meth:`request`, feed what arrives to
+    :meth:`receive_data` and take frames from :meth:`next_frame` until one
+    comes without ``more``. After an error the connection is of no use.
+    """
+
+    def __init__(self):
+        self._seq = 0
+        self._buffer = bytearray()
+        self._result = None
+        self._waiting = False
+        self._broken = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether a new request may be sent."""
+        return not (self._waiting or self._broken or self._buffer)
+
+    def request(self, op: str, manage_ip: str,
+                args: Mapping[str, object]) -> bytes:
+        """Start a request.
+
+        :param op: the operation
+        :param manage_ip: address of the manager
+        :param args: the operation's arguments
+        :returns: the bytes to send
+        :raises LocalProtocolError: when the request cannot be expressed, or
+            the connection is not idle
+        """
+        if not self.idle:
+            raise LocalProtocolError('connection is not idle')
+        data = encode_request(self._seq + 1, op, manage_ip, args)
+        self._seq += 1
+        self._result = None
+        self._waiting = True
+        return data
+
+    def receive_data(self, data: bytes) -> None:
+        """Take in bytes from the peer.
+
+        :param data: what was received; empty when the peer has closed
+        :raises RemoteProtocolError: at the end of the stream
+        """
+        if not data:
+            self._broken = True
+            raise RemoteProtocolError('the peer closed the connection')
+        self._buffer += data
+
+    def next_frame(self) -> Frame | None:
+        """Take the next frame of the reply.
+
+        :returns: a :class:`Frame`, or None when more data is needed
+        :raises RemoteProtocolError: when the peer broke the protocol
+        """
+        if self._broken:
+            raise RemoteProtocolError('connection is broken')
+        try:
+            return self._next_frame()
+        except RemoteProtocolError:
+            self._broken = True
+            self._buffer.clear()
+            raise
+
+    def _next_frame(self) -> Frame | None:
+        payload = self._take_payload()
+        if payload is None:
+            return None
+        frame = decode_reply(payload)
+        self._check_sequence(frame)
+        self._waiting = frame.more
+        if not frame.more and self._buffer:
+            raise RemoteProtocolError('data after the end of the reply')
+        return frame
+
+    def _take_payload(self) -> bytes | None:
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        length, = _LENGTH.unpack_from(self._buffer)
+        if not 1 <= length <= MAX_REPLY:
+            raise RemoteProtocolError(f'frame of {length} bytes announced')
+        end = _LENGTH.size + length
+        if len(self._buffer) < end:
+            return None
+        payload = bytes(self._buffer[_LENGTH.size:end])
+        del self._buffer[:end]
+        return payload
+
+    def _check_sequence(self, frame: Frame) -> None:
+        if not self._waiting:
+            raise RemoteProtocolError('reply without a request')
+        if frame.seq != self._seq:
+            raise RemoteProtocolError(
+                f'reply {frame.seq} to request {self._seq}')
+        if self._result is None:
+            self._result = frame.result
+        elif frame.result != self._result:
+            raise RemoteProtocolError('result changed within a reply')
