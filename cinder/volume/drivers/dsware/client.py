@@ -1,0 +1,271 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Calls to a cluster: which agent, how often, until when.
+
+A query is repeated freely. A request that changes something goes to another
+agent only when it certainly was not carried out: no byte of it was written,
+or the agent answered that it refuses for now. In any other case the caller
+gets OutcomeUnknown and has to find out.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import itertools
+import threading
+import time
+
+from oslo_log import log as logging
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+# A reply that is collected whole has at most this many records; listings of
+# any length are streamed.
+_MAX_RECORDS = 65_536
+_FIRST_COOL_DOWN = 1.0
+_LONGEST_COOL_DOWN = 60.0
+# One attempt gets half of the time that is left, so that an agent that hangs
+# leaves time to ask another one, or to find out what happened.
+_ATTEMPT_SHARE = 0.5
+_ATTEMPT_LEAST = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """A successful answer.
+
+    :ivar records: the records, all of them
+    :ivar endpoint: the agent that answered
+    """
+
+    records: list[dict[str, str]]
+    endpoint: operations.Endpoint
+
+
+class _Agent:
+    """An endpoint's transport and health."""
+
+    def __init__(self, endpoint, transport):
+        self.endpoint = endpoint
+        self.transport = transport
+        self.failures = 0
+        self.retry_at = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def healthy(self):
+        return not self.failures or time.monotonic() >= self.retry_at
+
+    def failed(self, error):
+        """Leave the endpoint alone for a growing while."""
+        with self._lock:
+            delay = waiting.jittered(min(
+                _FIRST_COOL_DOWN * 2 ** min(self.failures, 10),
+                _LONGEST_COOL_DOWN))
+            self.retry_at = time.monotonic() + delay
+            self.failures += 1
+            first = self.failures == 1
+        log = LOG.warning if first else LOG.debug
+        log('Dsware agent %(endpoint)s is left alone for %(delay).1f s: '
+            '%(error)s', {'endpoint': self.endpoint, 'delay': delay,
+                          'error': error})
+
+    def answered(self):
+        if not self.failures:
+            return
+        with self._lock:
+            self.failures = 0
+        LOG.info('Dsware agent %s answers again.', self.endpoint)
+
+
+class Client:
+    """Calls operations on the agents of one cluster.
+
+    :param endpoints: the agents that carry out requests
+    :param make_transport: makes the transport of an endpoint
+    :param request_timeout: seconds for one call, all its attempts together
+    """
+
+    def __init__(self, endpoints, make_transport, request_timeout):
+        self.request_timeout = request_timeout
+        self._make_transport = make_transport
+        self._lock = threading.Lock()
+        self._agents = {e: _Agent(e, make_transport(e)) for e in endpoints}
+        self._rotation = list(self._agents.values())
+        self._turn = itertools.count()
+
+    @property
+    def endpoints(self) -> list[operations.Endpoint]:
+        """The agents that requests are spread over."""
+        return [agent.endpoint for agent in self._rotation]
+
+    def deadline(self) -> waiting.Deadline:
+        """Make the deadline of one call.
+
+        :returns: a new :class:`waiting.Deadline`
+        """
+        return waiting.Deadline(self.request_timeout)
+
+    def call(self, op: str, *, deadline: waiting.Deadline | None = None,
+             patience: float | None = None,
+             agent: operations.Endpoint | None = None, **args) -> Reply:
+        """Call an operation.
+
+        :param op: the operation, as the interface names it
+        :param deadline: when to give up; by default the request timeout
+        :param patience: seconds after which to give up when no agent can
+            be reached; by default the deadline decides
+        :param agent: the one agent to ask, for operations that act on its
+            host; by default any
+        :param args: the operation's arguments
+        :returns: the :class:`Reply`, when the result is 0
+        :raises DSWareError: one of its subclasses, by result class
+        """
+        request = operations.Request(op, args)
+        deadline = deadline or self.deadline()
+        error = None
+        for asked in self._attempts(deadline, patience, agent):
+            try:
+                return self._ask(asked, request, deadline)
+            except exceptions.OutcomeUnknown as unknown:
+                if request.changes:
+                    raise
+                error = unknown
+            except (exceptions.EndpointUnavailable,
+                    exceptions.TryAgain) as refused:
+                error = refused
+            LOG.debug('%s Another attempt follows while there is time.',
+                      error)
+        raise self._final(error, request)
+
+    def stream(self, op: str, *, deadline: waiting.Deadline | None = None,
+               **args) -> Iterator[dict[str, str]]:
+        """Query a listing of any length, record by record.
+
+        Another agent is tried until the first record has arrived; a failure
+        after that ends the iterator with an error. A caller that stops
+        early must close the iterator.
+
+        :param op: a query
+        :param deadline: when to give up; by default the request timeout
+        :param args: the operation's arguments
+        :returns: an iterator of records
+        :raises DSWareError: one of its subclasses, by result class
+        """
+        request = operations.Request(op, args)
+        deadline = deadline or self.deadline()
+        error = None
+        for asked in self._attempts(deadline, None, None):
+            started = False
+            try:
+                for frame in self._frames(asked, request, deadline):
+                    started = True
+                    yield from frame.records
+                return
+            except (exceptions.OutcomeUnknown, exceptions.TryAgain,
+                    exceptions.EndpointUnavailable) as failure:
+                if started:
+                    raise
+                error = failure
+        raise self._final(error, request)
+
+    def _attempts(self, deadline, patience, endpoint):
+        """Give agents to ask, in rounds, until the deadline is over."""
+        patience = deadline.seconds if patience is None else patience
+        pauses = waiting.pauses(deadline)
+        while True:
+            for agent in self._order(endpoint):
+                if deadline.expired:
+                    return
+                yield agent
+            if deadline.elapsed >= patience or next(pauses, None) is None:
+                return
+
+    def _order(self, endpoint):
+        if endpoint is not None:
+            return [self._agent(endpoint)]
+        healthy = [agent for agent in self._rotation if agent.healthy]
+        if not healthy:
+            return sorted(self._rotation, key=lambda agent: agent.retry_at)
+        start = next(self._turn) % len(healthy)
+        return healthy[start:] + healthy[:start]
+
+    def _agent(self, endpoint):
+        with self._lock:
+            if endpoint not in self._agents:
+                self._agents[endpoint] = _Agent(
+                    endpoint, self._make_transport(endpoint))
+            return self._agents[endpoint]
+
+    def _ask(self, agent, request, deadline):
+        records = []
+        for frame in self._frames(agent, request, deadline):
+            records += frame.records
+            if len(records) > _MAX_RECORDS:
+                raise exceptions.OutcomeUnknown(
+                    op=request.op, name=request.name,
+                    endpoint=str(agent.endpoint),
+                    desc=_('more than %d records') % _MAX_RECORDS)
+        return Reply(records, agent.endpoint)
+
+    def _frames(self, agent, request, deadline):
+        limit = deadline.part(_ATTEMPT_SHARE, _ATTEMPT_LEAST)
+        exchange = agent.transport.exchange(request, limit)
+        try:
+            with contextlib.closing(exchange):
+                for frame in exchange:
+                    agent.answered()
+                    self._check(frame, agent, request)
+                    yield frame
+        except exceptions.OutcomeUnknown as error:
+            # No result means that the agent itself, not the cluster, is
+            # in doubt: a hanging or babbling agent is avoided too.
+            if error.result is None:
+                agent.failed(error)
+            raise
+        except exceptions.EndpointUnavailable as error:
+            agent.failed(error)
+            raise self._named(error, request) from error
+
+    @staticmethod
+    def _check(frame, agent, request):
+        if frame.result != result_codes.OK:
+            raise exceptions.from_result(
+                request.op, request.name, frame.result, frame.desc,
+                str(agent.endpoint), request.changes)
+
+    @staticmethod
+    def _named(error, request):
+        return type(error)(op=request.op, name=request.name,
+                           desc=error.desc, endpoint=error.endpoint,
+                           advice=error.advice)
+
+    def _final(self, error, request):
+        if error is not None:
+            return error
+        return exceptions.EndpointUnavailable(
+            op=request.op, name=request.name,
+            desc=_('no time was left to ask any agent'))
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._lock:
+            agents = list(self._agents.values())
+        for agent in agents:
+            agent.transport.close()

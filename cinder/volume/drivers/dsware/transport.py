@@ -1,0 +1,318 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Requests over TCP or TLS, with a bounded pool of connections.
+
+Errors tell what the caller must know: EndpointUnavailable means that no
+byte of the request was written, OutcomeUnknown that it may or may not have
+been carried out. A connection on which anything went wrong is closed before
+anything else can use it.
+"""
+
+import collections
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import os
+import socket
+import ssl
+import threading
+import time
+
+from oslo_log import log as logging
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import tls
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+_RECEIVE = 65_536
+_TCP_ESTABLISHED = 1
+# Firewalls forget idle connections without a word; a request on one would
+# be lost. A new connection costs less than a request in doubt.
+_MAX_IDLE = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class SocketSettings:
+    """How to talk to every agent of a cluster.
+
+    :ivar manage_ip: address of the manager, sent with each request
+    :ivar connect_timeout: seconds for one attempt, TLS and sign-in included
+    :ivar max_connections: bound of the pool of one endpoint
+    """
+
+    manage_ip: str
+    connect_timeout: float = 5
+    max_connections: int = 16
+    tls: tls.TLSSettings | None = None
+    credentials: tls.Credentials | None = None
+
+
+class _Connection:
+    """One socket with the protocol's state."""
+
+    def __init__(self, endpoint, settings):
+        self._endpoint = endpoint
+        self._settings = settings
+        self._protocol = protocol.Connection()
+        self._socket = None
+        self.used = time.monotonic()
+
+    def open(self, deadline):
+        """Connect, shake hands and sign in.
+
+        :param deadline: when to give up
+        :raises EndpointUnavailable: when that does not work
+        :raises AccessDenied: when the credentials are refused
+        """
+        limit = waiting.Deadline(min(deadline.remaining,
+                                     self._settings.connect_timeout))
+        try:
+            self._connect(limit)
+        except ssl.SSLCertVerificationError as error:
+            raise self._unavailable(
+                exceptions.CertificateRefused,
+                _('the certificate was refused: %s') % error.verify_message
+            ) from error
+        except ssl.SSLError as error:
+            raise self._unavailable(
+                exceptions.CertificateRefused,
+                _('the TLS handshake failed: %s') % error) from error
+        except (OSError, UnicodeError) as error:
+            raise self._unavailable(
+                exceptions.EndpointUnavailable,
+                _('cannot connect: %s') % error) from error
+        self._sign_in(limit)
+
+    def _connect(self, limit):
+        # 0 would make the socket non-blocking.
+        sock = socket.create_connection(
+            (self._endpoint.host, self._endpoint.port),
+            timeout=max(limit.remaining, 0.001))
+        self._socket = sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._settings.tls:
+            sock.settimeout(max(limit.remaining, 0.001))
+            self._socket = self._settings.tls.context().wrap_socket(
+                sock, server_hostname=self._endpoint.host)
+
+    def _unavailable(self, error_class, desc):
+        return error_class(desc=desc, endpoint=str(self._endpoint))
+
+    def _sign_in(self, limit):
+        credentials = self._settings.credentials
+        if credentials is None:
+            return
+        request = operations.Request('login', {
+            'userName': credentials.user, 'password': credentials.password})
+        try:
+            self.send(request, limit)
+            answer = self.receive(request, limit)
+        except exceptions.OutcomeUnknown as error:
+            # Signing in changes nothing that the request in hand is about.
+            raise self._unavailable(exceptions.EndpointUnavailable,
+                                    _('sign-in got no answer: %s')
+                                    % error.desc) from error
+        if answer.result != result_codes.OK:
+            raise exceptions.AccessDenied(
+                op='login', name=credentials.user, result=answer.result,
+                desc=answer.desc, endpoint=str(self._endpoint),
+                advice=_('Check san_login and san_password'))
+
+    def send(self, request, deadline):
+        """Send a request.
+
+        :param request: an :class:`operations.Request`
+        :param deadline: when to give up
+        :raises EndpointUnavailable: when no byte was written
+        :raises OutcomeUnknown: when it may have been carried out
+        :raises InvalidRequest: when the protocol cannot carry it
+        """
+        try:
+            data = self._protocol.request(
+                request.op, self._settings.manage_ip, request.args)
+        except protocol.LocalProtocolError as error:
+            raise exceptions.InvalidRequest(
+                op=request.op, name=request.name, desc=str(error),
+                endpoint=str(self._endpoint)) from None
+        self._send(request, data, deadline)
+
+    def _send(self, request, data, deadline):
+        view = memoryview(data)
+        sent = 0
+        try:
+            while sent < len(view):
+                self._limit_time(deadline)
+                sent += self._socket.send(view[sent:])
+        except OSError as error:
+            # A TLS record may have left in part before the error showed.
+            if sent or self._settings.tls:
+                raise self._unknown(request, error) from error
+            raise self._unavailable(
+                exceptions.EndpointUnavailable,
+                _('cannot send: %s') % error) from error
+
+    def receive(self, request, deadline):
+        """Receive the next frame of the reply.
+
+        :param request: the request that is being answered
+        :param deadline: when to give up
+        :returns: a :class:`protocol.Frame`
+        :raises OutcomeUnknown: when no valid frame comes
+        """
+        try:
+            frame = self._protocol.next_frame()
+            while frame is None:
+                self._limit_time(deadline)
+                self._protocol.receive_data(self._socket.recv(_RECEIVE))
+                frame = self._protocol.next_frame()
+        except (OSError, protocol.RemoteProtocolError) as error:
+            raise self._unknown(request, error) from error
+        self.used = time.monotonic()
+        return frame
+
+    def _limit_time(self, deadline):
+        remaining = deadline.remaining
+        if not remaining:
+            raise TimeoutError(
+                f'no answer within {deadline.seconds:.1f} seconds')
+        self._socket.settimeout(remaining)
+
+    def _unknown(self, request, error):
+        return exceptions.OutcomeUnknown(
+            op=request.op, name=request.name,
+            desc=_('no valid answer: %s') % error,
+            endpoint=str(self._endpoint))
+
+    @property
+    def usable(self):
+        """Whether another request may be sent on the connection."""
+        if (not self._protocol.idle
+                or time.monotonic() - self.used > _MAX_IDLE):
+            return False
+        # Asks the kernel, because a peek would wait under a time-out, is
+        # not there with TLS, and select() fails on large descriptors.
+        state = self._socket.getsockopt(socket.IPPROTO_TCP,
+                                        socket.TCP_INFO, 1)
+        return state[0] == _TCP_ESTABLISHED
+
+    def close(self):
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+
+
+class _Pool:
+    """Idle connections, and how many more there may be."""
+
+    def __init__(self, size):
+        self.pid = os.getpid()
+        self.slots = threading.BoundedSemaphore(size)
+        self.idle = collections.deque()
+
+
+class SocketTransport:
+    """Carries requests to one endpoint.
+
+    :param endpoint: the :class:`operations.Endpoint`
+    :param settings: the :class:`SocketSettings`
+    """
+
+    def __init__(self, endpoint, settings):
+        self.endpoint = endpoint
+        self._settings = settings
+        self._fork_lock = threading.Lock()
+        self._pool = _Pool(settings.max_connections)
+
+    def exchange(self, request: operations.Request,
+                 deadline: waiting.Deadline) -> Iterator[protocol.Frame]:
+        """Carry one request and give the frames of its reply.
+
+        A caller that does not take all the frames must close the iterator.
+
+        :param request: the request
+        :param deadline: when to give up
+        :returns: an iterator of :class:`protocol.Frame`
+        :raises EndpointUnavailable: no byte of the request was written
+        :raises AccessDenied: signing in was refused
+        :raises TryAgain: all connections are in use
+        :raises OutcomeUnknown: it may or may not have been carried out
+        :raises InvalidRequest: the protocol cannot carry it
+        """
+        pool = self._current_pool()
+        if not pool.slots.acquire(timeout=deadline.remaining):
+            raise exceptions.TryAgain(
+                op=request.op, name=request.name,
+                endpoint=str(self.endpoint),
+                desc=_('all %d connections are in use')
+                % self._settings.max_connections,
+                advice=_('Raise dsware_max_connections'))
+        try:
+            yield from self._exchange(pool, request, deadline)
+        finally:
+            pool.slots.release()
+
+    def _exchange(self, pool, request, deadline):
+        connection = self._idle_connection(pool)
+        try:
+            if connection is None:
+                connection = _Connection(self.endpoint, self._settings)
+                connection.open(deadline)
+            connection.send(request, deadline)
+            frame = connection.receive(request, deadline)
+            while frame.more:
+                yield frame
+                frame = connection.receive(request, deadline)
+        except BaseException:
+            # An eventlet time-out or an abandoned iterator is no Exception,
+            # and leaves a reply in the socket that nobody waits for.
+            if connection is not None:
+                connection.close()
+            raise
+        if frame.result == result_codes.UNAUTHORIZED:
+            connection.close()
+        else:
+            pool.idle.append(connection)
+        yield frame
+
+    def _idle_connection(self, pool):
+        while pool.idle:
+            try:
+                connection = pool.idle.pop()
+            except IndexError:
+                break
+            if connection.usable:
+                return connection
+            connection.close()
+        return None
+
+    def _current_pool(self):
+        # A forked child must not write into its parent's connections, nor
+        # wait for slots that the parent's threads hold.
+        if self._pool.pid != os.getpid():
+            with self._fork_lock:
+                if self._pool.pid != os.getpid():
+                    self._pool = _Pool(self._settings.max_connections)
+        return self._pool
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        pool = self._current_pool()
+        while pool.idle:
+            pool.idle.pop().close()

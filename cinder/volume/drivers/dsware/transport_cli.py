@@ -1,0 +1,162 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Requests through the vendor's command line, ``fsc_cli``.
+
+It is the published route to a real cluster. Each request is a process, run
+as root through Cinder's rootwrap, so it is slower than a socket by far.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import math
+import subprocess
+import threading
+
+from oslo_concurrency import processutils
+from oslo_log import log as logging
+
+from cinder.i18n import _
+from cinder import utils
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import waiting
+from os_brick_dsware import fsc_cli
+
+LOG = logging.getLogger(__name__)
+
+PROGRAM = 'fsc_cli'
+_KILL_AFTER = 5
+
+# What rootwrap and timeout(1) exit with when they did not start the program.
+_NOT_STARTED = {
+    99: 'rootwrap does not allow it; install etc/cinder/rootwrap.d/'
+        'dsware.filters',
+    98: 'rootwrap got no command',
+    97: 'rootwrap has a bad configuration',
+    96: 'rootwrap did not find the program; check exec_dirs in '
+        'rootwrap.conf',
+    127: 'the program was not found; install fsc_cli on PATH',
+    126: 'the program cannot be run',
+    125: 'timeout(1) failed',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class CLISettings:
+    """How to run fsc_cli.
+
+    :ivar manage_ip: address of the manager
+    :ivar max_processes: processes for one endpoint at a time
+    """
+
+    manage_ip: str
+    max_processes: int = 16
+
+
+class CLITransport:
+    """Carries requests to one endpoint with fsc_cli.
+
+    :param endpoint: the agent, a :class:`operations.Endpoint`
+    :param settings: the :class:`CLISettings`
+    :param execute: runs a command, like :func:`cinder.utils.execute`
+    """
+
+    def __init__(self, endpoint, settings, execute=utils.execute):
+        self.endpoint = endpoint
+        self._settings = settings
+        self._execute = execute
+        self._slots = threading.BoundedSemaphore(settings.max_processes)
+
+    def exchange(self, request: operations.Request,
+                 deadline: waiting.Deadline) -> Iterator[protocol.Frame]:
+        """Carry one request and give its reply.
+
+        :param request: the request
+        :param deadline: when to give up
+        :returns: an iterator of one :class:`protocol.Frame`
+        :raises EndpointUnavailable: fsc_cli was not started
+        :raises TryAgain: as many processes as allowed are running
+        :raises OutcomeUnknown: it may or may not have been carried out
+        :raises InvalidRequest: the command line cannot carry it
+        """
+        command = self._command(request)
+        if not self._slots.acquire(timeout=deadline.remaining):
+            raise exceptions.TryAgain(
+                op=request.op, name=request.name,
+                endpoint=str(self.endpoint),
+                desc=_('all %d processes are in use')
+                % self._settings.max_processes,
+                advice=_('Raise dsware_max_connections'))
+        try:
+            output = self._run(request, command, deadline)
+        finally:
+            self._slots.release()
+        yield self._frame(request, output)
+
+    def _command(self, request):
+        try:
+            return fsc_cli.command(
+                PROGRAM, request.op, self._settings.manage_ip,
+                self.endpoint.host, self.endpoint.port, request.args)
+        except fsc_cli.ArgumentError as error:
+            raise exceptions.InvalidRequest(
+                op=request.op, name=request.name, desc=str(error),
+                endpoint=str(self.endpoint)) from None
+
+    def _run(self, request, command, deadline):
+        # timeout(1) runs as root too, so it can end a hanging fsc_cli,
+        # which this process may not be allowed to.
+        limit = max(math.ceil(deadline.remaining), 1)
+        try:
+            stdout, _stderr = self._execute(
+                'timeout', f'--kill-after={_KILL_AFTER}', str(limit),
+                *command, run_as_root=True,
+                timeout=limit + 2 * _KILL_AFTER)
+            return stdout
+        except processutils.ProcessExecutionError as error:
+            raise self._failed(request, error) from error
+        except subprocess.TimeoutExpired as error:
+            raise self._unknown(request, _('it hangs')) from error
+        except OSError as error:
+            raise self._not_started(request, str(error)) from error
+
+    def _failed(self, request, error):
+        if error.exit_code in _NOT_STARTED:
+            return self._not_started(request, _NOT_STARTED[error.exit_code])
+        said = (error.stderr or error.stdout or '').strip()
+        return self._unknown(request, _('exit code %(code)s: %(said)s') % {
+            'code': error.exit_code, 'said': said})
+
+    def _frame(self, request, output):
+        try:
+            parsed = fsc_cli.parse(request.op, output)
+        except fsc_cli.OutputError as error:
+            raise self._unknown(request, str(error)) from error
+        return protocol.Frame(seq=0, result=parsed.result, desc=parsed.desc,
+                              more=False, records=list(parsed.records))
+
+    def _not_started(self, request, desc):
+        return exceptions.EndpointUnavailable(
+            op=request.op, name=request.name, endpoint=str(self.endpoint),
+            desc=_('%(program)s was not started: %(desc)s') % {
+                'program': PROGRAM, 'desc': desc})
+
+    def _unknown(self, request, desc):
+        return exceptions.OutcomeUnknown(
+            op=request.op, name=request.name, endpoint=str(self.endpoint),
+            desc=_('%(program)s gave no valid answer: %(desc)s') % {
+                'program': PROGRAM, 'desc': desc})
+
+    def close(self) -> None:
+        """Do nothing: no connection is kept."""
