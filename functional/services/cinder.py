@@ -1,0 +1,218 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A real Cinder: API, scheduler and volume service, SQLite, no Keystone."""
+
+import os
+import socket
+import sqlite3
+import sys
+
+from functional.services import configfile
+from functional.services import http
+from functional.services import ports
+from functional.services import process
+from functional.services import programs
+
+START_SECONDS = 60
+
+
+class Cinder(object):
+    """The Block Storage service in a process of its own."""
+
+    def __init__(self, directory, glance_url, backends, first_on_path=(),
+                 my_ip='127.0.0.1', brick_options=None, options=None,
+                 native_threads=False, outlive=False):
+        """Prepare Cinder; start() starts it.
+
+        :param directory: path of a directory for its files
+        :param glance_url: where Glance answers
+        :param backends: a dict of backend name to a dict of its options
+        :param first_on_path: directories to search first for programs
+        :param my_ip: this host's address, as connectors report it
+        :param brick_options: a dict of options for the section [os_brick]
+        :param options: a dict of options to add to [DEFAULT], or to change
+        :param native_threads: run without eventlet
+        :param outlive: whether it goes on when this process ends
+        """
+        self.directory = directory
+        self.config_path = directory / 'etc' / 'cinder.conf'
+        self.log_path = directory / 'cinder.log'
+        self.backends = dict(backends)
+        self._glance_url = glance_url
+        self._path = programs.search_path(directory / 'bin', *first_on_path)
+        self._my_ip = my_ip
+        self._brick_options = dict(brick_options or {})
+        self._options = dict(options or {})
+        self._native_threads = native_threads
+        self._outlive = outlive
+        self._reservation = ports.Reservation()
+        self.url = 'http://127.0.0.1:%d/v3' % self._reservation.port
+        self.process = None
+
+    def start(self):
+        """Write the configuration and start the process.
+
+        It is not waited for; see wait(). After a stop() the services start
+        again with the same address, database and configuration.
+        """
+        self._write_files()
+        self.process = process.Process(
+            'cinder',
+            [sys.executable, '-m', 'functional.services.cinder_all',
+             '--config-file', str(self.config_path)],
+            self.directory / 'output.log', self._environment(),
+            self._outlive)
+        self.process.start()
+
+    def wait(self):
+        """Wait until all services are up and each backend reports pools.
+
+        :raises functional.services.process.ProcessFailed: they do not
+        """
+        self.wait_for_services()
+        self.process.wait_until(self._all_report, START_SECONDS,
+                                'A report of pools by each backend')
+
+    def wait_for_services(self):
+        """Wait until all services are up, whatever the backends say.
+
+        :raises functional.services.process.ProcessFailed: they are not
+        """
+        self.process.wait_until(self._services_up, START_SECONDS,
+                                'The start of all Cinder services')
+
+    def stop(self):
+        """End the process; a process that is not there is fine."""
+        if self.process:
+            self.process.stop()
+
+    def release(self):
+        """Give the address back, after the last stop()."""
+        self._reservation.release()
+
+    def pools(self):
+        """The pools that the scheduler knows.
+
+        :returns: a list of dicts with name and capabilities
+        :raises functional.services.http.NoAnswer: the API does not answer
+        """
+        url = self.url + '/scheduler-stats/get_pools?detail=true'
+        return http.get(url)['pools']
+
+    def services(self):
+        """The services with their states.
+
+        :returns: a list of dicts with binary, host, state
+        :raises functional.services.http.NoAnswer: the API does not answer
+        """
+        return http.get(self.url + '/os-services')['services']
+
+    def _services_up(self):
+        up = {one['host'].partition('@')[2] or one['binary']
+              for one in self.services() if one['state'] == 'up'}
+        return {'cinder-scheduler', *self.backends} <= up
+
+    def _all_report(self):
+        reporting = {pool['name'].partition('@')[2].partition('#')[0]
+                     for pool in self.pools()}
+        return set(self.backends) <= reporting
+
+    def _environment(self):
+        env = dict(os.environ, PATH=self._path, PYTHONWARNINGS='ignore',
+                   PYTHONPATH=str(programs.project_root()))
+        env['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = (
+            '1' if self._native_threads else '0')
+        return env
+
+    def _write_files(self):
+        self.config_path.parent.mkdir(parents=True, exist_ok=True)
+        for name in ('state', 'conversion', 'locks'):
+            (self.directory / name).mkdir(exist_ok=True)
+        programs.write_sudo(self.directory / 'bin')
+        self._write_rootwrap()
+        configfile.write(self.config_path, self.configuration())
+        # Readers and the writer do not wait for each other in this mode,
+        # which SQLite keeps in the file.
+        database = sqlite3.connect(self.directory / 'cinder.sqlite')
+        database.execute('PRAGMA journal_mode=WAL')
+        database.close()
+
+    def _write_rootwrap(self):
+        filters = [programs.data_directory('cinder', 'etc/cinder/rootwrap.d'),
+                   programs.project_root() / 'etc/cinder/rootwrap.d']
+        configfile.write(self.config_path.parent / 'rootwrap.conf', {
+            'DEFAULT': {'filters_path': filters,
+                        'exec_dirs': self._path.split(os.pathsep)}})
+
+    def configuration(self):
+        """All that cinder.conf says.
+
+        :returns: a dict of section name to a dict of options
+        """
+        sections = {'DEFAULT': self._defaults()}
+        sections.update(self.backends)
+        sections['database'] = {
+            'connection': 'sqlite:///%s' % (self.directory / 'cinder.sqlite'),
+            'sqlite_synchronous': False}
+        sections['coordination'] = {
+            'backend_url': 'file://%s' % (self.directory / 'state')}
+        sections['oslo_concurrency'] = {
+            'lock_path': self.directory / 'locks'}
+        sections['oslo_messaging_notifications'] = {'driver': 'noop'}
+        sections['os_brick'] = self._brick_options
+        sections.update(privsep_sections())
+        return sections
+
+    def _defaults(self):
+        defaults = {
+            'enabled_backends': list(self.backends),
+            'glance_api_servers': self._glance_url,
+            'my_ip': self._my_ip,
+            'auth_strategy': 'noauth',
+            'transport_url': 'fake:/',
+            'osapi_volume_listen': '127.0.0.1',
+            'osapi_volume_listen_port': self._reservation.port,
+            'osapi_volume_workers': 1,
+            'host': socket.gethostname(),
+            'state_path': self.directory / 'state',
+            'image_conversion_dir': self.directory / 'conversion',
+            'api_paste_config': programs.data_directory(
+                'cinder', 'etc/cinder') / 'api-paste.ini',
+            'rootwrap_config': self.config_path.parent / 'rootwrap.conf',
+            'log_file': self.log_path,
+            'debug': True,
+            # The default of a minute suits a cloud that reports once in a
+            # while.
+            'scheduler_driver_init_wait_time': 1,
+            'backend_stats_polling_interval': 3,
+            'periodic_fuzzy_delay': 0,
+            'periodic_interval': 3,
+            'report_interval': 3,
+            'service_down_time': 30,
+        }
+        defaults.update(self._options)
+        return defaults
+
+
+def privsep_sections():
+    """How Cinder and os-brick gain privileges, or do without them.
+
+    :returns: a dict of section name to options. As root there are none: the
+              capabilities are those that the packages ask for, as in life.
+              For any other user the list of capabilities is empty, because
+              a daemon that cannot have them refuses to start.
+    """
+    if os.geteuid() == 0:
+        return {}
+    return {'privsep_osbrick': {'capabilities': ''},
+            'cinder_sys_admin': {'capabilities': ''}}

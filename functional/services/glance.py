@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A real Glance: SQLite, files, and no Keystone."""
+
+import os
+import sys
+
+from functional.services import configfile
+from functional.services import http
+from functional.services import ports
+from functional.services import process
+from functional.services import programs
+
+START_SECONDS = 120
+
+# Without Keystone nobody has a role, and everybody is an administrator.
+_POLICY = 'context_is_admin: "@"\n'
+
+
+class Glance(object):
+    """The Image service in a process of its own."""
+
+    def __init__(self, directory, address='127.0.0.1', outlive=False):
+        """Prepare Glance; start() starts it.
+
+        :param directory: path of a directory for its files
+        :param address: loopback address to listen on
+        :param outlive: whether it goes on when this process ends
+        """
+        self.directory = directory
+        self.config_dir = directory / 'etc'
+        self.log_path = directory / 'glance-api.log'
+        self._reservation = ports.Reservation(address)
+        self.url = 'http://%s:%d' % (address, self._reservation.port)
+        self._outlive = outlive
+        self.process = None
+
+    def start(self):
+        """Write the configuration and start the process.
+
+        It is not waited for; see wait().
+        """
+        self.config_dir.mkdir(parents=True, exist_ok=True)
+        for name in ('images', 'staging', 'tasks'):
+            (self.directory / name).mkdir(exist_ok=True)
+        configfile.write(self.config_dir / 'glance-api.conf',
+                         self._configuration())
+        (self.config_dir / 'policy.yaml').write_text(_POLICY)
+        self.process = process.Process(
+            'glance-api',
+            [sys.executable, '-m', 'functional.services.glance_api',
+             '--address', self._reservation.address,
+             '--port', str(self._reservation.port)],
+            self.directory / 'output.log', self._environment(),
+            self._outlive)
+        self.process.start()
+
+    def wait(self):
+        """Wait until Glance answers.
+
+        :raises functional.services.process.ProcessFailed: it does not
+        """
+        self.process.wait_until(self._answers, START_SECONDS,
+                                'An answer of Glance at ' + self.url)
+
+    def stop(self):
+        """End the process; a process that is not there is fine."""
+        if self.process:
+            self.process.stop()
+        self._reservation.release()
+
+    def _answers(self):
+        return http.get(self.url + '/v2/images')
+
+    def _environment(self):
+        return dict(os.environ, OS_GLANCE_CONFIG_DIR=str(self.config_dir),
+                    PYTHONPATH=str(programs.project_root()),
+                    PYTHONWARNINGS='ignore')
+
+    def _configuration(self):
+        etc = programs.data_directory('glance', 'etc/glance')
+        database = 'sqlite:///%s' % (self.directory / 'glance.sqlite')
+        return {
+            'DEFAULT': {
+                'log_file': self.log_path,
+                'enabled_backends': 'files:file',
+                # The services hold little, and a disk that fills up is
+                # reported by the file system soon enough.
+                'image_size_cap': 1 << 40,
+                'enabled_import_methods': '[]',
+            },
+            'files': {'filesystem_store_datadir': self.directory / 'images'},
+            'glance_store': {'default_backend': 'files'},
+            'os_glance_staging_store': {
+                'filesystem_store_datadir': self.directory / 'staging'},
+            'os_glance_tasks_store': {
+                'filesystem_store_datadir': self.directory / 'tasks'},
+            'database': {'connection': database,
+                         'sqlite_synchronous': False},
+            'paste_deploy': {'config_file': etc / 'glance-api-paste.ini'},
+            'oslo_policy': {'policy_file': self.config_dir / 'policy.yaml'},
+            'oslo_concurrency': {'lock_path': self.directory / 'locks'},
+        }
