@@ -40,6 +40,9 @@ _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}', re.ASCII)
 # is named after the new volume, so that whoever cleans up can find it.
 _TEMPORARY_SUFFIX = '.clone'
 _ONLY_POOL = 0
+# Errors that say nothing about the object: the cluster could not be asked.
+_NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
+              exceptions.TryAgain)
 
 
 def check_name(name: str) -> None:
@@ -65,17 +68,6 @@ def temporary_name(volume: str) -> str:
     name = volume + _TEMPORARY_SUFFIX
     check_name(name)
     return name
-
-
-def owner_of_temporary(snapshot: str) -> str | None:
-    """Tell which new volume a temporary snapshot is for.
-
-    :param snapshot: the name of a snapshot
-    :returns: the volume's name, or None when it is not a temporary one
-    """
-    if not snapshot.endswith(_TEMPORARY_SUFFIX):
-        return None
-    return snapshot.removesuffix(_TEMPORARY_SUFFIX)
 
 
 class Array:
@@ -180,6 +172,19 @@ class Array:
                 % {'found': len(found), 'exact': len(exact)})
         return exact[0]
 
+    def is_in_pool(self, snapshot: str, pool_id: int) -> bool:
+        """Tell whether a snapshot is in a pool.
+
+        :param snapshot: the snapshot's name
+        :param pool_id: the pool
+        :raises ObjectAbsent: there is no such snapshot
+        :raises DSWareError: when the cluster does not answer
+        """
+        found = self.snapshot(snapshot)
+        if found is None:
+            raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
+        return found.pool_id == pool_id
+
     def all_snapshots(self, pool_id: int) -> Iterator[models.Snapshot]:
         """List the snapshots of a pool, however many.
 
@@ -237,13 +242,24 @@ class Array:
             except exceptions.DSWareError:
                 # What an attempt in doubt did may look like a refusal now:
                 # it exists, or it is gone, because it was carried out.
-                if doubt is None or not settle(deadline):
+                if doubt is None or not self._settled(settle, doubt,
+                                                      deadline):
                     raise
                 return
             LOG.info('%s It is looked into and tried again.', failure)
-            if doubt is not None and settle(deadline):
+            if doubt is not None and self._settled(settle, doubt, deadline):
                 return
         raise failure
+
+    @staticmethod
+    def _settled(settle, doubt, deadline):
+        try:
+            return settle(deadline)
+        except _NO_ANSWER as error:
+            LOG.error('%(doubt)s Whether it was carried out cannot be '
+                      'found out: %(error)s', {'doubt': doubt,
+                                               'error': error})
+            raise doubt from error
 
     @staticmethod
     def _tries(deadline):
@@ -273,6 +289,8 @@ class Array:
 
         self._create('createVolume', name, created, volName=name,
                      poolId=pool_id, volSize=size, thinFlag=int(thin))
+        with self._undone(name):
+            self._wait(lambda: self.volume(name), name, 'createVolume')
 
     def _create(self, op, name, settle, **args):
         try:
@@ -282,6 +300,25 @@ class Array:
                 op=op, name=name, result=error.result, desc=error.desc,
                 endpoint=error.endpoint,
                 advice=self._what_is_there(name, args)) from error
+        except exceptions.CapacityExceeded as error:
+            raise self._with_room(error, args) from error
+
+    def _with_room(self, error, args):
+        """Add to an error about a full pool how full the pools are."""
+        if error.result != result_codes.SPACE_NOT_ENOUGH:
+            return error
+        asked = args.get('volSize', _('unknown'))
+        where = args.get('poolId', _('of the source'))
+        try:
+            room = ', '.join(f'{p.pool_id}: {p.free}' for p in self.pools())
+        except exceptions.DSWareError as failure:
+            room = failure.msg
+        return exceptions.CapacityExceeded(
+            op=error.op, name=error.name, result=error.result,
+            desc=error.desc, endpoint=error.endpoint,
+            advice=_('Pool %(where)s, asked for %(asked)s MiB; free MiB by '
+                     'pool: %(room)s') % {'where': where, 'asked': asked,
+                                          'room': room})
 
     def _what_is_there(self, name, args):
         asked = ', '.join(f'{k}={v}' for k, v in args.items())
@@ -333,6 +370,17 @@ class Array:
         except exceptions.ObjectAbsent:
             LOG.info('Volume %s is gone already.', name)
 
+    def delete_leftovers(self, name: str) -> None:
+        """Delete what an interrupted creation of a volume left behind.
+
+        :param name: the volume's name
+        :raises DSWareError: when that does not work
+        """
+        check_name(name)
+        temporary = name + _TEMPORARY_SUFFIX
+        if _NAME.fullmatch(temporary):
+            self.delete_snapshot(temporary)
+
     def expand_volume(self, name: str, size: int) -> None:
         """Make a volume larger; one of that size already is a success.
 
@@ -354,6 +402,8 @@ class Array:
             if (error.result != result_codes.VOLUME_SIZE_INVALID
                     or not expanded(None)):
                 raise
+        except exceptions.CapacityExceeded as error:
+            raise self._with_room(error, {'volSize': size}) from error
 
     def create_snapshot(self, name: str, volume: str) -> None:
         """Make a crash-consistent snapshot.
@@ -387,7 +437,7 @@ class Array:
                          lambda deadline: not self.snapshot(name, deadline),
                          snapName=name)
         except exceptions.ObjectAbsent:
-            LOG.info('Snapshot %s is gone already.', name)
+            LOG.debug('Snapshot %s is gone already.', name)
 
     # -- volumes from snapshots and volumes -------------------------------
 
@@ -516,21 +566,93 @@ class Array:
         """
         deadline = waiting.Deadline(self._copy_timeout)
         for _elapsed in self._tries(deadline):
-            found = query()
-            if found is None:
-                raise exceptions.BackendFault(
-                    op=op, name=name, desc=_('it is gone from the cluster'))
-            if found.ready:
+            if self._is_ready(query, name, op):
                 return
-            if not found.working:
-                raise exceptions.BackendFault(
-                    op=op, name=name, desc=_('it is in failure status %d')
-                    % found.status)
         raise exceptions.BackendFault(
             op=op, name=name,
             desc=_('not ready after %d seconds') % self._copy_timeout,
             advice=_('Raise dsware_copy_timeout if the copy only needs more '
                      'time'))
+
+    @staticmethod
+    def _is_ready(query, name, op):
+        try:
+            found = query()
+        except _NO_ANSWER as error:
+            # The copy goes on inside the cluster while nobody can ask.
+            LOG.warning('Waiting for %(name)s: %(error)s',
+                        {'name': name, 'error': error})
+            return False
+        if found is None:
+            raise exceptions.BackendFault(
+                op=op, name=name, desc=_('it is gone from the cluster'))
+        if not (found.ready or found.working):
+            raise exceptions.BackendFault(
+                op=op, name=name,
+                desc=_('it is in failure status %d') % found.status)
+        return found.ready
+
+    # -- attachments ------------------------------------------------------
+
+    def attach(self, name: str, agent) -> str:
+        """Attach a volume to the host of an agent.
+
+        There is no query for attachments; attaching again settles an
+        unknown outcome, because the agent then says that it is attached.
+
+        :param name: the volume's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :returns: the device's path on that host, or an empty string when
+            it was attached already
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: for all other reasons
+        """
+        check_name(name)
+        try:
+            reply = self._on_host('attachVolume', name, agent)
+        except exceptions.AlreadyAttached:
+            return ''
+        return reply.records[0].get('devName', '') if reply.records else ''
+
+    def detach(self, name: str, agent) -> None:
+        """Detach a volume from the host of an agent.
+
+        A volume that is not attached there, or is gone, is a success.
+
+        :param name: the volume's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :raises ObjectBusy: the device is in use
+        :raises DSWareError: for all other reasons
+        """
+        check_name(name)
+        try:
+            self._on_host('detachVolume', name, agent)
+        except (exceptions.NotAttached, exceptions.ObjectAbsent):
+            LOG.debug('Volume %s is not attached at %s.', name, agent)
+
+    def detach_by_ip(self, name: str, address: str) -> None:
+        """Detach a volume from a host whatever the state of that host.
+
+        :param name: the volume's name
+        :param address: the IP address of the host's agent
+        :raises DSWareError: when that does not work
+        """
+        check_name(name)
+        try:
+            self._on_host('detachVolumeByIp', name, None, detachIp=address)
+        except (exceptions.NotAttached, exceptions.ObjectAbsent):
+            LOG.debug('Volume %s is not attached at %s.', name, address)
+
+    def _on_host(self, op, name, agent, **args):
+        deadline = self._client.deadline()
+        for _elapsed in self._tries(deadline):
+            try:
+                return self._client.call(op, agent=agent, deadline=deadline,
+                                         volName=name, **args)
+            except (exceptions.OutcomeUnknown,
+                    exceptions.ObjectBusy) as error:
+                failure = error
+        raise failure
 
 
 class _Undo:

@@ -129,6 +129,10 @@ class CertificateRefused(EndpointUnavailable):
     """The TLS handshake failed, so nothing was sent."""
 
 
+class CommandUnavailable(EndpointUnavailable):
+    """fsc_cli could not be started on this host, so nothing was sent."""
+
+
 class ObjectMismatch(DSWareError):
     """An object of that name is there, but it is not what was asked for."""
 

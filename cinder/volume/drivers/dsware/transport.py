@@ -59,7 +59,7 @@ class SocketSettings:
     manage_ip: str
     connect_timeout: float = 5
     max_connections: int = 16
-    tls: tls.TLSSettings | None = None
+    tls_settings: tls.TLSSettings | None = None
     credentials: tls.Credentials | None = None
 
 
@@ -107,9 +107,9 @@ class _Connection:
         self._socket = sock
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if self._settings.tls:
+        if self._settings.tls_settings:
             sock.settimeout(max(limit.remaining, 0.001))
-            self._socket = self._settings.tls.context().wrap_socket(
+            self._socket = self._settings.tls_settings.context().wrap_socket(
                 sock, server_hostname=self._endpoint.host)
 
     def _unavailable(self, error_class, desc):
@@ -162,7 +162,7 @@ class _Connection:
                 sent += self._socket.send(view[sent:])
         except OSError as error:
             # A TLS record may have left in part before the error showed.
-            if sent or self._settings.tls:
+            if sent or self._settings.tls_settings:
                 raise self._unknown(request, error) from error
             raise self._unavailable(
                 exceptions.EndpointUnavailable,

@@ -85,7 +85,7 @@ class CLITransport:
         :param request: the request
         :param deadline: when to give up
         :returns: an iterator of one :class:`protocol.Frame`
-        :raises EndpointUnavailable: fsc_cli was not started
+        :raises CommandUnavailable: fsc_cli was not started
         :raises TryAgain: as many processes as allowed are running
         :raises OutcomeUnknown: it may or may not have been carried out
         :raises InvalidRequest: the command line cannot carry it
@@ -147,7 +147,7 @@ class CLITransport:
                               more=False, records=list(parsed.records))
 
     def _not_started(self, request, desc):
-        return exceptions.EndpointUnavailable(
+        return exceptions.CommandUnavailable(
             op=request.op, name=request.name, endpoint=str(self.endpoint),
             desc=_('%(program)s was not started: %(desc)s') % {
                 'program': PROGRAM, 'desc': desc})

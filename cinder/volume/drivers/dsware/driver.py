@@ -1,0 +1,286 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Cinder driver for Huawei Dsware (FusionStorage Block)."""
+
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import units
+
+from cinder import exception
+from cinder.i18n import _
+from cinder import interface
+from cinder.volume import configuration
+from cinder.volume import driver
+from cinder.volume.drivers.dsware import attaching
+from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.dsware import stats
+from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import volume_types
+from cinder.volume.drivers.san import san
+from cinder.volume import volume_utils
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+CONF.register_opts(options.DSWARE_OPTS,
+                   group=configuration.SHARED_CONF_GROUP)
+
+_MIB_PER_GIB = units.Gi // units.Mi
+# Options of Cinder's own that the driver reads.
+_COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
+                'driver_ssl_cert_path', 'max_over_subscription_ratio',
+                'reserved_percentage')
+
+
+@interface.volumedriver
+class DSWareDriver(driver.VolumeDriver):
+    """Cinder driver for Huawei Dsware (FusionStorage Block).
+
+    .. code-block:: none
+
+      Version history:
+        1.0.0 - Initial version
+    """
+
+    VERSION = '1.0.0'
+    # ThirdPartySystems wiki page
+    CI_WIKI_NAME = 'Huawei_Dsware_CI'
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.configuration.append_config_values(san.san_opts)
+        self.configuration.append_config_values(options.DSWARE_OPTS)
+        self._array = None
+        self._attacher = None
+        self._pools = None
+
+    @staticmethod
+    def get_driver_options():
+        """List the options that the driver reads.
+
+        :returns: a list of oslo.config options
+        """
+        used_san = ('san_ip', 'san_api_port', 'san_login', 'san_password',
+                    'san_thin_provision')
+        return (options.DSWARE_OPTS
+                + [o for o in san.san_opts if o.name in used_san]
+                + [o for o in driver.volume_opts if o.name in _COMMON_OPTS])
+
+    # -- start ------------------------------------------------------------
+
+    def do_setup(self, context):
+        """Check the options; nothing is contacted yet.
+
+        :param context: the admin context
+        :raises InvalidConfigurationValue: an option is missing, malformed or
+            contradicts another one
+        """
+        self._array = backend.make_array(self.configuration)
+        self._attacher = attaching.make_attacher(self._array,
+                                                 self.configuration)
+        self._pools = stats.PoolWatch(self._array,
+                                      self.configuration.dsware_pools)
+
+    def check_for_setup_error(self):
+        """Contact the cluster.
+
+        A cluster that cannot be reached leaves the backend down; it comes up
+        by itself. What will not mend by itself is an error.
+
+        :raises VolumeBackendAPIException: the certificate or credentials are
+            refused, fsc_cli cannot be run, or a configured pool is unknown
+        """
+        try:
+            self._pools.query()
+        except (exceptions.CertificateRefused,
+                exceptions.CommandUnavailable):
+            raise
+        except (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
+                exceptions.TryAgain) as error:
+            LOG.error('The Dsware cluster cannot be reached. The backend '
+                      'starts down and comes up when the cluster answers: '
+                      '%s', error)
+
+    # -- statistics -------------------------------------------------------
+
+    def _update_volume_stats(self):
+        pools = self._pools.refresh()
+        up = self._pools.up
+        self._stats = {
+            'volume_backend_name':
+                self.configuration.safe_get('volume_backend_name')
+                or self.__class__.__name__,
+            'vendor_name': 'Huawei',
+            'driver_version': self.VERSION,
+            'storage_protocol': attaching.DRIVER_VOLUME_TYPE,
+            'backend_state': 'up' if up else 'down',
+            'pools': [stats.pool_stats(pool, up, self.configuration, self,
+                                       self._attacher.online_extend)
+                      for pool in pools],
+        }
+
+    def get_pool(self, volume):
+        """Tell the pool of a volume.
+
+        :param volume: the Cinder volume
+        :returns: the pool id, as the pool's name in the statistics
+        :raises VolumeNotFound: it is not on the cluster
+        """
+        found = self._array.volume(volume.name)
+        if found is None:
+            raise exception.VolumeNotFound(volume_id=volume.id)
+        return str(found.pool_id)
+
+    @staticmethod
+    def _pool_id(volume):
+        pool = volume_utils.extract_host(volume.host, level='pool')
+        if pool is None or not (pool.isascii() and pool.isdigit()):
+            raise exception.InvalidInput(reason=_(
+                'host %(host)s of volume %(volume)s does not end with '
+                '#POOL, where POOL is the id of a Dsware pool') % {
+                    'host': volume.host, 'volume': volume.name})
+        return int(pool)
+
+    # -- volumes ----------------------------------------------------------
+
+    def create_volume(self, volume):
+        """Create an empty volume.
+
+        :param volume: the Cinder volume, its size in GiB
+        :raises VolumeBackendAPIException: when that does not work
+        """
+        wishes = volume_types.wishes(volume, self.configuration)
+        self._array.create_volume(volume.name, self._pool_id(volume),
+                                  volume.size * _MIB_PER_GIB, wishes.thin)
+
+    def delete_volume(self, volume):
+        """Delete a volume; one that is gone already is a success.
+
+        :param volume: the Cinder volume
+        :raises VolumeIsBusy: it is attached or has snapshots
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        with translation.for_volume(volume):
+            # An interrupted clone may have left the snapshot that it was
+            # made through; nothing else would ever find it again.
+            self._array.delete_leftovers(volume.name)
+            self._array.delete_volume(volume.name)
+
+    def extend_volume(self, volume, new_size):
+        """Make a volume larger, attached or not.
+
+        :param volume: the Cinder volume
+        :param new_size: in GiB
+        :raises VolumeNotFound: it is not on the cluster
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        with translation.for_volume(volume):
+            self._array.expand_volume(volume.name, new_size * _MIB_PER_GIB)
+
+    # -- snapshots and clones ---------------------------------------------
+
+    def create_snapshot(self, snapshot):
+        """Make a crash-consistent snapshot.
+
+        :param snapshot: the Cinder snapshot
+        :raises VolumeNotFound: its volume is not on the cluster
+        :raises SnapshotLimitReached: the volume can have no more
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        with translation.for_volume(snapshot.volume):
+            self._array.create_snapshot(snapshot.name,
+                                        snapshot.volume.name)
+
+    def delete_snapshot(self, snapshot):
+        """Delete a snapshot; one that is gone already is a success.
+
+        :param snapshot: the Cinder snapshot
+        :raises SnapshotIsBusy: it is in use
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        with translation.for_snapshot(snapshot):
+            self._array.delete_snapshot(snapshot.name)
+
+    def create_volume_from_snapshot(self, volume, snapshot):
+        """Make a volume from a snapshot; it may be larger.
+
+        :param volume: the new Cinder volume, its size in GiB
+        :param snapshot: the Cinder snapshot
+        :raises SnapshotNotFound: it is not on the cluster
+        :raises SnapshotLimitReached: the snapshot can have no more clones
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        with translation.for_snapshot(snapshot):
+            self._make_from(volume, snapshot.name)
+
+    def create_cloned_volume(self, volume, src_vref):
+        """Make a volume from another volume; it may be larger.
+
+        :param volume: the new Cinder volume, its size in GiB
+        :param src_vref: the source, a Cinder volume
+        :raises VolumeNotFound: the source is not on the cluster
+        :raises SnapshotLimitReached: the source can have no more clones
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        with translation.for_volume(src_vref):
+            self._array.clone(
+                volume.name, src_vref.name,
+                lambda snapshot: self._make_from(volume, snapshot))
+
+    def _make_from(self, volume, snapshot):
+        wishes = volume_types.wishes(volume, self.configuration)
+        pool_id = self._pool_id(volume)
+        size = volume.size * _MIB_PER_GIB
+        # A linked clone is always in its snapshot's pool.
+        if wishes.full_clone or not self._array.is_in_pool(snapshot,
+                                                           pool_id):
+            self._array.full_copy(volume.name, pool_id, size, wishes.thin,
+                                  snapshot)
+        else:
+            self._array.linked_clone(volume.name, size, snapshot)
+
+    # -- attachments ------------------------------------------------------
+
+    def initialize_connection(self, volume, connector):
+        """Tell a host how to attach a volume, or attach it.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties
+        :returns: connection_info
+        :raises VolumeNotFound: it is not on the cluster
+        :raises InvalidInput: the host cannot attach Dsware volumes
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        wishes = volume_types.wishes(volume, self.configuration)
+        return self._attacher.attach(volume, connector, wishes.thin)
+
+    def terminate_connection(self, volume, connector, **kwargs):
+        """Let go of a host, or of all of them.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties; None for every
+            host that the volume is attached to
+        :raises VolumeIsBusy: the device is in use
+        :raises VolumeBackendAPIException: for all other reasons
+        """
+        self._attacher.detach(volume, connector)
+
+    def ensure_export(self, context, volume):
+        """Do nothing: a Dsware volume needs no export."""
+
+    def create_export(self, context, volume, connector):
+        """Do nothing: a Dsware volume needs no export."""
+
+    def remove_export(self, context, volume):
+        """Do nothing: a Dsware volume needs no export."""
