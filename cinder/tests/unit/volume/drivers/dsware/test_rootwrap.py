@@ -47,6 +47,9 @@ REQUESTS = (
                               'snapNameSrc': 'snapshot-1'}),
     ('createFullVolumeFromSnap', {'volName': 'volume-2',
                                   'snapName': 'snapshot-1'}),
+    ('attachVolume', {'volName': 'volume-1'}),
+    ('detachVolume', {'volName': 'volume-1'}),
+    ('detachVolumeByIp', {'volName': 'volume-1', 'detachIp': '192.0.2.7'}),
 )
 # What the simulator and the specification know and the driver may come to
 # ask for; each needs a filter as soon as it does.
@@ -55,8 +58,7 @@ OPERATIONS = frozenset(op for op, _args in REQUESTS) | {
     'rollbackSnapshot', 'activeSnapshots', 'migrateVolumeCold',
     'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
     'associateQoSWithVolume', 'disassociateQoSWithVolume',
-    'queryVolumeQoSInfo', 'attachVolume', 'detachVolume',
-    'detachVolumeByIp'}
+    'queryVolumeQoSInfo'}
 
 
 def command(op, args, host='192.0.2.1'):
