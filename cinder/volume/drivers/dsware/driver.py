@@ -16,6 +16,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
+from cinder import context as cinder_context
 from cinder import exception
 from cinder.i18n import _
 from cinder import interface
@@ -25,6 +26,7 @@ from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
@@ -111,6 +113,14 @@ class DSWareDriver(driver.VolumeDriver):
             LOG.error('The Dsware cluster cannot be reached. The backend '
                       'starts down and comes up when the cluster answers: '
                       '%s', error)
+
+    def set_initialized(self):
+        """Start to work; first clear what a crash has left behind."""
+        if self._pools.up:
+            recovery.clear_leftovers(
+                self._array, cinder_context.get_admin_context(), self.host,
+                bool(self.cluster_name))
+        super().set_initialized()
 
     # -- statistics -------------------------------------------------------
 

@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a crash of the volume service left on the cluster."""
+
+from oslo_log import log as logging
+
+from cinder import objects
+from cinder.volume.drivers.dsware import exceptions
+
+LOG = logging.getLogger(__name__)
+
+
+def clear_leftovers(array, context, host, clustered):
+    """Delete the temporary snapshots of interrupted clones.
+
+    Only volumes that Cinder knows to belong to this host are looked at, so
+    nothing of another owner of the cluster is touched. The half-made volume
+    itself is shown as in error by Cinder and goes when it is deleted.
+
+    :param array: the :class:`array.Array`
+    :param context: the admin context
+    :param host: the volume service's host
+    :param clustered: whether other services of the same Cinder cluster may
+        be making volumes right now
+    """
+    statuses = ['error'] if clustered else ['error', 'creating']
+    for status in statuses:
+        volumes = objects.VolumeList.get_all_by_host(
+            context, host, filters={'status': status})
+        for volume in volumes:
+            if volume.source_volid:
+                _clear(array, volume)
+
+
+def _clear(array, volume):
+    try:
+        array.delete_leftovers(volume.name)
+    except exceptions.DSWareError as error:
+        LOG.warning('What the interrupted creation of volume %(volume)s '
+                    'left behind stays until the volume is deleted: '
+                    '%(error)s', {'volume': volume.name, 'error': error})
