@@ -30,7 +30,7 @@ from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import options
 
 # In the interface these two are methods, in Cinder's base class properties.
-PROPERTIES = frozenset(('initialized', 'supported'))
+PROPERTIES = ('initialized', 'supported')
 CORE_METHODS = sorted(
     name for name, _method in inspect.getmembers(
         volume_driver.VolumeDriverCore, inspect.isfunction)
