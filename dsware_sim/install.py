@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Puts the simulated command lines into the state directory."""
+
+import os
+import py_compile
+import shutil
+import sys
+
+from dsware_sim import fsc_cli
+
+_PROGRAM = '''#!%s -IS
+# Written by dsware-sim: talks to the simulated agents of %s.
+import sys
+sys.path.insert(0, %r)
+import fsc_cli
+sys.exit(fsc_cli.main(sys.argv[1:], %r))
+'''
+
+
+def install(directory, run_dir):
+    """Write the programs that talk to the agents.
+
+    They need nothing but a Python interpreter: the paths are written into
+    them, so that they work with an empty environment.
+
+    :param directory: the state directory; the programs go into its bin
+    :param run_dir: where the agents' sockets are
+    :returns: path of the directory that belongs on PATH
+    """
+    library = os.path.join(directory, 'lib')
+    programs = os.path.join(directory, 'bin')
+    os.makedirs(library, exist_ok=True)
+    os.makedirs(programs, exist_ok=True)
+    module = os.path.join(library, 'fsc_cli.py')
+    shutil.copyfile(fsc_cli.__file__, module)
+    # Compiled now: who runs it may not be allowed to write there.
+    py_compile.compile(module, doraise=True)
+    # Not the interpreter of a virtual environment, as the program needs
+    # nothing of it and would have to find out about it.
+    interpreter = os.path.realpath(sys.executable)
+    path = os.path.join(programs, 'fsc_cli')
+    with open(path + '.new', 'w') as program:
+        program.write(_PROGRAM % (interpreter, directory, library, run_dir))
+        os.fchmod(program.fileno(), 0o755)
+    os.replace(path + '.new', path)
+    return programs

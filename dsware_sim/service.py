@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What stands between connections and the engine: faults, counts, a log."""
+
+import asyncio
+import collections
+import os
+
+from dsware_sim import codec
+from dsware_sim import engine as engine_
+from dsware_sim import faults as faults_
+
+_LOG_LENGTH = 1000
+_SECRETS = frozenset(('password', 'authCredentials'))
+_NO_FRAME = b'\xff\xff\xff\xffthis is not a frame'
+
+
+class Service:
+    """Handles the requests of all agents."""
+
+    def __init__(self, engine, faults):
+        """Put faults in front of an engine.
+
+        :param engine: a :class:`dsware_sim.engine.Engine`
+        :param faults: a :class:`dsware_sim.faults.Faults`
+        """
+        self._engine = engine
+        self._faults = faults
+        self._tasks = set()
+        self.counts = collections.Counter()
+        self.log = collections.deque(maxlen=_LOG_LENGTH)
+        self.protocol_errors = collections.deque(maxlen=_LOG_LENGTH)
+
+    def accepts(self, connection):
+        """Whether a new connection may stay.
+
+        :param connection: a :class:`dsware_sim.agent.Connection`
+        :returns: bool
+        """
+        agent = connection.agent
+        return agent.up and not (self._faults
+                                 and self._faults.refuses(agent.address))
+
+    def protocol_error(self, connection, error):
+        """Note that a client broke the framing.
+
+        :param connection: where it came from
+        :param error: what was wrong
+        """
+        self.protocol_errors.append((connection.agent.address, str(error)))
+
+    def forget(self):
+        """Start counting and logging anew."""
+        self.counts.clear()
+        self.log.clear()
+        self.protocol_errors.clear()
+
+    def handle(self, connection, request, special):
+        """Carry a request out and answer it, now or later.
+
+        :param connection: where it came from
+        :param request: a :class:`dsware_sim.codec.Request`
+        :param special: function of the request that answers it instead of
+                        the engine, or None
+        """
+        self.counts[request.op] += 1
+        if self._faults:
+            met = self._faults.of_request(
+                request.op, connection.agent.address, connection.local)
+            if met:
+                self._later(self._meet(connection, request, special, met))
+                return
+        answer = self._execute(connection, request, special)
+        if isinstance(answer, engine_.Answer):
+            self._reply(connection, request, answer)
+        else:
+            self._later(self._wait(connection, request, answer))
+
+    def _execute(self, connection, request, special):
+        if special is not None:
+            return special(request)
+        return self._engine.execute(request.op, request.args,
+                                    connection.agent.address)
+
+    def _later(self, coroutine):
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wait(self, connection, request, answer):
+        self._reply(connection, request, await answer)
+
+    def _reply(self, connection, request, answer):
+        self._note(connection, request, answer.code)
+        connection.reply(request, answer)
+
+    def _note(self, connection, request, code):
+        args = request.args
+        if not _SECRETS.isdisjoint(args):
+            args = {key: '***' if key in _SECRETS else value
+                    for key, value in args.items()}
+        self.log.append((connection.agent.address, request.op, args, code))
+
+    async def _meet(self, connection, request, special, met):
+        for fault in met:
+            if fault.kind == faults_.DELAY:
+                await asyncio.sleep(fault.seconds)
+        fault = met[-1]
+        if fault.kind in (faults_.HANG, faults_.CLI_HANG,
+                          faults_.DROP_BEFORE):
+            self._note(connection, request, None)
+            if fault.kind == faults_.DROP_BEFORE:
+                connection.abort()
+            return
+        if fault.kind == faults_.RESULT:
+            self._reply(connection, request,
+                        engine_.Answer(*faults_.answer_code(fault)))
+            return
+        answer = self._execute(connection, request, special)
+        if not isinstance(answer, engine_.Answer):
+            answer = await answer
+        if fault.kind == faults_.DELAY:
+            self._reply(connection, request, answer)
+            return
+        self._note(connection, request, answer.code)
+        _spoil(connection, request, answer, fault)
+
+
+def _spoil(connection, request, answer, fault):
+    """Answer what was carried out in a wrong way, or not at all."""
+    if fault.kind == faults_.RESULT_AFTER:
+        connection.reply(request, engine_.Answer(*faults_.answer_code(fault)))
+    elif fault.kind == faults_.WRONG_SEQ:
+        request.seq += 1
+        connection.reply(request, answer)
+    elif fault.kind == faults_.CLI_GARBAGE:
+        connection.write(codec.frame(
+            b'seq=%d\nresult=0\ncliGarbage=1' % request.seq))
+        connection.done()
+    elif fault.kind == faults_.GARBAGE:
+        # A length beyond all bounds, and bytes that are no text.
+        connection.write(_NO_FRAME + os.urandom(64))
+    elif fault.kind == faults_.CUT_FRAME:
+        whole = next(codec.encode_stream(
+            request.seq, answer.code, answer.desc, answer.lines))
+        connection.write(whole[:len(whole) // 2])
+        connection.close()
+    else:
+        connection.abort()

@@ -1,0 +1,192 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Carries out the work of plans: files, devices and by-id links.
+
+Its methods block and run in worker threads. The engine never runs two at a
+time for one object, and the attributes of an object do not change meanwhile.
+"""
+
+import contextlib
+import errno
+import functools
+import os
+
+from dsware_sim import codes
+from dsware_sim import devices as devices_
+from dsware_sim import plan
+
+
+class Worker:
+    """Does what plans ask for."""
+
+    def __init__(self, files, devices, by_id):
+        """Work on files and devices.
+
+        :param files: a :class:`dsware_sim.data.Files`
+        :param devices: a FileDevices or a LoopDevices
+        :param by_id: path of the directory of by-id links
+        """
+        self.files = files
+        self.devices = devices
+        self.by_id = by_id
+        os.makedirs(by_id, exist_ok=True)
+
+    def run(self, work):
+        """Do what a plan asks for, as a whole or not at all.
+
+        :param work: one of the classes of :mod:`dsware_sim.plan`
+        :returns: what the plan's finish wants: the device's path for an
+                  attachment, else None
+        :raises Refused: it cannot be done
+        """
+        try:
+            return self._run(work)
+        except devices_.Busy as error:
+            raise codes.Refused(codes.NODE_IN_USE, str(error))
+        except OSError as error:
+            raise refusal(error)
+
+    def undo(self, work, result):
+        """Take back what was done, as its events could not be stored.
+
+        :param work: what was done
+        :param result: what :meth:`run` returned
+        :returns: the device in the place of one that was removed, or None
+        """
+        return self._undo(work, result)
+
+    @functools.singledispatchmethod
+    def _run(self, work):
+        raise NotImplementedError(type(work))
+
+    @functools.singledispatchmethod
+    def _undo(self, work, result):
+        return None
+
+    @_run.register
+    def _(self, work: plan.CopyAll):
+        for copy in work.copies:
+            for device in copy.source.attachments.values():
+                self.devices.sync(device)
+        done = []
+        try:
+            for copy in work.copies:
+                self.files.copy(copy.source.id, copy.target_id, copy.size)
+                done.append(copy)
+        except BaseException:
+            self._discard(done)
+            raise
+
+    @_undo.register
+    def _(self, work: plan.CopyAll, result):
+        self._discard(work.copies)
+
+    def _discard(self, copies):
+        for copy in copies:
+            self.files.adopt(copy.target_id, None)
+
+    @_run.register
+    def _(self, work: plan.Attach):
+        item = work.item
+        device = self.make_device(item, work.agent)
+        if not item.attachments:
+            self.link(item, device)
+        return device
+
+    @_undo.register
+    def _(self, work: plan.Attach, result):
+        self.devices.detach(result, force=True)
+        self._link_first(work.item, {})
+
+    @_run.register
+    def _(self, work: plan.Detach):
+        device = work.item.attachments[work.agent]
+        if device:
+            self.devices.detach(device, work.force)
+        self._link_first(work.item, {work.agent})
+
+    @_undo.register
+    def _(self, work: plan.Detach, result):
+        device = self.make_device(work.item, work.agent)
+        self.link(work.item, device)
+        return device
+
+    @_run.register
+    def _(self, work: plan.Grow):
+        self.files.grow(work.item.id, work.size)
+        for device in work.item.attachments.values():
+            if device:
+                self.devices.grow(device)
+
+    def make_device(self, item, agent):
+        """Make the device of an attachment.
+
+        :param item: the object
+        :param agent: address of the host's agent
+        :returns: path of the device
+        """
+        path = self.files.prepare(item.id, item.size)
+        return self.devices.attach(path, agent, item.name,
+                                   not item.is_volume)
+
+    def link(self, item, device):
+        """Let an object's by-id link point at a device.
+
+        :param item: the object
+        :param device: path of the device
+        """
+        devices_.replace_link(device, self._link_path(item))
+
+    def link_all(self, state):
+        """Let exactly the attached objects have links.
+
+        :param state: the cluster's state
+        """
+        prefix = 'wwn-0x6888603%08x' % state.cluster_id
+        for entry in os.listdir(self.by_id):
+            if entry.startswith(prefix):
+                os.unlink(os.path.join(self.by_id, entry))
+        for pool in state.pools.values():
+            for item in pool.live.values():
+                self._link_first(item, ())
+
+    def _link_first(self, item, leaving):
+        """Let the link follow the first attachment that stays."""
+        staying = [device for agent, device in item.attachments.items()
+                   if agent not in leaving and device]
+        if staying:
+            self.link(item, staying[0])
+        else:
+            self.unlink(item)
+
+    def unlink(self, item):
+        """Remove an object's by-id link.
+
+        :param item: the object
+        """
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._link_path(item))
+
+    def _link_path(self, item):
+        return os.path.join(self.by_id, 'wwn-0x' + item.wwn)
+
+
+def refusal(error):
+    """What the cluster answers when this machine fails it.
+
+    :param error: an OSError
+    :returns: a :class:`dsware_sim.codes.Refused`
+    """
+    code = codes.DSWARE_ERROR
+    if error.errno == errno.EBUSY:
+        code = codes.NODE_IN_USE
+    return codes.Refused(code, 'the simulator failed: %s' % error)
