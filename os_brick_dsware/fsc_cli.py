@@ -92,10 +92,17 @@ class Output:
     records: tuple[dict[str, str], ...]
 
 
-def _printable(text: str, limit: int = 120) -> str:
-    """Cut text and escape everything but printable ASCII."""
+def printable(text: str, limit: int = 120) -> str:
+    """Make text that came from outside fit for a log or a terminal.
+
+    :param text: any text
+    :param limit: characters to keep
+    :returns: the text, cut, and with control characters escaped
+    """
     cut = text if len(text) <= limit else text[:limit] + '...'
-    return cut.encode('unicode_escape').decode('ascii')
+    return ''.join(
+        char if char.isprintable()
+        else char.encode('unicode_escape').decode('ascii') for char in cut)
 
 
 # Arguments ------------------------------------------------------------------
@@ -106,7 +113,7 @@ def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
     raise ArgumentError(
         "%s '%s' cannot be given to the Dsware command line: it must be 1 to "
         "%d letters, digits and _ . , : %% -, and not start with -"
-        % (what, _printable(value), MAX_VALUE))
+        % (what, printable(value), MAX_VALUE))
 
 
 def _text(key: str, value: object) -> str:
@@ -163,7 +170,7 @@ def _lines(text: str) -> Iterator[str]:
 def _code(line: str) -> tuple[int, str]:
     match = _CODE.fullmatch(line.removeprefix('result=').strip())
     if not match:
-        raise OutputError("no result code in '%s'" % _printable(line))
+        raise OutputError("no result code in '%s'" % printable(line))
     return int(match[1]), (match[2] or '').strip()
 
 
@@ -174,7 +181,7 @@ def _result(lines: list[str]) -> tuple[int, str]:
         raise OutputError(
             "%s in '%s'" % (
                 "result codes that contradict each other" if codes
-                else "no result= line", _printable(' | '.join(lines[:20]))))
+                else "no result= line", printable(' | '.join(lines[:20]))))
     return codes.pop(), found[0][1]
 
 
@@ -183,7 +190,7 @@ def _desc(lines: list[str], said: str) -> str:
         if line.startswith('desc='):
             said = line
             break
-    return _printable(said.removeprefix('desc='), MAX_TEXT)
+    return printable(said.removeprefix('desc='), MAX_TEXT)
 
 
 def _field(part: str, line: str) -> tuple[str, str]:
@@ -191,7 +198,7 @@ def _field(part: str, line: str) -> tuple[str, str]:
     key, value = key.strip(), value.strip()
     if not equals or not _KEY.fullmatch(key) or _CONTROL.search(value):
         raise OutputError("field '%s' of record '%s' is not key=value"
-                          % (_printable(part), _printable(line)))
+                          % (printable(part), printable(line)))
     return key, value
 
 
@@ -203,7 +210,7 @@ def _record(line: str) -> dict[str, str]:
         key, value = _field(part, line)
         if key in record:
             raise OutputError("field %s appears twice in record '%s'"
-                              % (key, _printable(line)))
+                              % (key, printable(line)))
         record[key] = value
     return record
 
@@ -216,14 +223,14 @@ def _qos_records(lines: list[str]) -> list[dict[str, str]]:
             continue
         if record.setdefault(key, value) != value or _CONTROL.search(value):
             raise OutputError("QoS field %s is malformed or contradicts an "
-                              "earlier one: '%s'" % (key, _printable(line)))
+                              "earlier one: '%s'" % (key, printable(line)))
     return [record] if record else []
 
 
 def _device(path: str) -> str:
     if not _PATH.fullmatch(path) or {'.', '..'} & set(path.split('/')):
         raise OutputError("'%s' is not the path of a device"
-                          % _printable(path))
+                          % printable(path))
     return path
 
 
@@ -232,11 +239,11 @@ def _attach_records(lines: list[str], result: int) -> list[dict[str, str]]:
     for inner in _INNER_RESULT.findall(text):
         if _code(inner)[0] != result:
             raise OutputError("the result is %d but the attachment's is %s"
-                              % (result, _printable(inner)))
+                              % (result, printable(inner)))
     paths = set(_DEVICE.findall(text)) - {'', 'null'}
     if len(paths) > 1:
         raise OutputError("more than one device: '%s'"
-                          % _printable(' '.join(sorted(paths))))
+                          % printable(' '.join(sorted(paths))))
     return [{'devName': _device(path)} for path in paths]
 
 

@@ -1,0 +1,375 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Who uses which volume on this host: a ledger shared by all services.
+
+One device serves all users of a volume on a host: instances that share a
+multiattach volume, an image upload from a volume in use, a backup. Only the
+last one to leave may detach it. os-brick's callers do not say whether they
+are the last, so this ledger remembers the users: one small JSON file per
+volume, in a directory that carries the boot id of the host.
+
+- A user is known by the token that the volume driver made for its
+  attachment. Without one (connection information of other origin) all users
+  count as one anonymous user.
+- A reboot takes all devices away: what an earlier boot wrote is removed.
+- A user of kind PROCESS is gone when its process is. A user of kind INSTANCE
+  outlives the service that attached the volume for it.
+- One machine can play several hosts in a demonstration: users whose agent
+  and device both differ do not share anything.
+
+Files are replaced in one step, and changed only by who holds the volume's
+lock. The kernel drops that lock when its holder dies. It is an flock on an
+open file of its own, which also keeps threads (native or green) apart.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+import platform
+import re
+import shutil
+import stat
+import tempfile
+import time
+
+from oslo_log import log as logging
+
+from os_brick_dsware import exceptions
+from os_brick_dsware import processes
+
+LOG = logging.getLogger(__name__)
+
+#: Lives until it is detached: a guest, whatever becomes of its service.
+INSTANCE = 'instance'
+#: Lives no longer than the process that attached it.
+PROCESS = 'process'
+
+FORMAT = 1
+BOOT_ID = '/proc/sys/kernel/random/boot_id'
+
+_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}')
+_HOST = '.host'
+_POLL = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """One use of a volume on this host, from connect to disconnect.
+
+    :param token: identifies the use; empty for the anonymous user
+    :param kind: INSTANCE or PROCESS
+    :param process: who attached it
+    :param agent: address of the Dsware agent that attached it
+    :param device: the device, empty until it is known
+    :param generation: tells the device from others of the same name
+    :param path: the path that was handed out, empty until then
+    """
+
+    token: str
+    kind: str
+    process: processes.Process
+    agent: str
+    device: str = ''
+    generation: str = ''
+    path: str = ''
+
+    def shares_with(self, other: 'User') -> bool:
+        """Tell whether two users hold the same attachment.
+
+        :param other: another user of the same volume
+        :returns: True if detaching it from one detaches it from both
+        """
+        return (self.agent == other.agent
+                or bool(self.device) and self.device == other.device)
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> 'User':
+        """Read a user from the ledger; unknown fields are ignored.
+
+        :param fields: what to_dict() returned
+        :returns: the user
+        :raises KeyError, TypeError, ValueError: if it is not a user
+        """
+        return cls(
+            token=str(fields['token']), kind=str(fields['kind']),
+            process=processes.Process(
+                int(fields['pid']), int(fields['start']),
+                str(fields['namespace'])),
+            agent=str(fields['agent']), device=str(fields.get('device', '')),
+            generation=str(fields.get('generation', '')),
+            path=str(fields.get('path', '')))
+
+    def to_dict(self) -> dict:
+        """Write a user for the ledger.
+
+        :returns: its fields, fit for JSON
+        """
+        return {'token': self.token, 'kind': self.kind,
+                'pid': self.process.pid, 'start': self.process.start,
+                'namespace': self.process.namespace, 'agent': self.agent,
+                'device': self.device, 'generation': self.generation,
+                'path': self.path}
+
+
+def read_boot_id() -> str:
+    """Identify this boot of the host.
+
+    :returns: an identifier that the next boot does not have
+    :raises StateError: if the kernel does not tell
+    """
+    try:
+        with open(BOOT_ID, encoding='ascii') as stream:
+            return stream.read().strip()
+    except OSError as exc:
+        raise exceptions.StateError(
+            "cannot tell which volumes are in use on this host: %s" % exc)
+
+
+def _explained(exc: OSError, directory: str) -> exceptions.StateError:
+    return exceptions.StateError(
+        "the records of attached volumes in %s cannot be used: %s. Every "
+        "service of this host that attaches volumes must be able to write "
+        "there: see option lock_path in group os_brick" % (directory, exc))
+
+
+class Ledger:
+    """The users of all Dsware volumes on this host."""
+
+    def __init__(self, directory: str, boot_id: str | None = None,
+                 proc: str = '/proc'):
+        """Nothing is read or written yet.
+
+        :param directory: where the records are; made when first needed, with
+            the permissions of the directory that it is in
+        :param boot_id: identifies this boot; None to ask the kernel
+        :param proc: where the proc file system is mounted
+        """
+        self._root = directory
+        self._directory = os.path.join(directory, boot_id or read_boot_id())
+        self._proc = proc
+
+    # Locking ----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def lock(self, volume: str, timeout: float):
+        """Keep every other process and thread of this host from a volume.
+
+        :param volume: name of the volume
+        :param timeout: seconds to wait for it at most
+        :raises StateError: if it cannot be had
+        """
+        path = self._path(volume, 'lock')
+        deadline = time.monotonic() + timeout
+        try:
+            self._make_directory()
+            descriptor = self._locked(path, deadline)
+        except OSError as exc:
+            raise _explained(exc, self._root)
+        try:
+            yield
+        finally:
+            self._unlock(volume, path, descriptor)
+
+    def _locked(self, path: str, deadline: float) -> int:
+        while True:
+            descriptor = _opened(path)
+            try:
+                _flock(descriptor, path, deadline)
+                if _is_at(path, descriptor):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            # Its last user removed it between our opening and locking it.
+            os.close(descriptor)
+
+    def _unlock(self, volume: str, path: str, descriptor: int) -> None:
+        # Removed while it is locked, when nobody uses the volume: waiters
+        # notice that theirs is not the one at the path any more.
+        try:
+            if not os.path.exists(self._path(volume, 'json')):
+                os.unlink(path)
+        except OSError as exc:
+            LOG.debug('Lock file %s stays: %s', path, exc)
+        finally:
+            os.close(descriptor)
+
+    # Reading and writing ----------------------------------------------------
+
+    def users(self, volume: str) -> list[User]:
+        """List who uses a volume, as it was recorded.
+
+        :param volume: name of the volume
+        :returns: its users of this boot
+        :raises StateError: if the record cannot be read or understood
+        """
+        path = self._path(volume, 'json')
+        try:
+            with open(path, encoding='utf-8') as stream:
+                record = json.load(stream)
+            return [User.from_dict(fields) for fields in record['users']]
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise _explained(exc, self._root)
+        except (ValueError, TypeError, LookupError) as exc:
+            raise exceptions.StateError(
+                "%s does not tell who uses volume %s on this host (%s: %s). "
+                "If nobody does, remove that file"
+                % (path, volume, type(exc).__name__, exc))
+
+    def save(self, volume: str, users: list[User]) -> None:
+        """Record who uses a volume. The caller holds its lock.
+
+        :param volume: name of the volume
+        :param users: all its users; none removes the record
+        :raises StateError: if it cannot be written; the old one stays
+        """
+        path = self._path(volume, 'json')
+        try:
+            if users:
+                self._make_directory()
+                self._write(path, {
+                    'format': FORMAT, 'volume': volume,
+                    'users': [user.to_dict() for user in users]})
+            else:
+                _remove(path)
+        except OSError as exc:
+            raise _explained(exc, self._root)
+
+    def volumes(self) -> list[str]:
+        """List the volumes that have users on this host.
+
+        :returns: their names, sorted
+        """
+        try:
+            names = os.listdir(self._directory)
+        except OSError:
+            return []
+        return sorted(name.removesuffix('.json') for name in names
+                      if name.endswith('.json'))
+
+    def alive(self, user: User) -> bool:
+        """Tell whether a user may still need the volume.
+
+        :param user: a user of this boot
+        :returns: False only for one whose process has certainly ended
+        """
+        return (user.kind != PROCESS
+                or processes.alive(user.process, self._proc))
+
+    def _path(self, volume: str, suffix: str) -> str:
+        if not _NAME.fullmatch(volume):
+            raise exceptions.InvalidConnectionProperties(
+                "'%s' is not the name of a Dsware volume: it must be 1 to 95 "
+                "letters, digits and _ . -, and not start with - or ."
+                % ascii(volume)[1:-1][:120])
+        return os.path.join(self._directory, '%s.%s' % (volume, suffix))
+
+    def _make_directory(self) -> None:
+        if os.path.isdir(self._directory):
+            return
+        _make(self._root)
+        _make(self._directory)
+        # Should the directory be on a file system that hosts share, then
+        # each host removes only its own.
+        with open(os.path.join(self._directory, _HOST), 'w') as stream:
+            stream.write(platform.node())
+        self._forget_earlier_boots()
+
+    def _forget_earlier_boots(self) -> None:
+        for entry in os.listdir(self._root):
+            path = os.path.join(self._root, entry)
+            if path != self._directory and _host_of(path) == platform.node():
+                LOG.info('Removing the records of volumes that were attached '
+                         'before this host was booted: %s', path)
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _write(self, path: str, record: dict) -> None:
+        descriptor, temporary = tempfile.mkstemp(
+            prefix='.new-', dir=self._directory)
+        try:
+            with os.fdopen(descriptor, 'w', encoding='utf-8') as stream:
+                os.fchmod(descriptor, _mode(self._directory) & 0o666)
+                json.dump(record, stream, indent=1)
+                stream.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, path)
+        except BaseException:
+            _remove(temporary)
+            raise
+
+
+def _mode(directory: str) -> int:
+    return stat.S_IMODE(os.stat(directory).st_mode)
+
+
+def _make(directory: str) -> None:
+    """Make a directory that who may write to its parent may write to."""
+    parent = os.path.dirname(directory)
+    try:
+        os.makedirs(parent, exist_ok=True)
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        return
+    # Never for all, and not sticky: another service replaces our files.
+    os.chmod(directory, 0o700 | _mode(parent) & 0o2775)
+
+
+def _host_of(directory: str) -> str | None:
+    try:
+        with open(os.path.join(directory, _HOST)) as stream:
+            return stream.read()
+    except OSError:
+        return None
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    try:
+        there = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(descriptor))
+
+
+def _opened(path: str) -> int:
+    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_RDWR, 0o664)
+    except PermissionError:
+        # Made by another service: a local file system locks it all the same.
+        return os.open(path, flags | os.O_RDONLY, 0o664)
+
+
+def _flock(descriptor: int, path: str, deadline: float) -> None:
+    # Polled, as a blocking flock would stop all green threads.
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            if exc.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+        if time.monotonic() > deadline:
+            raise exceptions.StateError(
+                "another process of this host has been attaching or "
+                "detaching this volume for too long: %s is still locked"
+                % path)
+        time.sleep(_POLL)

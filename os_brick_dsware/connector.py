@@ -1,0 +1,240 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The os-brick connector for volumes of a Dsware cluster.
+
+BaseDSWareConnector has all that does not depend on the program that talks to
+the cluster; a connector for another program gives it another adapter.
+"""
+
+import abc
+import os
+import shutil
+
+from os_brick.initiator.connectors import base
+from os_brick import utils
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from os_brick_dsware import adapter as adapters
+from os_brick_dsware import attachments
+from os_brick_dsware import devices
+from os_brick_dsware import exceptions
+from os_brick_dsware import options
+from os_brick_dsware import properties
+from os_brick_dsware import volume
+from os_brick_dsware import waiting
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+options.register(CONF)
+
+#: Below os-brick's lock_path: who uses which volume on this host.
+LEDGER_DIRECTORY = 'dsware'
+#: Where root finds programs that the service's own PATH may not have.
+_SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+
+def _ledger_directory() -> str:
+    """Name the directory that all services of the host share.
+
+    :returns: its path
+    :raises ConfigurationError: if no lock_path is configured
+    """
+    # A service that has not called os_brick.setup() has only the latter.
+    path = CONF.os_brick.lock_path or CONF.oslo_concurrency.lock_path
+    if not path:
+        raise exceptions.ConfigurationError(
+            "option lock_path, in group os_brick or oslo_concurrency, is not "
+            "set: it must name a directory that is the same for all services "
+            "of this host that attach volumes")
+    return os.path.join(path, LEDGER_DIRECTORY)
+
+
+def _program_found(program: str) -> bool:
+    """Tell whether a program is there, as far as this user may look."""
+    if shutil.which(program) or shutil.which(program, path=_SYSTEM_PATH):
+        return True
+    try:
+        os.stat(program)
+    except PermissionError:
+        # In a directory that only root may enter, which is who runs it.
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
+class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
+    """Attaches volumes with a command line program of the Dsware family."""
+
+    @abc.abstractmethod
+    def _adapter(self, target: adapters.Target):
+        """Give access to the program.
+
+        :param target: where its commands go
+        :returns: an object like adapter.FSCAdapter
+        """
+
+    @staticmethod
+    @abc.abstractmethod
+    def get_connector_properties(root_helper, *args, **kwargs):
+        """Tell what this host has; see os-brick."""
+
+    # What a service calls ---------------------------------------------------
+
+    @utils.trace
+    @utils.connect_volume_prepare_result
+    def connect_volume(self, connection_properties):
+        """Attach a volume to this host, or share its attachment.
+
+        :param connection_properties: what the volume driver sent
+        :returns: device info: type, path, and what disconnect needs
+        :raises DSWareError: if it cannot be done; nothing is left behind
+        """
+        path = self._volume(connection_properties).connect()
+        return properties.device_info(path, connection_properties)
+
+    @utils.trace
+    @utils.connect_volume_undo_prepare_result(unlink_after=True)
+    def disconnect_volume(self, connection_properties, device_info=None,
+                          force=False, ignore_errors=False):
+        """Leave a volume; the last user of this host detaches it.
+
+        :param connection_properties: what the volume driver sent
+        :param device_info: what connect_volume returned, if it is known
+        :param force: carry on after errors, and although the device is open;
+            an agent that is down is then only logged
+        :param ignore_errors: with force, raise nothing
+        :raises DSWareError: if it cannot be done; it then stays attached
+        :raises ExceptionChainer: with force, what went wrong on the way
+        """
+        try:
+            self._volume(connection_properties, device_info).disconnect(
+                force, ignore_errors)
+        except exceptions.DSWareError as exc:
+            # With force only what comes before the detach ends up here: no
+            # address, no lock, no record.
+            if not (force and ignore_errors):
+                raise
+            LOG.error('Forced detach failed: %s', exc)
+
+    @utils.trace
+    @utils.connect_volume_undo_prepare_result
+    def extend_volume(self, connection_properties):
+        """Wait until an attached volume's device has its new size.
+
+        :param connection_properties: what the volume driver sent
+        :returns: the size in bytes
+        :raises DSWareError: if it is not attached here, or does not grow
+        """
+        return self._volume(connection_properties).extend()
+
+    def get_volume_paths(self, connection_properties):
+        """List the paths of a volume on this host.
+
+        :param connection_properties: what the volume driver sent
+        :returns: list of existing paths; empty if it is not attached
+        """
+        return self._volume(connection_properties).paths()
+
+    def get_search_path(self):
+        """Name the directory of the stable device names.
+
+        :returns: its path
+        """
+        return self._host().links
+
+    def get_all_available_volumes(self, connection_properties=None):
+        """List the paths of all volumes that are attached to this host.
+
+        :param connection_properties: what the volume driver sent, if only
+            one volume is of interest
+        :returns: list of existing paths
+        """
+        if connection_properties:
+            return self.get_volume_paths(connection_properties)
+        ledger, host = self._ledger(), self._host()
+        return sorted({user.path for name in ledger.volumes()
+                       for user in ledger.users(name)
+                       if user.path and host.exists(user.path)})
+
+    # Its parts --------------------------------------------------------------
+
+    def _run_as_root(self, *argv, **kwargs):
+        return self._execute(*argv, run_as_root=True,
+                             root_helper=self._root_helper, **kwargs)
+
+    def _ledger(self) -> attachments.Ledger:
+        return attachments.Ledger(_ledger_directory())
+
+    def _host(self) -> devices.Devices:
+        return devices.Devices()
+
+    def _waits(self) -> waiting.Waits:
+        timeout = CONF.os_brick.dsware_cli_timeout
+        return waiting.Waits(command=2 * timeout,
+                             lock=max(600, 10 * timeout))
+
+    def _target(self, connection: properties.Connection) -> adapters.Target:
+        """Choose the addresses: this host's own settings win."""
+        conf = CONF.os_brick
+        manager = conf.dsware_manager_ip or connection.manager_ip
+        agent = conf.dsware_agent_ip or connection.agent_ip
+        for what, value in (('manager', manager), ('agent', agent)):
+            if not value:
+                raise exceptions.ConfigurationError(
+                    "no address of the Dsware %s for volume %s: set option "
+                    "dsware_%s_ip in group os_brick on this host"
+                    % (what, connection.volume, what))
+        return adapters.Target(
+            manager, agent, conf.dsware_agent_port or connection.agent_port)
+
+    def _volume(self, connection_properties,
+                device_info=None) -> volume.HostVolume:
+        connection = properties.Connection.from_dict(
+            connection_properties, device_info)
+        target = self._target(connection)
+        return volume.HostVolume(
+            connection, target.agent_ip, self._adapter(target),
+            self._ledger(), self._host(), self._run_as_root, self._waits())
+
+
+class DSWareConnector(BaseDSWareConnector):
+    """Attaches volumes with Dsware's ``fsc_cli``."""
+
+    def _adapter(self, target: adapters.Target) -> adapters.FSCAdapter:
+        """Give access to ``fsc_cli``; see BaseDSWareConnector."""
+        return adapters.FSCAdapter(
+            self._run_as_root, CONF.os_brick.dsware_fsc_cli,
+            CONF.os_brick.dsware_cli_timeout, target)
+
+    @staticmethod
+    def get_connector_properties(root_helper, *args, **kwargs):
+        """Tell the volume driver what this host has.
+
+        :param root_helper: not used: nothing is run
+        :returns: dsware_cli, whether the command line program was found;
+            dsware_agent_ip and dsware_agent_port, if they are configured
+        """
+        try:
+            conf = CONF.os_brick
+            found = {'dsware_cli': _program_found(conf.dsware_fsc_cli)}
+            for name in ('dsware_agent_ip', 'dsware_agent_port'):
+                if conf[name]:
+                    found[name] = conf[name]
+            return found
+        except Exception:
+            # It is asked for every attachment of every kind of storage.
+            LOG.exception('Cannot tell what this host has of Dsware')
+            return {}

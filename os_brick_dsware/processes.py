@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whether a process that was seen earlier is still there."""
+
+import dataclasses
+import os
+import re
+
+#: The name of the first process id name space of a Linux host.
+INITIAL_NAMESPACE = 'pid:[4026531836]'
+
+_DEAD = frozenset('ZXx')
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """What tells a process from every other one of this boot.
+
+    :param pid: its id
+    :param start: when it started, in clock ticks since the boot
+    :param namespace: the name space that its id belongs to
+    """
+
+    pid: int
+    start: int
+    namespace: str
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding='utf-8', errors='replace') as stream:
+            return stream.read()
+    except OSError:
+        return ''
+
+
+def _start(proc: str, pid: int | str) -> int | None:
+    """Find when a process started; None when it is gone or a zombie."""
+    # The program's name, in parentheses, may itself contain anything.
+    fields = _read('%s/%s/stat' % (proc, pid)).rpartition(')')[2].split()
+    if len(fields) < 20 or fields[0] in _DEAD:
+        return None
+    return int(fields[19])
+
+
+def _namespace(proc: str) -> str:
+    try:
+        return os.readlink('%s/self/ns/pid' % proc)
+    except OSError:
+        return ''
+
+
+def _seen_from_outside(process: Process, proc: str) -> bool:
+    """Look for a process of a container among those of its host."""
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        ids = re.search(r'^NSpid:\s*(.*)$',
+                        _read('%s/%s/status' % (proc, pid)), re.M)
+        if (ids and ids[1].split()[-1:] == [str(process.pid)]
+                and _start(proc, pid) == process.start):
+            return True
+    return False
+
+
+def current(proc: str = '/proc') -> Process:
+    """Describe the process that asks.
+
+    :param proc: where the proc file system is mounted
+    :returns: its description
+    """
+    pid = os.getpid()
+    return Process(pid, _start(proc, pid) or 0, _namespace(proc))
+
+
+def alive(process: Process, proc: str = '/proc') -> bool:
+    """Tell whether a process still runs.
+
+    Services may run in containers, each with its own process ids. One
+    container cannot see another's processes: then the answer is yes, since
+    only certainty allows to forget somebody.
+
+    :param process: its description
+    :param proc: where the proc file system is mounted
+    :returns: False only if it is certain that it has ended
+    """
+    here = _namespace(proc)
+    if process.namespace == here:
+        return _start(proc, process.pid) == process.start
+    if here == INITIAL_NAMESPACE:
+        return _seen_from_outside(process, proc)
+    return True

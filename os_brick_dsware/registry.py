@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Puts our classes into os-brick and Nova.
+
+Both keep their classes in dicts and lists that have no plug-in point. Should a
+later version of either look different, one clear error is logged and the
+service starts as if this package were not there.
+"""
+
+import importlib
+import importlib.util
+import sys
+
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+
+PROTOCOL = 'DSWARE'
+CONNECTOR = 'os_brick_dsware.connector.DSWareConnector'
+
+VOLUME_TYPE = 'dsware'
+NOVA_MODULE = 'os_brick_dsware.nova'
+NOVA_DRIVER = NOVA_MODULE + '.LibvirtDSWareVolumeDriver'
+
+
+class ShapeChanged(Exception):
+    """A module does not have what we expect, or has it otherwise."""
+
+
+def _mapping(module, name: str) -> dict:
+    found = getattr(module, name, None)
+    if not isinstance(found, dict) or not all(
+            isinstance(item, str) for pair in found.items() for item in pair):
+        raise ShapeChanged('%s is not a dict of names' % name)
+    return found
+
+
+def _list(module, name: str) -> list:
+    found = getattr(module, name, None)
+    if not isinstance(found, list) or not all(
+            isinstance(item, str) for item in found):
+        raise ShapeChanged('%s is not a list of names' % name)
+    return found
+
+
+def _set(mapping: dict, key: str, value: str) -> None:
+    there = mapping.setdefault(key, value)
+    if there != value:
+        raise ShapeChanged('%s is already provided by %s' % (key, there))
+
+
+def _check_importable(path: str) -> None:
+    """Fail now, not at the next attachment of any kind of storage."""
+    module, _dot, name = path.rpartition('.')
+    getattr(importlib.import_module(module), name)
+
+
+def _into_os_brick(module) -> None:
+    mapping = _mapping(module, '_connector_mapping_linux')
+    classes = _list(module, 'unix_connector_list')
+    _check_importable(CONNECTOR)
+    _set(mapping, PROTOCOL, CONNECTOR)
+    if CONNECTOR not in classes:
+        classes.append(CONNECTOR)
+
+
+def _into_nova(module) -> None:
+    # Nova imports it when it first needs it: it needs Nova's own modules,
+    # which are not all there yet.
+    if importlib.util.find_spec(NOVA_MODULE):
+        _set(_mapping(module, 'VOLUME_DRIVERS'), VOLUME_TYPE, NOVA_DRIVER)
+
+
+_REGISTER = {
+    'os_brick.initiator.connector': _into_os_brick,
+    'nova.virt.libvirt.driver': _into_nova,
+}
+
+
+def register_into(module) -> bool:
+    """Put our classes into one module, which has been executed.
+
+    :param module: os_brick.initiator.connector or nova.virt.libvirt.driver
+    :returns: whether they are there now; if not, why has been logged
+    """
+    try:
+        _REGISTER[module.__name__](module)
+        return True
+    except Exception as exc:
+        LOG.error(
+            'Volumes of type %s cannot be attached by this process: %s has '
+            'changed in a way that this version of cinder-dsware does not '
+            'know (%s: %s)', VOLUME_TYPE, module.__name__,
+            type(exc).__name__, exc)
+        return False
+
+
+def register() -> bool:
+    """Put our classes into os-brick, and into Nova if it is loaded.
+
+    The start-up hook does this by itself; it is for programs that were
+    started without it. May be called any number of times.
+
+    :returns: whether os-brick knows our connector now; if not, why has been
+        logged
+    """
+    nova = sys.modules.get('nova.virt.libvirt.driver')
+    if nova:
+        register_into(nova)
+    return register_into(
+        importlib.import_module('os_brick.initiator.connector'))

@@ -1,0 +1,497 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One volume on this host: attach it, share it, detach it.
+
+Whatever changes something happens under the volume's lock, and in an order
+that leaves a record of what may have been done: a process may die at any
+line.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import os
+import time
+
+from oslo_concurrency import processutils
+from oslo_log import log as logging
+
+from os_brick import exception
+from os_brick_dsware import adapter as adapters
+from os_brick_dsware import attachments
+from os_brick_dsware import devices
+from os_brick_dsware import exceptions
+from os_brick_dsware import processes
+from os_brick_dsware import properties
+from os_brick_dsware import result_codes
+from os_brick_dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+_FLUSH_TIMEOUT = 300
+_UNKNOWN_ATTEMPTS = 3
+_NOT_DONE = (result_codes.RETRY, result_codes.UNKNOWN)
+#: With force, what an agent that is down leads to does not stop the caller.
+_UNREACHABLE = (exceptions.OutcomeUnknown, exceptions.AgentUnavailable,
+                exceptions.ConfigurationError)
+
+
+class HostVolume:
+    """A volume as one user of this host sees it."""
+
+    def __init__(self, connection: properties.Connection, agent: str, adapter,
+                 ledger: attachments.Ledger, host: devices.Devices,
+                 execute: Callable, waits: waiting.Waits):
+        """Nothing is run yet.
+
+        :param connection: what the volume driver said
+        :param agent: address of this host's agent
+        :param adapter: runs the command line program: an FSCAdapter
+        :param ledger: who uses which volume
+        :param host: the block devices of this host
+        :param execute: runs a command as root
+        :param waits: how long to wait for what
+        """
+        self._connection = connection
+        self._name = connection.volume
+        self._agent = agent
+        self._adapter = adapter
+        self._ledger = ledger
+        self._host = host
+        self._execute = execute
+        self._waits = waits
+        self._description: adapters.Reply | None = None
+        # An attempt whose outcome is unknown was made, now or by a process
+        # that died: what is found attached may be its work.
+        self._tried = False
+        # The agent said that it attached the volume just now.
+        self._made = False
+
+    # What callers ask for ---------------------------------------------------
+
+    def connect(self) -> str:
+        """Attach the volume, or share the attachment that is there.
+
+        :returns: path of its device, shown to be the volume's
+        :raises DSWareError: if it cannot be done; what had been done is
+            undone, unless somebody else uses it
+        """
+        with self._ledger.lock(self._name, self._waits.lock):
+            before = self._ledger.users(self._name)
+            mine = self._mine(before)
+            rest = [user for user in before if user not in mine]
+            user = self._user(mine)
+            self._ledger.save(self._name, rest + [user])
+            try:
+                device, path = self._attached(before)
+                user = dataclasses.replace(
+                    user, device=device, path=path,
+                    generation=self._host.generation(device))
+                self._ledger.save(self._name, rest + [user])
+            except BaseException:
+                self._abandon(before, user)
+                raise
+            return path
+
+    def disconnect(self, force: bool = False,
+                   ignore_errors: bool = False) -> None:
+        """Leave the volume, and detach it if nobody else is left.
+
+        :param force: carry on after errors, and detach a device that is open;
+            an agent that cannot be reached is then only logged
+        :param ignore_errors: with force, do not raise what went wrong
+        :raises DSWareError: if it cannot be done; it then stays attached
+        :raises ExceptionChainer: with force, everything that went wrong
+        """
+        errors = exception.ExceptionChainer()
+        with self._ledger.lock(self._name, self._waits.lock):
+            users = self._ledger.users(self._name)
+            mine = self._mine(users)
+            rest = [user for user in users if user not in mine]
+            sharing = self._sharing(mine, rest)
+            device, recorded = self._device(mine + sharing, users)
+            if any(self._ledger.alive(user) for user in sharing):
+                LOG.info('Volume %s stays attached: it has %d other users on '
+                         'this host', self._name, len(sharing))
+                with errors.context(force, 'Forced detach of %s', self._name):
+                    self._flush(device)
+                self._ledger.save(self._name, rest)
+            else:
+                self._let_go(device, recorded, force, errors)
+                self._ledger.save(self._name, [
+                    user for user in rest if user not in sharing])
+        if errors and not ignore_errors:
+            raise errors
+
+    def extend(self) -> int:
+        """Wait until the device has the size that the volume has.
+
+        :returns: the size in bytes
+        :raises DSWareError: if it is not attached, or does not grow
+        """
+        with self._ledger.lock(self._name, self._waits.lock):
+            device, _recorded = self._device(
+                self._shared(), self._ledger.users(self._name))
+            if not device:
+                raise exceptions.DeviceNotFound(
+                    "volume %s has no device on this host" % self._name)
+            reply = self._repeat(self._adapter.describe)
+            if reply.kind != result_codes.OK:
+                raise self._error('query', reply)
+            self._wait_for_size(device, reply.size)
+            return self._host.size(device)
+
+    def paths(self) -> list[str]:
+        """List the paths by which users have the volume on this host.
+
+        :returns: existing paths; none if it is not attached
+        """
+        found = [user.path for user in self._shared()
+                 if user.path and self._host.exists(user.path)]
+        if not found and self._connection.wwn:
+            link = self._host.link(self._connection.wwn)
+            found = [link] if self._host.exists(link) else []
+        return sorted(set(found))
+
+    # Users ------------------------------------------------------------------
+
+    def _user(self, mine: list[attachments.User]) -> attachments.User:
+        lasting = any(user.kind == attachments.INSTANCE for user in mine)
+        return attachments.User(
+            token=self._connection.token,
+            kind=attachments.INSTANCE if lasting else self._connection.kind,
+            process=processes.current(), agent=self._agent)
+
+    def _mine(self, users: list[attachments.User]) -> list[attachments.User]:
+        """Pick the caller's own entry; the anonymous user has one a host."""
+        return [user for user in users
+                if user.token == self._connection.token
+                and (user.token or user.agent == self._agent)]
+
+    def _sharing(self, mine, rest) -> list[attachments.User]:
+        mine = mine or [dataclasses.replace(
+            self._user([]), device=self._device([], rest)[0])]
+        return [user for user in rest
+                if any(user.shares_with(own) for own in mine)]
+
+    def _shared(self) -> list[attachments.User]:
+        users = self._ledger.users(self._name)
+        mine = self._mine(users)
+        return mine + self._sharing(
+            mine, [user for user in users if user not in mine])
+
+    # Commands ---------------------------------------------------------------
+
+    def _repeat(self, call: Callable) -> adapters.Reply:
+        """Repeat what was refused for now, or whose outcome is unknown.
+
+        Attaching what is attached and detaching what is not are answered
+        with codes of their own, so repeating is how the outcome is found out.
+        """
+        unknown = 0
+        for _round in waiting.pauses(self._waits.command, 0.2, 5):
+            reply = call(self._name)
+            if reply.kind not in _NOT_DONE:
+                break
+            LOG.warning('Volume %s: %s', self._name, reply.text)
+            if reply.kind == result_codes.UNKNOWN:
+                self._tried = True
+                unknown += 1
+                if unknown == _UNKNOWN_ATTEMPTS:
+                    break
+        return reply
+
+    def _error(self, what: str, reply) -> exceptions.DSWareError:
+        text = 'cannot %s volume %s: %s' % (what, self._name, reply.text)
+        if reply.kind == result_codes.BUSY:
+            return exceptions.VolumeInUse(text)
+        if reply.kind == result_codes.UNKNOWN:
+            return exceptions.OutcomeUnknown(
+                text + '; whether it was done is not known')
+        if reply.kind == result_codes.RETRY:
+            return exceptions.AgentUnavailable(text + '; nothing was changed')
+        return exceptions.CommandRefused(text)
+
+    def _describe(self) -> adapters.Reply:
+        if (self._description is None
+                or self._description.kind != result_codes.OK):
+            self._description = self._adapter.describe(self._name)
+        return self._description
+
+    # Attaching --------------------------------------------------------------
+
+    def _attached(self, before) -> tuple[str, str]:
+        self._tried = bool(self._of_agent(before))
+        reply = self._repeat(self._adapter.attach)
+        self._made = reply.kind == result_codes.OK
+        if not self._made and reply.kind not in (
+                result_codes.ATTACHED, result_codes.UNKNOWN):
+            raise self._error('attach', reply)
+        try:
+            return self._identified(reply, before)
+        except exceptions.DeviceNotFound:
+            if reply.kind == result_codes.UNKNOWN:
+                raise self._error('attach', reply)
+            if self._made or not self._only_ours(before):
+                raise
+        return self._attached_again(before)
+
+    def _attached_again(self, before) -> tuple[str, str]:
+        """Get the name of a device that was attached without being told it.
+
+        An attempt of ours (an earlier one of this call, or of a process that
+        died) attached the volume, its answer was lost, and no World Wide
+        Name leads to the device.
+        """
+        LOG.warning('Volume %s was attached by an attempt whose answer was '
+                    'lost: attaching it anew', self._name)
+        self._detach()
+        reply = self._repeat(self._adapter.attach)
+        self._made = reply.kind == result_codes.OK
+        if not self._made:
+            raise self._error('attach', reply)
+        return self._identified(reply, before)
+
+    def _of_agent(self, users) -> list[attachments.User]:
+        return [user for user in users if user.agent == self._agent]
+
+    def _only_ours(self, before) -> bool:
+        """Tell whether this call may undo the attachment.
+
+        What the agent made just now had no other users of that agent. What
+        was found in place may be shared with users who call the same agent
+        by another address, so then any user at all is one too many.
+        """
+        users = self._of_agent(before) if self._made else before
+        return (self._made or self._tried) and not any(
+            map(self._ledger.alive, users))
+
+    def _abandon(self, before, user) -> None:
+        """After a failed attempt, leave things as they were before."""
+        try:
+            if self._only_ours(before):
+                self._detach()
+                before = [other for other in before
+                          if not other.shares_with(user)]
+            self._ledger.save(self._name, before)
+        except Exception as exc:
+            # The record that somebody tried stays: it tells a later attempt
+            # that what it finds attached was attached by us.
+            LOG.error('Volume %s may have been left attached to this host: '
+                      '%s', self._name, exc)
+
+    # Identifying ------------------------------------------------------------
+
+    def _identified(self, reply, before) -> tuple[str, str]:
+        """Find the volume's device and make sure that it is the volume's."""
+        doubts: dict[str, str] = {}
+        patience = time.monotonic() + self._waits.link
+
+        def look() -> tuple[str, str] | None:
+            patient = time.monotonic() < patience
+            for device in self._candidates(reply, before):
+                path, doubts[device] = self._judge(device, patient)
+                if path:
+                    return self._host.canonical(device), path
+            return None
+
+        timeout = self._waits.device if reply.device else self._waits.link
+        found = waiting.until(look, timeout)
+        if found:
+            return found
+        if any(self._host.exists(device) for device in doubts):
+            raise exceptions.WrongDevice(
+                "volume %s is attached, but no device could be shown to be "
+                "its own: %s" % (self._name, '; '.join(doubts.values())))
+        raise exceptions.DeviceNotFound(
+            "volume %s is attached to this host (%s), but its device %s did "
+            "not appear" % (self._name, reply.text,
+                            ', '.join(sorted(doubts)) or '(not named)'))
+
+    def _candidates(self, reply, before) -> list[str]:
+        if reply.device:
+            return [reply.device]
+        others = {user.device for user in before
+                  if user.agent != self._agent}
+        found = [user.device for user in self._of_agent(before)
+                 if self._is_still(user)] + self._by_wwn()
+        # Where one machine plays several hosts, the link may be another's.
+        return sorted(dict.fromkeys(found), key=others.__contains__)
+
+    def _by_wwn(self) -> list[str]:
+        wwn = self._connection.wwn or devices.normal_wwn(self._describe().wwn)
+        if not wwn:
+            return []
+        link = self._host.link(wwn)
+        linked = ([self._host.canonical(link)] if self._host.exists(link)
+                  else [])
+        return self._host.with_wwn(wwn) or linked
+
+    def _judge(self, device: str, patient: bool) -> tuple[str, str]:
+        """Tell whether a device is the volume's, and by which path.
+
+        :returns: the path, empty if it is not shown; and the doubt
+        """
+        size = self._host.size(device)
+        if not size:
+            return '', '%s is not there' % device
+        wwn = self._connection.wwn
+        link = self._host.link(wwn) if wwn else ''
+        if link and self._host.exists(link):
+            if os.path.realpath(link) == os.path.realpath(device):
+                return link, ''
+        elif link and patient and self._host.is_block(device):
+            return '', '%s is not there yet' % link
+        told = self._host.wwn(device) if wwn else ''
+        if told:
+            return (device if told == wwn else ''), (
+                '%s says its World Wide Name is %s, the volume has %s'
+                % (device, told, wwn))
+        described = self._describe()
+        return (device if size == described.size else ''), (
+            '%s has %d bytes, the volume %s' % (
+                device, size, described.size or 'cannot be queried: '
+                + described.text))
+
+    def _is_still(self, user: attachments.User) -> bool:
+        return bool(user.device) and (
+            user.generation == self._host.generation(user.device))
+
+    def _device(self, sharing, users) -> tuple[str, bool]:
+        """Find the volume's device, without asking the cluster.
+
+        :param sharing: users that have the same device
+        :param users: all users of the volume
+        :returns: the device, empty if there is none; and whether it was
+            recorded, so that there is no doubt that it is this host's
+        """
+        for user in sharing:
+            if self._is_still(user):
+                return user.device, True
+        if not self._connection.wwn:
+            return '', False
+        others = {user.device for user in users if user not in sharing}
+        return next((device for device in self._by_wwn()
+                     if device not in others), ''), False
+
+    # Leaving ----------------------------------------------------------------
+
+    def _let_go(self, device: str, recorded: bool, force: bool,
+                errors) -> None:
+        if device and not force:
+            self._check_unused(device)
+        with errors.context(force, 'Forced detach of %s', self._name):
+            self._flush(device)
+        generation = self._host.generation(device) if device else ''
+        with errors.context(force, 'Forced detach of %s', self._name):
+            try:
+                done = self._detach(device, generation)
+            except _UNREACHABLE as exc:
+                if not force:
+                    raise
+                LOG.error('Volume %s may stay attached to this host: %s',
+                          self._name, exc)
+                return
+            if done or recorded:
+                self._wait_until_gone(device, generation)
+
+    def _check_unused(self, device: str) -> None:
+        holders: list[str] = []
+
+        def unused() -> bool:
+            holders[:] = self._host.holders(device)
+            return not holders
+
+        if not waiting.until(unused, self._waits.busy):
+            raise exceptions.VolumeInUse(
+                "volume %s stays attached: its device %s is used by %s"
+                % (self._name, device, ', '.join(holders)))
+
+    def _flush(self, device: str) -> None:
+        if not device:
+            return
+        try:
+            if self._host.is_block(device):
+                self._execute('blockdev', '--flushbufs', device,
+                              timeout=_FLUSH_TIMEOUT)
+            else:
+                _sync(device)
+        except (OSError, processutils.ProcessExecutionError) as exc:
+            raise exceptions.FlushFailed(
+                "what was written to %s may not have reached volume %s, "
+                "which stays attached: %s" % (device, self._name, exc))
+
+    def _detach(self, device: str = '', generation: str = '') -> bool:
+        """Detach the volume from this host; not attached is a success.
+
+        :returns: whether it was attached until now, as far as is known
+        """
+        self._tried = False
+        reply = self._detach_reply()
+        if reply.kind == result_codes.OK:
+            return True
+        if reply.kind in (result_codes.DETACHED, result_codes.ABSENT):
+            return self._tried
+        if device and self._host.generation(device) != generation:
+            LOG.warning('Volume %s: device %s is gone although %s',
+                        self._name, device, reply.text)
+            return True
+        raise self._error('detach', reply)
+
+    def _detach_reply(self) -> adapters.Reply:
+        for _round in waiting.pauses(self._waits.busy, 0.1, 1):
+            reply = self._repeat(self._adapter.detach)
+            if reply.kind != result_codes.BUSY:
+                break
+        return reply
+
+    def _wait_until_gone(self, device: str, generation: str) -> None:
+        if generation and not waiting.until(
+                lambda: self._host.generation(device) != generation,
+                self._waits.removal):
+            raise exceptions.DeviceNotRemoved(
+                "volume %s was detached, but its device %s is still there "
+                "after %s s" % (self._name, device, self._waits.removal))
+
+    # Growing ----------------------------------------------------------------
+
+    def _wait_for_size(self, device: str, size: int) -> None:
+        def grown() -> bool:
+            return (self._host.size(device) or 0) >= size
+
+        if waiting.until(grown, min(1, self._waits.growth)):
+            return
+        self._rescan(device)
+        if not waiting.until(grown, self._waits.growth):
+            raise exceptions.DSWareError(
+                "volume %s has %d bytes, but its device %s on this host "
+                "still has %s after %s s"
+                % (self._name, size, device, self._host.size(device),
+                   self._waits.growth))
+
+    def _rescan(self, device: str) -> None:
+        rescan = self._host.can_rescan(device)
+        if not rescan:
+            return
+        try:
+            self._execute('tee', '-a', rescan, process_input='1', timeout=30)
+        except processutils.ProcessExecutionError as exc:
+            LOG.warning('Device %s of volume %s could not be asked for its '
+                        'size again: %s', device, self._name, exc)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
