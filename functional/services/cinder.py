@@ -12,6 +12,7 @@
 
 """A real Cinder: API, scheduler and volume service, SQLite, no Keystone."""
 
+import configparser
 import os
 import socket
 import sqlite3
@@ -47,6 +48,7 @@ class Cinder(object):
         self.directory = directory
         self.config_path = directory / 'etc' / 'cinder.conf'
         self.log_path = directory / 'cinder.log'
+        self._paste_path = directory / 'etc' / 'api-paste.ini'
         self.backends = dict(backends)
         self._glance_url = glance_url
         self._path = programs.search_path(directory / 'bin', *first_on_path)
@@ -140,6 +142,7 @@ class Cinder(object):
             (self.directory / name).mkdir(exist_ok=True)
         programs.write_sudo(self.directory / 'bin')
         self._write_rootwrap()
+        self._write_paste()
         configfile.write(self.config_path, self.configuration())
         # Readers and the writer do not wait for each other in this mode,
         # which SQLite keeps in the file.
@@ -153,6 +156,22 @@ class Cinder(object):
         configfile.write(self.config_path.parent / 'rootwrap.conf', {
             'DEFAULT': {'filters_path': filters,
                         'exec_dirs': self._path.split(os.pathsep)}})
+
+    def _write_paste(self):
+        """Cinder's own pipelines, with a filter more in front of noauth."""
+        paste = configparser.RawConfigParser()
+        paste.optionxform = str
+        paste.read(programs.data_directory('cinder', 'etc/cinder')
+                   / 'api-paste.ini')
+        pipelines = paste['composite:openstack_volume_api_v3']
+        filters = pipelines['noauth'].split()
+        filters.insert(filters.index('noauth'), 'anonymous')
+        pipelines['noauth'] = ' '.join(filters)
+        paste['filter:anonymous'] = {
+            'paste.filter_factory':
+                'functional.services.anonymous:filter_factory'}
+        with open(self._paste_path, 'w') as out:
+            paste.write(out)
 
     def configuration(self):
         """All that cinder.conf says.
@@ -186,8 +205,7 @@ class Cinder(object):
             'host': socket.gethostname(),
             'state_path': self.directory / 'state',
             'image_conversion_dir': self.directory / 'conversion',
-            'api_paste_config': programs.data_directory(
-                'cinder', 'etc/cinder') / 'api-paste.ini',
+            'api_paste_config': self._paste_path,
             'rootwrap_config': self.config_path.parent / 'rootwrap.conf',
             'log_file': self.log_path,
             'debug': True,

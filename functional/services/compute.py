@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""This process as a compute host: attaching volumes through os-brick.
+
+It does what Nova does: asks Cinder for an attachment with the properties of
+this host's connector, lets os-brick connect what Cinder answers, and tells
+Cinder that the attachment is complete.
+"""
+
+import os
+import threading
+
+import os_brick
+from os_brick.initiator import connector
+from oslo_concurrency import lockutils
+from oslo_config import cfg
+
+from functional.services import cinder
+from functional.services import configfile
+from functional.services import programs
+
+# os-brick is told to use sudo, and finds the one in the services' directory.
+ROOT_HELPER = 'sudo'
+
+
+class Attachment(object):
+    """A volume that is attached to this host."""
+
+    def __init__(self, attachment_id, volume_id, kind, data, path):
+        self.id = attachment_id
+        self.volume_id = volume_id
+        self.kind = kind
+        self.data = data
+        self.path = path
+
+
+class ComputeHost(object):
+    """Attaches volumes to this machine."""
+
+    def __init__(self, cloud, directory, address, brick_options, sudo_dir,
+                 hostname='compute'):
+        """Set os-brick up, as a service does at its start.
+
+        The configuration is that of the whole process, and so is its PATH:
+        there is one compute host in a process.
+
+        :param cloud: the public APIs
+        :param directory: path of a directory for locks and configuration
+        :param address: address of this host
+        :param brick_options: a dict of options for the section [os_brick]
+        :param sudo_dir: path of the directory with the services' sudo
+        :param hostname: what the host is called in attachments
+        """
+        self._cloud = cloud
+        self._address = address
+        self._hostname = hostname
+        self._attached = {}
+        self._lock = threading.Lock()
+        os.environ['PATH'] = programs.search_path(sudo_dir)
+        _configure(directory, brick_options)
+
+    def properties(self):
+        """What this host tells Cinder about itself.
+
+        :returns: a dict, the connector of the Block Storage API
+        """
+        return connector.get_connector_properties(
+            ROOT_HELPER, self._address, multipath=False,
+            enforce_multipath=False, host=self._hostname)
+
+    def attach(self, volume, mode='rw'):
+        """Attach a volume to this host.
+
+        :param volume: the volume, or its id
+        :param mode: rw or ro
+        :returns: an Attachment with the path of the device
+        """
+        volume_id = getattr(volume, 'id', volume)
+        made = self._cloud.volumes.create_attachment(
+            volume_id, connector=self.properties(), mode=mode)
+        try:
+            attached = self._connect(made)
+        except Exception:
+            self._cloud.volumes.delete_attachment(made.id)
+            raise
+        with self._lock:
+            self._attached[made.id] = attached
+        self._cloud.volumes.complete_attachment(made.id)
+        return attached
+
+    def detach(self, attached):
+        """Detach a volume from this host.
+
+        :param attached: what attach() returned
+        """
+        self._connector(attached.kind).disconnect_volume(attached.data, None)
+        self._cloud.volumes.delete_attachment(attached.id)
+        with self._lock:
+            self._attached.pop(attached.id, None)
+
+    def extend(self, attached):
+        """Let this host notice that an attached volume was extended.
+
+        :param attached: what attach() returned
+        :returns: the new size in bytes
+        """
+        return self._connector(attached.kind).extend_volume(attached.data)
+
+    def disconnect_all(self):
+        """Take all devices away, whatever the services say."""
+        with self._lock:
+            left = list(self._attached.values())
+            self._attached.clear()
+        for attached in left:
+            self._connector(attached.kind).disconnect_volume(
+                attached.data, None, force=True, ignore_errors=True)
+
+    def _connect(self, made):
+        info = dict(made.connection_info)
+        kind = info['driver_volume_type']
+        # Cinder answers all of it in one dict, and brick wants what the
+        # driver put under "data".
+        data = dict(info.get('data') or info)
+        path = self._connector(kind).connect_volume(data)['path']
+        # As Nova does, which detaches with nothing but this dict.
+        data['device_path'] = path
+        return Attachment(made.id, made.volume_id, kind, data, path)
+
+    @staticmethod
+    def _connector(kind):
+        return connector.InitiatorConnector.factory(kind, ROOT_HELPER)
+
+
+def _configure(directory, brick_options):
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / 'compute.conf'
+    sections = {
+        'oslo_concurrency': {'lock_path': directory / 'locks'},
+        'os_brick': brick_options}
+    sections.update(cinder.privsep_sections())
+    configfile.write(path, sections)
+    lockutils.set_defaults(str(directory / 'locks'))
+    cfg.CONF(['--config-file', str(path)], project='compute')
+    os_brick.setup(cfg.CONF)

@@ -1,0 +1,124 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A simulated Dsware cluster."""
+
+import os
+import sys
+
+from dsware_sim import control
+from dsware_sim import devices
+
+from functional.services import http
+from functional.services import process
+from functional.services import programs
+
+START_SECONDS = 60
+
+
+class Simulator(object):
+    """A cluster in a process of its own, in a session of its own.
+
+    Attributes: ``agents``, a list of (host, port); ``control``, a
+    :class:`dsware_sim.control.Control`; ``bin``, the directory of fsc_cli,
+    and ``fsc_cli``, its path; ``devices``, loop or file.
+    """
+
+    def __init__(self, directory, addresses=('127.0.0.11', '127.0.0.12'),
+                 pools=None, devices='auto', single_pool=False,
+                 outlive=False):
+        """Describe a cluster; start() starts it.
+
+        :param directory: path of its state directory
+        :param addresses: loopback address of each agent
+        :param pools: a dict of sizes in GiB by number
+        :param devices: auto, loop or file
+        :param single_pool: whether to be an older cluster
+        :param outlive: whether it goes on when this process ends
+        """
+        self.directory = directory.resolve()
+        self.agents = [(address, 0) for address in addresses]
+        self.pools = dict(pools or {0: 1024, 1: 1024})
+        self.devices = devices
+        self.control = control.Control(self.directory)
+        self.bin = self.directory / 'bin'
+        self.fsc_cli = self.bin / 'fsc_cli'
+        self.log_path = self.directory / 'simulator.log'
+        self._single_pool = single_pool
+        self._outlive = outlive
+        self.process = None
+
+    def start(self):
+        """Start the cluster and wait until it answers.
+
+        The second time it has the same addresses and what it had before.
+
+        :raises functional.services.process.ProcessFailed: it does not
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / control.READY).unlink(missing_ok=True)
+        self.process = process.Process(
+            'simulator', self._command(), self.log_path,
+            dict(os.environ, PYTHONPATH=str(programs.project_root())),
+            self._outlive)
+        self.process.start()
+        self.process.wait_until(self._answers, START_SECONDS,
+                                'An answer of the simulator')
+        status = self.control.status()
+        self.agents = [(agent['address'], agent['port'])
+                       for agent in status['agents']]
+
+    def stop(self):
+        """Stop the cluster and take its devices away from this machine.
+
+        A cluster that is not running is fine, also one that was killed.
+        """
+        if self.process:
+            self.process.stop()
+        self._remove_devices()
+
+    def kill(self):
+        """End the cluster as a power failure does; devices stay."""
+        self.process.kill()
+
+    def _answers(self):
+        try:
+            return self.control.status()
+        except control.ControlError as exc:
+            raise http.NoAnswer(exc)
+
+    def _command(self):
+        command = [sys.executable, '-m', 'dsware_sim', 'serve',
+                   '--state', str(self.directory), '--devices', self.devices]
+        if not self._outlive:
+            command.append('--stop-on-eof')
+        if self._single_pool:
+            command.append('--single-pool')
+        for agent in self.agents:
+            command += ['--agent', '%s:%d' % agent]
+        for pool in self.pools.items():
+            command += ['--pool', '%d:%d' % pool]
+        return command
+
+    def _remove_devices(self):
+        """What a cluster does when it stops, for one that was killed."""
+        loops = devices.LoopDevices()
+        left = dict(devices.loops_below(str(self.directory / 'data')))
+        for device in left:
+            loops.detach(device, force=True)
+        devices_by_id = '/dev/disk/by-id'
+        if not left or not os.path.isdir(devices_by_id):
+            return
+        for name in os.listdir(devices_by_id):
+            link = os.path.join(devices_by_id, name)
+            if os.path.islink(link) and os.readlink(link) in left:
+                os.unlink(link)

@@ -1,0 +1,177 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Simulated clusters, Glance and Cinder together."""
+
+import pathlib
+import shutil
+import tempfile
+
+from functional.services import backends
+from functional.services import cinder
+from functional.services import cloud
+from functional.services import compute
+from functional.services import glance
+
+MANAGER = 0
+# The services' host is that of the first agent, the compute host is that of
+# the last one.
+COMPUTE = -1
+
+
+class Stack(object):
+    """Starts everything, and stops all that was started."""
+
+    def __init__(self, directory, simulators, backend_options,
+                 native_threads=False, options=None, outlive=False):
+        """Prepare the services; start() starts them.
+
+        :param directory: path of a directory for everything
+        :param simulators: a dict of name to Simulator; the first one is the
+                           cluster that this host belongs to
+        :param backend_options: a dict of backend name to a pair of the
+                                simulator's name and a dict of options
+        :param native_threads: run Cinder without eventlet
+        :param options: a dict of options for cinder.conf's [DEFAULT]
+        :param outlive: whether all goes on when this process ends
+        """
+        self.directory = directory
+        self.simulators = simulators
+        self.simulator = next(iter(simulators.values()))
+        self._backend_options = backend_options
+        self._native_threads = native_threads
+        self._options = options
+        self._outlive = outlive
+        self.glance = None
+        self.cinder = None
+        self.cloud = None
+        self.compute = None
+
+    def start_clusters(self):
+        """Start Glance, which takes a while, and the clusters meanwhile."""
+        self.glance = glance.Glance(self.directory / 'glance',
+                                    outlive=self._outlive)
+        self.glance.start()
+        for simulator in self.simulators.values():
+            simulator.start()
+
+    def start_cinder(self):
+        """Start Cinder; nothing is waited for."""
+        agents = self.simulator.agents
+        self.cinder = cinder.Cinder(
+            self.directory / 'cinder', self.glance.url, self._backends(),
+            first_on_path=[self.simulator.bin], my_ip=agents[MANAGER][0],
+            brick_options=self._brick(MANAGER), options=self._options,
+            native_threads=self._native_threads, outlive=self._outlive)
+        self.cinder.start()
+
+    def wait(self):
+        """Wait until the services answer.
+
+        :raises functional.services.process.ProcessFailed: they do not
+        """
+        self.glance.wait()
+        self.cinder.wait()
+        self.connect()
+
+    def connect(self):
+        """Make this process a user of the cloud and a compute host."""
+        self.cloud = cloud.Cloud(self.cinder.url, self.glance.url)
+        self.compute = compute.ComputeHost(
+            self.cloud, self.directory / 'compute',
+            self.simulator.agents[COMPUTE][0], self._brick(COMPUTE),
+            self.directory / 'cinder' / 'bin')
+
+    def stop(self):
+        """Stop all that was started, whatever happens on the way."""
+        steps = []
+        if self.compute:
+            steps.append(self.compute.disconnect_all)
+        if self.cinder:
+            steps += [self.cinder.stop, self.cinder.release]
+        if self.glance:
+            steps.append(self.glance.stop)
+        steps += [simulator.stop for simulator in self.simulators.values()]
+        _do_all(steps)
+
+    def processes(self):
+        """The processes of the services.
+
+        :returns: a list of functional.services.process.Process
+        """
+        parts = [self.cinder, self.glance, *self.simulators.values()]
+        return [part.process for part in parts if part and part.process]
+
+    def logs(self):
+        """Where the services write what they do.
+
+        :returns: a dict of name to path
+        """
+        return {'cinder': self.directory / 'cinder' / 'cinder.log',
+                'glance': self.directory / 'glance' / 'glance-api.log',
+                'simulator': self.simulator.log_path}
+
+    def _backends(self):
+        return {
+            name: backends.dsware(name, self.simulators[cluster].agents,
+                                  **options)
+            for name, (cluster, options) in self._backend_options.items()}
+
+    def _brick(self, index):
+        return backends.brick(self.simulator.agents[index],
+                              self.simulator.fsc_cli)
+
+
+def _do_all(steps):
+    """Take all steps, and raise the first error when all are taken."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except Exception as exc:
+            errors.append(exc)
+    if errors:
+        raise errors[0]
+
+
+def make_directory(prefix):
+    """Make a directory for a stack.
+
+    It is short, for the sake of sockets in it, and open for no one else.
+
+    :param prefix: start of its name
+    :returns: path
+    """
+    return pathlib.Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+
+
+def remove_all_but_logs(stack):
+    """Remove what a stopped stack leaves, except for its logs.
+
+    :param stack: the Stack
+    """
+    keep = set(stack.logs().values())
+    for path in sorted(stack.directory.rglob('*'), reverse=True):
+        if path in keep or path.suffix in ('.log', '.conf'):
+            continue
+        if path.is_symlink() or path.is_file() or path.is_socket():
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def remove(stack):
+    """Remove all that a stopped stack leaves.
+
+    :param stack: the Stack
+    """
+    shutil.rmtree(stack.directory, ignore_errors=True)
