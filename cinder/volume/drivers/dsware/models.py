@@ -38,9 +38,9 @@ def _text(record: Mapping[str, str], key: str) -> str:
 
 def _number(record: Mapping[str, str], key: str) -> int:
     value = _text(record, key)
-    # int() would also take blanks, underscores and other scripts' digits.
-    digits = value[1:] if value.startswith('-') else value
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
+    digits = value[1:] if value[:1] == '-' else value
+    # int() alone would also take blanks and underscores.
+    if not digits.isdecimal() or len(digits) > 20:
         raise RecordError(f'field {key} is not a number: {value[:40]!r}')
     return int(value)
 

@@ -33,6 +33,11 @@ MAX_REPLY = 1_048_576
 
 _LENGTH = struct.Struct('>I')
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}', re.ASCII)
+# One match for a whole line costs less than one for each key.
+_RECORD = re.compile(rf'(?:{_KEY.pattern}=[^,]*)(?:,{_KEY.pattern}=[^,]*)*',
+                     re.ASCII)
+_HEADERS = re.compile(rf'(?:{_KEY.pattern}=.*)(?:\n{_KEY.pattern}=.*)*',
+                      re.ASCII)
 _UNSAFE = re.compile(r'[%,\x00-\x1f\x7f]')
 _BAD_ESCAPE = re.compile(r'%(?![0-9A-Fa-f]{2})')
 _NUMBER = re.compile(r'-?[0-9]{1,18}', re.ASCII)
@@ -112,17 +117,16 @@ def _decode_value(value: str) -> str:
         raise RemoteProtocolError('escaped value is not UTF-8') from None
 
 
-def _decode_pairs(parts: list[str]) -> dict[str, str]:
-    pairs = {}
-    for part in parts:
-        key, equals, value = part.partition('=')
-        if not equals:
-            raise RemoteProtocolError('key without a value')
-        if not _KEY.fullmatch(key):
-            raise RemoteProtocolError('illegal key')
-        if key in pairs:
-            raise RemoteProtocolError(f'key {key} appears twice')
-        pairs[key] = value if '%' not in value else _decode_value(value)
+def _decode_pairs(text: str, separator: str,
+                  shape: re.Pattern) -> dict[str, str]:
+    if not shape.fullmatch(text):
+        raise RemoteProtocolError('a line is not made of key=value')
+    parts = text.split(separator)
+    pairs = dict(part.split('=', 1) for part in parts)
+    if len(pairs) != len(parts):
+        raise RemoteProtocolError('a key appears twice')
+    if '%' in text:
+        pairs = {key: _decode_value(value) for key, value in pairs.items()}
     return pairs
 
 
@@ -147,10 +151,10 @@ def decode_reply(payload: bytes) -> Frame:
     except UnicodeDecodeError:
         raise RemoteProtocolError('reply is not UTF-8') from None
     head, gap, body = text.partition('\n\n')
-    headers = _decode_pairs(head.split('\n'))
+    headers = _decode_pairs(head, '\n', _HEADERS)
     records = []
     if gap:
-        records = [_decode_pairs(line.split(','))
+        records = [_decode_pairs(line, ',', _RECORD)
                    for line in body.split('\n')]
     return Frame(seq=_number(headers, 'seq'),
                  result=_number(headers, 'result'),

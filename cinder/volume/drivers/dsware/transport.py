@@ -45,6 +45,8 @@ _TCP_ESTABLISHED = 1
 # Firewalls forget idle connections without a word; a request on one would
 # be lost. A new connection costs less than a request in doubt.
 _MAX_IDLE = 30.0
+# How exactly, in seconds, a deadline is kept while waiting for the peer.
+_TIME_STEP = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,7 @@ class _Connection:
         self._settings = settings
         self._protocol = protocol.Connection()
         self._socket = None
+        self._timeout = None
         self.used = time.monotonic()
 
     def open(self, deadline):
@@ -192,7 +195,11 @@ class _Connection:
         if not remaining:
             raise TimeoutError(
                 f'no answer within {deadline.seconds:.1f} seconds')
-        self._socket.settimeout(remaining)
+        # Setting it is a system call, so small steps are left out.
+        if (self._timeout is None
+                or abs(self._timeout - remaining) > _TIME_STEP):
+            self._socket.settimeout(remaining)
+            self._timeout = remaining
 
     def _unknown(self, request, error):
         return exceptions.OutcomeUnknown(
