@@ -24,6 +24,7 @@ from dsware_sim import engine
 
 # A listing stops to be encoded while this much of it is waiting to be sent.
 _HIGH_WATER = 4 * codec.STREAM_CHUNK
+_FRAMES_AT_ONCE = 2
 
 
 class Agent:
@@ -112,6 +113,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._stream = None
         self._writable = True
+        self._sending = False
 
     def connection_made(self, transport):
         """Start with a new connection; part of asyncio's interface.
@@ -155,8 +157,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self):
         """Stream on; part of asyncio's interface."""
         self._writable = True
-        if self._stream is not None:
-            self._send_on()
+        self._send_soon()
 
     def abort(self):
         """Cut the connection."""
@@ -233,13 +234,23 @@ class Connection(asyncio.Protocol):
             self._send_on()
 
     def _send_on(self):
-        while self._writable and self._transport is not None:
+        """Send the next frames of a listing, and let others have a turn."""
+        self._sending = False
+        for _ in range(_FRAMES_AT_ONCE):
+            if not self._writable or self._transport is None:
+                return
             frame = next(self._stream, None)
             if frame is None:
                 self._stream = None
                 self.done()
                 return
             self._transport.write(frame)
+        self._send_soon()
+
+    def _send_soon(self):
+        if not self._sending and self._stream is not None:
+            self._sending = True
+            asyncio.get_running_loop().call_soon(self._send_on)
 
     def done(self):
         """Go on with the next request."""

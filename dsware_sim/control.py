@@ -39,17 +39,19 @@ class Control:
         self.state_dir = os.fspath(state_dir)
         self._timeout = timeout
 
-    def call(self, command, **arguments):
+    def call(self, command, until_end=False, **arguments):
         """Give a command.
 
         :param command: its name
+        :param until_end: whether to wait until the simulator has ended
         :param arguments: what it needs; values that JSON can hold
         :returns: what it answers
         :raises ControlError: no simulator is there, or it refused
         """
         line = json.dumps({'command': command, 'arguments': arguments})
         try:
-            reply = json.loads(self._exchange(line.encode() + b'\n'))
+            reply = json.loads(self._exchange(line.encode() + b'\n',
+                                              until_end))
         except (OSError, ValueError) as error:
             raise ControlError('no simulator answers for %s: %s'
                                % (self.state_dir, error))
@@ -57,7 +59,7 @@ class Control:
             raise ControlError(reply['error'])
         return reply['result']
 
-    def _exchange(self, line):
+    def _exchange(self, line, until_end=False):
         with open(os.path.join(self.state_dir, READY)) as ready:
             path = json.load(ready)['control']
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -65,7 +67,10 @@ class Control:
             connection.connect(path)
             connection.sendall(line)
             with connection.makefile('rb') as answer:
-                return answer.readline()
+                reply = answer.readline()
+                if until_end:
+                    answer.read()
+                return reply
 
     def status(self):
         """Tell what the cluster consists of.
@@ -157,5 +162,5 @@ class Control:
         return self.call('fill_pool', pool_id=pool_id, free=free)
 
     def stop(self):
-        """Stop the simulator; returns when it has begun to."""
-        return self.call('stop')
+        """Stop the simulator; returns when it is gone."""
+        return self.call('stop', until_end=True)

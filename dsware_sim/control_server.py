@@ -14,6 +14,7 @@
 import asyncio
 import json
 
+from dsware_sim import cluster
 from dsware_sim import codes
 from dsware_sim import faults as faults_
 
@@ -108,6 +109,9 @@ class ControlServer:
         :param fault: its description
         :returns: its number
         """
+        op = fault.get('op') or '*'
+        if op not in ('*', 'login') and op not in cluster.OPERATIONS:
+            raise faults_.FaultError('no operation %s' % op)
         agent = fault.get('agent')
         if agent and agent not in self._server.agents:
             raise faults_.FaultError('no agent %s; there are %s' % (

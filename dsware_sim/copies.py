@@ -19,6 +19,7 @@ once; the target gets them, and its new status, when the time is over.
 import asyncio
 
 from dsware_sim import codes
+from dsware_sim import data
 from dsware_sim import model
 
 # How long to wait when the end of a copy cannot be stored.
@@ -113,7 +114,11 @@ class CopyRunner:
                 raise OSError('a fault that was switched on')
             await self._end(job, part)
         except OSError:
+            self._discard(job)
             await self._commit([['job_failed', job.id]])
+        except asyncio.CancelledError:
+            self._discard(job)
+            raise
         finally:
             del self._tasks[job.id]
             del self._started[job.id]
@@ -132,6 +137,9 @@ class CopyRunner:
         except asyncio.CancelledError:
             await asyncio.wait((copying,))
             raise
+
+    def _discard(self, job):
+        data.remove(self._files.path(job.target.id) + '.part')
 
     async def _until(self, deadline):
         left = deadline - asyncio.get_running_loop().time()

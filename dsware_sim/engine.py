@@ -24,7 +24,6 @@ import time
 from dsware_sim import cluster
 from dsware_sim import codes
 from dsware_sim import data
-from dsware_sim import plan as plan_
 from dsware_sim import worker as worker_
 
 Answer = collections.namedtuple('Answer', 'code desc lines',
@@ -243,13 +242,13 @@ class Engine:
     async def reset(self):
         """Empty the cluster: pools stay, all else goes, devices too.
 
+        Other changes wait meanwhile.
+
         :raises Refused: the store failed
         """
-        self._holds.frozen = True
+        await self.quiesce()
         try:
-            while self._holds.held():
-                await self._holds.released()
-            await self.detach_all()
+            await self.release_devices()
             numbers = list(self.state.by_id)
             self.commit([['reset']])
             for number in numbers:
@@ -258,17 +257,21 @@ class Engine:
             self._holds.frozen = False
             self._holds.wake()
 
-    async def detach_all(self):
-        """Remove all devices and links, whatever the state says.
+    async def quiesce(self):
+        """Begin no further work, and wait for what is under way."""
+        self._holds.frozen = True
+        while self._holds.held():
+            await self._holds.released()
+
+    async def release_devices(self):
+        """Remove all devices and links.
 
         The attachments stay in the state: a host that starts again has them.
         """
-        loop = asyncio.get_running_loop()
-        for (agent, name), device in list(self.state.attachments.items()):
-            if device:
-                work = plan_.Detach(self.state.find(name), agent, True)
-                await loop.run_in_executor(
-                    self._threads, self._worker.run, work)
+        items = [item for pool in self.state.pools.values()
+                 for item in pool.live.values()]
+        await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._worker.release, items)
 
 
 def _names(args, keys):

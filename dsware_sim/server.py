@@ -125,12 +125,15 @@ class Server:
         kind = self.settings.devices
         if kind == 'auto':
             kind = 'loop' if devices_.have_loop_devices() else 'file'
-        if kind == 'loop':
-            devices, by_id = devices_.LoopDevices(), _DEV_BY_ID
-        else:
-            devices = devices_.FileDevices(self._path('hosts'))
-            by_id = self._path('by-id')
         files = data.Files(self._path('data'))
+        devices = devices_.FileDevices(self._path('hosts'))
+        by_id = self._path('by-id')
+        other = devices_.LoopDevices()
+        if kind == 'loop':
+            devices, by_id, other = other, _DEV_BY_ID, devices
+        # An earlier run may have had the other kind of devices.
+        for device in other.existing(files.directory):
+            other.detach(device, force=True)
         files.recover(self.state.by_id)
         self.worker = worker.Worker(files, devices, by_id)
         for item in self.state.by_id.values():
@@ -150,20 +153,10 @@ class Server:
         self.faults.on_change = self._apply_faults
 
     def _attach_again(self):
-        """Give the attachments their devices, as a booting host does."""
-        left = self.worker.devices.existing(self.worker.files.directory)
         local = {address for address, _ in self.settings.agents}
-        for (agent, name), device in list(self.state.attachments.items()):
-            item = self.state.find(name)
-            if agent not in local:
-                self.engine.commit([['attach', agent, name, '']])
-            elif left.get(device) == self.worker.files.path(item.id):
-                del left[device]
-            else:
-                device = self.worker.make_device(item, agent)
-                self.engine.commit([['attach', agent, name, device]])
-        for device in left:
-            self.worker.devices.detach(device, force=True)
+        events = self.worker.make_again(self.state, local)
+        if events:
+            self.engine.commit(events)
         self.worker.link_all(self.state)
 
     async def _listen(self):
@@ -181,13 +174,22 @@ class Server:
 
     def _make_run_dir(self):
         path = self._path('run')
-        shutil.rmtree(path, ignore_errors=True)
+        self._remove_old_run_dir()
         if len(os.fsencode(path)) > _MAX_RUN_DIR:
             path = tempfile.mkdtemp(prefix='dsware-sim-')
             os.chmod(path, 0o755)
         else:
             os.makedirs(path)
         return path
+
+    def _remove_old_run_dir(self):
+        # A process that was killed leaves it, maybe outside our directory.
+        try:
+            with open(self._path(control.READY)) as ready:
+                path = os.path.dirname(json.load(ready)['control'])
+        except FileNotFoundError:
+            path = self._path('run')
+        shutil.rmtree(path, ignore_errors=True)
 
     def _control_path(self):
         return os.path.join(self._run_dir, 'control')
@@ -252,7 +254,8 @@ class Server:
             self._control.close()
         if self.copies is not None:
             await self.copies.stop()
-            await self.engine.detach_all()
+            await self.engine.quiesce()
+            await self.engine.release_devices()
         self._threads.shutdown()
         if self._run_dir is not None:
             shutil.rmtree(self._run_dir, ignore_errors=True)

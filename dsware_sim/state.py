@@ -128,6 +128,8 @@ class State:
         self.pools[pool_id].filler = filler
 
     def _wwn(self, number):
+        if self.single_pool:
+            return ''
         # Huawei's NAA prefix; the cluster's number keeps the by-id links of
         # several clusters on one machine apart.
         return '6888603%08x%017x' % (self.cluster_id, number)

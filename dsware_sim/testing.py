@@ -14,6 +14,7 @@
 import itertools
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -122,10 +123,11 @@ class Simulator:
                 self._command(), stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=errors, cwd='/',
                 env=self._environment())
-        line = self._process.stdout.readline()
+        line = b''
+        if select.select([self._process.stdout], [], [], _START_TIMEOUT)[0]:
+            line = self._process.stdout.readline()
         if not line:
-            self._process.wait(_STOP_TIMEOUT)
-            self._close()
+            self.kill()
             with open(log) as errors:
                 raise SimulatorError('the simulator did not start: %s'
                                      % errors.read()[-2000:])
@@ -141,6 +143,10 @@ class Simulator:
         elif self.devices == 'loop':
             # After a kill nobody else removes them.
             self._remove_devices()
+        if self.ready is not None:
+            # It may be outside the state directory.
+            shutil.rmtree(os.path.dirname(self.ready['control']),
+                          ignore_errors=True)
         if self._temporary:
             shutil.rmtree(self.state_dir, ignore_errors=True)
 

@@ -76,7 +76,8 @@ class Worker:
     def _(self, work: plan.CopyAll):
         for copy in work.copies:
             for device in copy.source.attachments.values():
-                self.devices.sync(device)
+                if device:
+                    self.devices.sync(device)
         done = []
         try:
             for copy in work.copies:
@@ -144,10 +145,11 @@ class Worker:
         :param item: the object
         :param device: path of the device
         """
-        devices_.replace_link(device, self._link_path(item))
+        if item.wwn:
+            devices_.replace_link(device, self._link_path(item))
 
     def link_all(self, state):
-        """Let exactly the attached objects have links.
+        """Let exactly the objects that are attached here have links.
 
         :param state: the cluster's state
         """
@@ -173,8 +175,45 @@ class Worker:
 
         :param item: the object
         """
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._link_path(item))
+        if item.wwn:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._link_path(item))
+
+    def release(self, items):
+        """Remove all devices and links of objects, open or not.
+
+        :param items: the objects, which stay attached
+        """
+        for item in items:
+            for device in item.attachments.values():
+                if device:
+                    self.devices.detach(device, force=True)
+            self.unlink(item)
+
+    def make_again(self, state, local):
+        """Give the attachments their devices, as a booting host does.
+
+        Devices that an earlier process left are used again; those that
+        belong to no attachment are removed.
+
+        :param state: the cluster's state
+        :param local: container of the addresses of the agents that are here
+        :returns: events that tell the devices that have changed
+        """
+        left = self.devices.existing(self.files.directory)
+        events = []
+        for (agent, name), device in state.attachments.items():
+            item = state.find(name)
+            if agent not in local:
+                events.append(['attach', agent, name, ''])
+            elif left.get(device) == self.files.path(item.id):
+                del left[device]
+            else:
+                events.append(['attach', agent, name,
+                               self.make_device(item, agent)])
+        for device in left:
+            self.devices.detach(device, force=True)
+        return events
 
     def _link_path(self, item):
         return os.path.join(self.by_id, 'wwn-0x' + item.wwn)
