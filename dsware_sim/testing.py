@@ -94,7 +94,7 @@ class Simulator:
         self._devices = devices
         self._copy_seconds = copy_seconds
         self._copy_rate = copy_rate
-        self._process = None
+        self.process = None
         self.ready = None
         self.pid = None
         self.devices = None
@@ -119,13 +119,13 @@ class Simulator:
         os.makedirs(self.state_dir, exist_ok=True)
         log = os.path.join(self.state_dir, 'log')
         with open(log, 'ab') as errors:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 self._command(), stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=errors, cwd='/',
                 env=self._environment())
         line = b''
-        if select.select([self._process.stdout], [], [], _START_TIMEOUT)[0]:
-            line = self._process.stdout.readline()
+        if select.select([self.process.stdout], [], [], _START_TIMEOUT)[0]:
+            line = self.process.stdout.readline()
         if not line:
             self.kill()
             with open(log) as errors:
@@ -136,9 +136,9 @@ class Simulator:
 
     def stop(self):
         """Stop the process, remove its devices and temporary state."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(_STOP_TIMEOUT)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(_STOP_TIMEOUT)
             self._close()
         elif self.devices == 'loop':
             # After a kill nobody else removes them.
@@ -152,22 +152,22 @@ class Simulator:
 
     def kill(self):
         """Kill the process, as a power failure of its host does."""
-        self._process.kill()
-        self._process.wait(_STOP_TIMEOUT)
+        self.process.kill()
+        self.process.wait(_STOP_TIMEOUT)
         self._close()
 
     def restart(self):
         """Stop the process, if it runs, and start it again as it was."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(_STOP_TIMEOUT)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(_STOP_TIMEOUT)
             self._close()
         self.start()
 
     def _close(self):
-        self._process.stdout.close()
-        self._process.stdin.close()
-        self._process = None
+        self.process.stdout.close()
+        self.process.stdin.close()
+        self.process = None
 
     def _set_ready(self, ready):
         self.ready = ready
