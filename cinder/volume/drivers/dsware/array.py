@@ -264,7 +264,9 @@ class Array:
     @staticmethod
     def _tries(deadline):
         yield 0.0
-        yield from waiting.pauses(deadline)
+        for elapsed in waiting.pauses(deadline):
+            if not deadline.expired:
+                yield elapsed
 
     def create_volume(self, name: str, pool_id: int, size: int,
                       thin: bool) -> None:

@@ -1,0 +1,379 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the integration tests share: a simulator, a driver, a look inside.
+
+A test class is written once, as a mixin, and run twice: with a subclass of
+:class:`SocketTestCase` and with one of :class:`CLITestCase`. Each of these
+has one simulator, which every test finds empty.
+"""
+
+import os
+import re
+import subprocess
+import time
+import uuid
+
+import fixtures
+from oslo_config import cfg
+
+from cinder import context
+from cinder import objects
+from cinder.objects import fields
+from cinder.tests.unit import test
+from cinder.volume import configuration
+from cinder.volume import driver as volume_driver
+from cinder.volume.drivers.dsware import driver
+from dsware_sim import testing
+
+CONF = cfg.CONF
+MANAGER = '127.0.0.1'
+GIB = 1024
+# How long a condition is waited for before a test fails.
+PATIENCE = 30
+
+
+def wait_until(condition, what, seconds=PATIENCE):
+    """Wait for a condition.
+
+    :param condition: called again and again until it returns a true value
+    :param what: what is waited for, for the error
+    :param seconds: when to give up
+    :returns: the true value
+    """
+    deadline = time.monotonic() + seconds
+    while not (met := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f'{what}: not within {seconds} seconds')
+        time.sleep(0.01)
+    return met
+
+
+def make_driver(group, agents, **options):
+    """Make a driver with a configuration of its own.
+
+    :param group: name of the backend's section
+    :param agents: (address, port) of each agent
+    :param options: further options of the section
+    :returns: a driver on which do_setup has not been called
+    """
+    conf = configuration.Configuration(volume_driver.volume_opts,
+                                       config_group=group)
+    made = driver.DSWareDriver(configuration=conf, host=f'host@{group}')
+    values = {'san_ip': MANAGER, 'volume_backend_name': group,
+              'dsware_agents': [f'{host}:{port}' for host, port in agents],
+              **options}
+    for name, value in values.items():
+        CONF.set_override(name, value, group=group)
+    return made
+
+
+def make_volume(size=1, pool=0, **values):
+    """Make a Cinder volume as the manager hands it to a driver.
+
+    :param size: GiB
+    :param pool: the pool that the scheduler chose
+    :param values: further fields
+    :returns: a volume that is not in Cinder's database
+    """
+    return objects.Volume(
+        context.get_admin_context(),
+        **{'id': str(uuid.uuid4()), '_name_id': None, 'size': size,
+           'host': f'host@backend#{pool}', 'volume_type': None,
+           'volume_type_id': None,
+           'volume_attachment': objects.VolumeAttachmentList(objects=[]),
+           **values})
+
+
+def make_type(**extra_specs):
+    """Make a volume type.
+
+    :param extra_specs: its extra specs, with __ for the colon in a key
+    :returns: the volume type
+    """
+    specs = {key.replace('__', ':'): value
+             for key, value in extra_specs.items()}
+    return objects.VolumeType(context.get_admin_context(),
+                              id=str(uuid.uuid4()), name='type',
+                              extra_specs=specs)
+
+
+def make_snapshot(volume):
+    """Make a Cinder snapshot of a volume.
+
+    :param volume: the volume
+    :returns: a snapshot that is not in Cinder's database
+    """
+    return objects.Snapshot(
+        context.get_admin_context(), id=str(uuid.uuid4()), volume=volume,
+        volume_id=volume.id, volume_size=volume.size)
+
+
+def make_attachment(volume, connector):
+    """Let Cinder know that a volume is attached to a host.
+
+    :param volume: the volume
+    :param connector: the host's connector properties
+    """
+    attachment = objects.VolumeAttachment(
+        context.get_admin_context(), id=str(uuid.uuid4()),
+        volume_id=volume.id, connector=connector,
+        attach_status=fields.VolumeAttachStatus.ATTACHED)
+    volume.volume_attachment.objects.append(attachment)
+
+
+class Host:
+    """A host of the cluster, with a command line of its own.
+
+    It reaches the cluster on a way that the driver has no part in.
+    """
+
+    def __init__(self, simulator, number=0):
+        """Be the host of an agent.
+
+        :param simulator: the simulator
+        :param number: which of its agents
+        """
+        self.address = simulator.agents[number][0]
+        self._program = os.path.join(simulator.bin, 'fsc_cli')
+
+    def run(self, op, **args):
+        """Run fsc_cli.
+
+        :param op: the operation
+        :param args: its arguments
+        :returns: what it printed
+        """
+        command = [self._program, '--manage_ip', MANAGER,
+                   '--ip', self.address, '--op', op]
+        for key, value in args.items():
+            command += [f'--{key}', str(value)]
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True,
+                                check=True).stdout
+        if not re.search('^result=0$', output, re.MULTILINE):
+            raise AssertionError(f'{command}: {output}')
+        return output
+
+    def attach(self, name):
+        """Attach a volume or snapshot.
+
+        :param name: its name
+        :returns: the path of what stands for its device
+        """
+        output = self.run('attachVolume', volName=name)
+        return re.search(r'devName=([^\],\s]+)', output)[1]
+
+    def detach(self, name):
+        """Detach a volume or snapshot.
+
+        :param name: its name
+        """
+        self.run('detachVolume', volName=name)
+
+    def write(self, name, offset, data):
+        """Write into a volume.
+
+        :param name: its name
+        :param offset: where to write, in bytes
+        :param data: what to write
+        """
+        path = self.attach(name)
+        try:
+            with open(path, 'r+b', buffering=0) as device:
+                device.seek(offset)
+                device.write(data)
+        finally:
+            self.detach(name)
+
+    def read(self, name, offset, count):
+        """Read from a volume or snapshot.
+
+        :param name: its name
+        :param offset: where to read, in bytes
+        :param count: how many bytes
+        :returns: the bytes, fewer beyond the end
+        """
+        path = self.attach(name)
+        try:
+            with open(path, 'rb', buffering=0) as device:
+                device.seek(offset)
+                return device.read(count)
+        finally:
+            self.detach(name)
+
+    def size(self, name):
+        """Look how large a volume's device is.
+
+        :param name: its name
+        :returns: bytes
+        """
+        path = self.attach(name)
+        try:
+            return os.stat(path).st_size
+        finally:
+            self.detach(name)
+
+
+class SimulatorTestCase(test.TestCase):
+    """A test of a driver and a simulator."""
+
+    TRANSPORT = 'socket'
+    # What the simulator is told, see dsware_sim.testing.Simulator.
+    SIMULATOR = {}
+    # Options of the driver.
+    OPTIONS = {}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.simulator = cls.start_simulator(**cls.SIMULATOR)
+        cls.addClassCleanup(cls.simulator.stop)
+
+    @classmethod
+    def start_simulator(cls, **settings):
+        """Start a simulator, with plain files for devices.
+
+        :param settings: what it is told
+        :returns: the simulator, which the caller has to stop
+        """
+        return testing.Simulator(devices='file', **settings).start()
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self._leave_running)
+        self.control = self.simulator.control
+        self.control.reset()
+        self.control.set(copy_seconds=0)
+        self._take_fsc_cli_from(self.simulator.bin)
+
+    def _leave_running(self):
+        # After a test that killed it.
+        try:
+            self.simulator.control.reset()
+        except Exception:
+            self.simulator.restart()
+
+    def _take_fsc_cli_from(self, directory):
+        self.useFixture(fixtures.EnvironmentVariable(
+            'PATH', directory + os.pathsep + os.environ['PATH']))
+        if os.geteuid() != 0:
+            # The simulated fsc_cli needs no root, so nothing has to be
+            # configured for sudo where the tests do not run as root.
+            self.patch('cinder.utils.get_root_helper', return_value='env')
+
+    def raw_driver(self, agents=None, **options):
+        """Make a driver that has not been set up.
+
+        :param agents: (address, port) of each agent; the simulator's
+        :param options: options that differ from the class's
+        :returns: the driver
+        """
+        group = 'backend-' + uuid.uuid4().hex[:8]
+        values = {'dsware_transport': self.TRANSPORT, **self.OPTIONS,
+                  **options}
+        made = make_driver(group, agents or self.simulator.agents, **values)
+        for name in ('san_ip', 'dsware_agents', 'volume_backend_name',
+                     *values):
+            self.addCleanup(CONF.clear_override, name, group)
+        return made
+
+    def make_driver(self, agents=None, **options):
+        """Make a driver as a starting volume service does.
+
+        :param agents: (address, port) of each agent; the simulator's
+        :param options: options that differ from the class's
+        :returns: the driver
+        """
+        made = self.raw_driver(agents, **options)
+        made.do_setup(context.get_admin_context())
+        made.check_for_setup_error()
+        return made
+
+    def created(self, dsware, *args, **values):
+        """Make a volume on the cluster.
+
+        :param dsware: the driver
+        :param args: for :func:`make_volume`
+        :param values: for :func:`make_volume`
+        :returns: the Cinder volume
+        """
+        volume = make_volume(*args, **values)
+        dsware.create_volume(volume)
+        return volume
+
+    def snapped(self, dsware, volume):
+        """Make a snapshot on the cluster.
+
+        :param dsware: the driver
+        :param volume: the Cinder volume
+        :returns: the Cinder snapshot
+        """
+        snapshot = make_snapshot(volume)
+        dsware.create_snapshot(snapshot)
+        return snapshot
+
+    def on_cluster(self, name):
+        """Look a volume or snapshot up inside the simulator.
+
+        :param name: its name
+        :returns: a dict of what the simulator knows of it, or None
+        """
+        status = self.control.status()
+        found = [item for item in status['volumes'] + status['snapshots']
+                 if item['name'] == name]
+        return found[0] if found else None
+
+    def contents(self):
+        """Tell what the cluster holds.
+
+        :returns: a set of (name, MiB, status, pool, father)
+        """
+        status = self.control.status()
+        return {(item['name'], item['size'], item['status'],
+                 item['pool_id'], item['father'])
+                for item in status['volumes'] + status['snapshots']}
+
+    def assertHolds(self, *items):
+        """Check that the cluster holds certain objects and no others.
+
+        :param items: the Cinder volumes and snapshots
+        """
+        self.assertEqual(sorted(item.name for item in items),
+                         sorted(item[0] for item in self.contents()))
+        self.assertEqual([], self.control.status()['attachments'])
+
+    def ops(self):
+        """List the requests that the simulator got.
+
+        :returns: names of operations, in order
+        """
+        return [op for _agent, op, _args, _result in self.control.log()]
+
+    def connections(self):
+        """Count connections to the agents.
+
+        :returns: a list of numbers, one for each agent
+        """
+        return [agent['connections']
+                for agent in self.control.status()['agents']]
+
+
+class SocketTestCase(SimulatorTestCase):
+    """A test with the socket transport."""
+
+    TRANSPORT = 'socket'
+
+
+class CLITestCase(SimulatorTestCase):
+    """A test with the command line transport."""
+
+    TRANSPORT = 'cli'
