@@ -332,8 +332,7 @@ class HostVolume:
         if not wwn:
             return []
         link = self._host.link(wwn)
-        linked = ([self._host.canonical(link)] if self._host.exists(link)
-                  else [])
+        linked = [os.path.realpath(link)] if self._host.exists(link) else []
         return self._host.with_wwn(wwn) or linked
 
     def _judge(self, device: str, patient: bool) -> tuple[str, str]:

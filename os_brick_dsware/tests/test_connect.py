@@ -1,0 +1,489 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attaching: the device is there, is the right one, or nothing is left."""
+
+import os
+
+from os_brick import exception
+from oslo_concurrency import processutils
+
+from os_brick_dsware import attachments
+from os_brick_dsware import exceptions
+from os_brick_dsware.tests import fakes
+
+
+def failed(code, **kwargs):
+    return processutils.ProcessExecutionError(exit_code=code, **kwargs)
+
+
+class ConnectTestCase(fakes.ConnectorTestCase):
+
+    def test_connect(self):
+        info = self.connector.connect_volume(self.properties())
+
+        self.assertEqual('block', info['type'])
+        self.assertEqual(self.link, info['path'])
+        self.assertEqual([
+            (('timeout', '-k', '5', '60', 'fsc_cli',
+              '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
+              '--op', 'attachVolume', '--volName', 'volume-1'),
+             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 80}),
+        ], self.cluster.commands)
+
+    def test_settings_of_the_host_win(self):
+        self.conf.config(group='os_brick', dsware_manager_ip='10.9.9.9',
+                         dsware_agent_ip='127.0.9.9', dsware_agent_port=7,
+                         dsware_cli_timeout=9)
+        self.connector.connect_volume(self.properties(agent_port=10519))
+
+        command, kwargs = self.cluster.commands[0]
+        self.assertEqual(
+            ('timeout', '-k', '5', '9', 'fsc_cli', '--manage_ip', '10.9.9.9',
+             '--ip', '127.0.9.9', '--port', '7', '--op', 'attachVolume',
+             '--volName', 'volume-1'), command)
+        self.assertEqual(29, kwargs['timeout'])
+
+    def test_port_hint(self):
+        self.connector.connect_volume(self.properties(agent_port=10600))
+        command, _kwargs = self.cluster.commands[0]
+        self.assertIn('10600', command)
+
+    def test_no_address(self):
+        for what in ('manager', 'agent'):
+            error = self.assertRaises(
+                exceptions.ConfigurationError, self.connector.connect_volume,
+                self.properties(**{what + '_ip': 'missing'}))
+            self.assertIn('dsware_%s_ip' % what, str(error))
+        self.assertEqual([], self.cluster.calls)
+
+    def test_bad_properties(self):
+        for changes in ({'volume_name': 'missing'}, {'volume_name': ''},
+                        {'volume_name': '../../etc/passwd'},
+                        {'volume_name': '-x'}, {'volume_name': 'a b'},
+                        {'manager_ip': '--op'}):
+            self.assertRaises(exceptions.InvalidConnectionProperties,
+                              self.connector.connect_volume,
+                              self.properties(**changes))
+        self.assertEqual([], self.cluster.calls)
+
+    def test_no_lock_path(self):
+        self.conf.config(group='os_brick', lock_path=None)
+        self.conf.config(group='oslo_concurrency', lock_path=None)
+        error = self.assertRaises(
+            exceptions.ConfigurationError, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('lock_path', str(error))
+
+    def test_unknown_keys_and_types_are_tolerated(self):
+        info = self.connector.connect_volume(self.properties(
+            format_version=9, novelty=[1], agent_port='x', wwn=7))
+        self.assertEqual(fakes.MIB, os.path.getsize(info['path']))
+
+    def test_older_cluster_without_wwn(self):
+        self.cluster.add(wwn='')
+        info = self.connector.connect_volume(self.properties(wwn='missing'))
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+        self.assertEqual(['attachVolume', 'queryVolume'], self.cluster.ops())
+
+    def test_connect_again_is_idempotent(self):
+        first = self.connector.connect_volume(self.properties())
+        again = self.new_connector().connect_volume(self.properties())
+        self.assertEqual(first, again)
+        self.assertEqual(1, len(self.users()))
+
+    def test_already_attached_by_somebody_unknown(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.link, info['path'])
+
+    def test_already_attached_and_wwn_known_to_the_cluster_only(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        info = self.connector.connect_volume(self.properties(wwn=None))
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_already_attached_and_named(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        self.cluster.tells_device = True
+        os.unlink(self.link)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_already_attached_and_not_to_be_found(self):
+        self.cluster.add(wwn='')
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        self.assertRaises(exceptions.DeviceNotFound,
+                          self.connector.connect_volume,
+                          self.properties(wwn=''))
+        # Somebody unknown attached it: it is not ours to detach.
+        self.assertNotIn('detachVolume', self.cluster.ops())
+        self.assertEqual([], self.users())
+
+    def test_refused(self):
+        for code, error in ((50150009, exceptions.CommandRefused),
+                            (50151002, exceptions.VolumeInUse),
+                            (50150002, exceptions.CommandRefused),
+                            (50151404, exceptions.CommandRefused)):
+            self.cluster.script['attachVolume'] = [code]
+            raised = self.assertRaises(error, self.connector.connect_volume,
+                                       self.properties())
+            self.assertIn(str(code), str(raised))
+            self.assertIn(fakes.NAME, str(raised))
+            self.assertIsInstance(raised, exception.BrickException)
+        self.assertEqual(['attachVolume'] * 4, self.cluster.ops())
+        self.assertEqual([], self.users())
+
+    def test_refused_for_now(self):
+        self.cluster.script['attachVolume'] = [50150016]
+        self.connector.connect_volume(self.properties())
+        self.assertEqual(['attachVolume'] * 2, self.cluster.ops())
+
+    def test_refused_for_too_long(self):
+        self.cluster.script['attachVolume'] = [50150012] * 50
+        error = self.assertRaises(
+            exceptions.AgentUnavailable, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('nothing was changed', str(error))
+        self.assertEqual([], self.users())
+        self.assertNotIn('detachVolume', self.cluster.ops())
+
+
+class UnknownOutcomeTestCase(fakes.ConnectorTestCase):
+
+    def test_happened(self):
+        for event in ('lost', 'failed'):
+            self.cluster.script['attachVolume'] = [event]
+            info = self.connector.connect_volume(self.properties())
+            self.assertEqual(self.link, info['path'])
+            self.connector.disconnect_volume(self.properties())
+
+    def test_did_not_happen(self):
+        for event in ('hang', 'garbage', 50150017, 50150001, 61616161,
+                      OSError('Premature eof')):
+            self.cluster.script['attachVolume'] = [event]
+            info = self.connector.connect_volume(self.properties())
+            self.assertEqual(self.link, info['path'])
+            self.connector.disconnect_volume(self.properties())
+
+    def test_happened_and_no_wwn_tells_the_device(self):
+        self.cluster.add(wwn='')
+        self.cluster.script['attachVolume'] = ['lost']
+        info = self.connector.connect_volume(self.properties(wwn=''))
+        self.assertEqual(['attachVolume', 'attachVolume', 'queryVolume',
+                          'detachVolume', 'attachVolume'],
+                         self.cluster.ops()[:5])
+        self.assertEqual(self.cluster.path('dev/sdc'), info['path'])
+        self.assertEqual(1, len(self.cluster.attached))
+
+    def test_happened_but_somebody_else_may_use_it(self):
+        self.cluster.add(wwn='')
+        first = self.connector.connect_volume(self.properties(wwn=''))
+        self.cluster.script['attachVolume'] = ['lost']
+        other = self.properties('token-2', wwn='', agent_ip='127.0.1.2')
+        # The same host, called by another address.
+        self.cluster.attached['127.0.1.2', fakes.NAME] = first['path']
+        self.assertRaises(exceptions.DeviceNotFound,
+                          self.connector.connect_volume, other)
+        self.assertNotIn('detachVolume', self.cluster.ops())
+        self.assertEqual(1, len(self.users()))
+
+    def test_agent_down(self):
+        self.cluster.script['attachVolume'] = ['hang'] * 50
+        self.cluster.script['detachVolume'] = ['hang'] * 50
+        self.cluster.script['queryVolume'] = ['hang'] * 50
+        error = self.assertRaises(
+            exceptions.OutcomeUnknown, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('did not end within 60 s', str(error))
+        self.assertIn('127.0.1.1', str(error))
+        self.assertEqual(3, self.cluster.ops().count('attachVolume'))
+        # It may have been attached: the next attempt must know whose it is.
+        self.assertEqual(['token-1'], [user.token for user in self.users()])
+
+    def test_the_device_is_there_although_the_agent_does_not_answer(self):
+        self.cluster.script['attachVolume'] = ['lost', 'hang', 'hang']
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.link, info['path'])
+
+    def test_what_may_have_happened_is_undone(self):
+        self.cluster.nodes = False
+        self.cluster.script['attachVolume'] = ['lost']
+        self.cluster.add(wwn='')
+        self.assertRaises(exceptions.DeviceNotFound,
+                          self.connector.connect_volume,
+                          self.properties(wwn=''))
+        self.assertEqual({}, self.cluster.attached)
+        self.assertEqual([], self.users())
+
+    def test_ends_at_any_line(self):
+        self.cluster.script['attachVolume'] = [fakes.Died()]
+        self.assertRaises(fakes.Died, self.connector.connect_volume,
+                          self.properties())
+        self.connector.connect_volume(self.properties())
+        self.cluster.script['queryVolume'] = [fakes.Died()]
+        os.unlink(self.link)
+        self.assertRaises(fakes.Died, self.connector.connect_volume,
+                          self.properties('token-2'))
+        # The user that was there before still is.
+        self.assertEqual(['token-1'], [user.token for user in self.users()])
+        self.assertEqual(1, len(self.cluster.attached))
+
+    def test_program_missing(self):
+        self.cluster.script['attachVolume'] = [
+            failed(127, stderr="timeout: failed to run command 'fsc_cli'")]
+        error = self.assertRaises(
+            exceptions.ConfigurationError, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('dsware_fsc_cli', str(error))
+        self.assertEqual(['attachVolume'], self.cluster.ops())
+        self.assertEqual([], self.users())
+
+    def test_nonzero_exit_with_an_answer(self):
+        self.cluster.script['attachVolume'] = [
+            failed(1, stdout='result=50151404,desc=gone')]
+        error = self.assertRaises(
+            exceptions.CommandRefused, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('gone', str(error))
+
+
+class DeviceTestCase(fakes.ConnectorTestCase):
+
+    def test_device_never_appears(self):
+        self.cluster.nodes = False
+        error = self.assertRaises(
+            exceptions.DeviceNotFound, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('dev/sdb', str(error))
+        self.assertIsInstance(error, exception.VolumeDeviceNotFound)
+        self.assertEqual({}, self.cluster.attached)
+        self.assertEqual([], self.users())
+
+    def test_device_appears_late(self):
+        self.cluster.nodes = False
+        looked = []
+
+        class LateDevices(fakes.FakeDevices):
+            def size(host, path):
+                looked.append(path)
+                if len(looked) == 3:
+                    self.cluster.make_node(path, fakes.NAME)
+                return super().size(path)
+
+        self.connector.host = LateDevices(self.cluster.root)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.link, info['path'])
+        self.assertEqual(3, len(looked))
+
+    def test_link_of_another_device_is_never_returned(self):
+        other = self.cluster.path('dev/sdz')
+        with open(other, 'wb') as stream:
+            stream.truncate(fakes.MIB)
+        self.cluster.links = False
+        self.cluster.make_link(fakes.WWN, other)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_dangling_link(self):
+        self.cluster.links = False
+        self.cluster.make_link(fakes.WWN, self.cluster.path('dev/none'))
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_device_of_the_wrong_size(self):
+        self.cluster.links = False
+        self.cluster.script['queryVolume'] = []
+        real = self.cluster.queryVolume
+        self.cluster.queryVolume = lambda agent, name: real(
+            agent, name).replace('vol_size=1', 'vol_size=2')
+        error = self.assertRaises(
+            exceptions.WrongDevice, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('1048576', str(error))
+        self.assertIn('2097152', str(error))
+        self.assertEqual({}, self.cluster.attached)
+
+    def test_device_that_cannot_be_verified(self):
+        self.cluster.links = False
+        self.cluster.script['queryVolume'] = [50150012] * 50
+        error = self.assertRaises(
+            exceptions.WrongDevice, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('cannot be queried', str(error))
+        self.assertEqual({}, self.cluster.attached)
+
+    def test_record_of_another_volume_is_not_believed(self):
+        self.cluster.links = False
+        self.cluster.queryVolume = lambda agent, name: (
+            'result=0\nvol_name=volume-10,vol_size=1\n')
+        self.assertRaises(exceptions.WrongDevice,
+                          self.connector.connect_volume, self.properties())
+
+    def test_snapshot(self):
+        self.cluster.links = False
+        self.cluster.queryVolume = lambda agent, name: 'result=50150005\n'
+        self.cluster.querySnapshot = lambda agent, name: (
+            'result=0\nsnap_name=%s,snap_size=1\n' % name)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+
+class BlockDeviceTestCase(fakes.ConnectorTestCase):
+    """What the kernel says of a block device counts most."""
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.block = True
+
+    def connect_to(self, **attributes):
+        make = self.cluster.make_block
+        self.cluster.make_block = lambda device, size: make(
+            device, size, **attributes)
+        return self.connector.connect_volume(self.properties())
+
+    def test_link(self):
+        self.assertEqual(self.link, self.connect_to()['path'])
+
+    def test_waits_for_the_link(self):
+        self.cluster.links = False
+        looked = []
+
+        class LateLinks(fakes.FakeDevices):
+            def exists(host, path):
+                if path == self.link:
+                    looked.append(path)
+                    if len(looked) == 3:
+                        self.cluster.make_link(
+                            fakes.WWN, self.cluster.path('dev/sdb'))
+                return super().exists(path)
+
+        self.connector.host = LateLinks(self.cluster.root)
+        self.assertEqual(self.link, self.connect_to()['path'])
+
+    def test_own_wwn_without_a_link(self):
+        self.cluster.links = False
+        info = self.connect_to(device__wwid='naa.' + fakes.WWN)
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+        self.assertEqual(['attachVolume'], self.cluster.ops())
+
+    def test_own_wwn_is_another(self):
+        self.cluster.links = False
+        error = self.assertRaises(exceptions.WrongDevice, self.connect_to,
+                                  device__wwid='naa.6888603000009999')
+        self.assertIn('6888603000009999', str(error))
+        self.assertEqual({}, self.cluster.attached)
+
+    def test_no_wwn_of_its_own(self):
+        self.cluster.links = False
+        info = self.connect_to()
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+        self.assertEqual(['attachVolume', 'queryVolume'], self.cluster.ops())
+
+    def test_found_by_its_own_wwn_when_already_attached(self):
+        self.cluster.links = False
+        self.connect_to(device__wwid='naa.' + fakes.WWN)
+        self.connector._ledger().save(fakes.NAME, [])
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_generation_is_remembered(self):
+        self.connect_to()
+        user, = self.users()
+        self.assertEqual(attachments.PROCESS, user.kind)
+        self.assertEqual(self.cluster.path('dev/sdb'), user.device)
+        self.assertTrue(user.generation.endswith('.1'))
+
+
+class OtherCallsTestCase(fakes.ConnectorTestCase):
+
+    def test_search_path(self):
+        self.assertEqual(self.cluster.path('by-id'),
+                         self.connector.get_search_path())
+
+    def test_volume_paths(self):
+        self.assertEqual(
+            [], self.connector.get_volume_paths(self.properties()))
+        self.connector.connect_volume(self.properties())
+        for token in ('token-1', 'token-2'):
+            self.assertEqual([self.link], self.connector.get_volume_paths(
+                self.properties(token)))
+
+    def test_volume_paths_without_a_record(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        self.assertEqual([self.link], self.connector.get_volume_paths(
+            self.properties()))
+        self.assertEqual([], self.connector.get_volume_paths(
+            self.properties(wwn='')))
+
+    def test_all_available_volumes(self):
+        self.assertEqual([], self.connector.get_all_available_volumes())
+        self.cluster.add('volume-2', wwn='')
+        self.connector.connect_volume(self.properties())
+        self.connector.connect_volume(self.properties(
+            'token-2', volume_name='volume-2', wwn=''))
+        both = sorted([self.link, self.cluster.path('dev/sdc')])
+        self.assertEqual(both, self.connector.get_all_available_volumes())
+        self.assertEqual([self.link],
+                         self.connector.get_all_available_volumes(
+                             self.properties()))
+
+    def test_extend(self):
+        info = self.connector.connect_volume(self.properties())
+        self.cluster.volumes[fakes.NAME] = 3
+        os.truncate(info['path'], 3 * fakes.MIB)
+        self.assertEqual(3 * fakes.MIB,
+                         self.connector.extend_volume(self.properties()))
+
+    def test_extend_not_attached(self):
+        self.assertRaises(exceptions.DeviceNotFound,
+                          self.connector.extend_volume, self.properties())
+
+    def test_extend_that_does_not_reach_the_device(self):
+        self.connector.connect_volume(self.properties())
+        self.cluster.volumes[fakes.NAME] = 3
+        error = self.assertRaises(exceptions.DSWareError,
+                                  self.connector.extend_volume,
+                                  self.properties())
+        self.assertIn('3145728', str(error))
+
+    def test_extend_cannot_ask(self):
+        self.connector.connect_volume(self.properties())
+        self.cluster.script['queryVolume'] = [50000001] * 50
+        self.assertRaises(exceptions.AgentUnavailable,
+                          self.connector.extend_volume, self.properties())
+
+    def test_extend_asks_the_kernel_to_look(self):
+        self.cluster.block = True
+        self.connector.connect_volume(self.properties())
+        device = self.cluster.path('dev/sdb')
+        self.cluster.make_block(device, fakes.MIB, device__rescan='')
+        self.cluster.volumes[fakes.NAME] = 2
+
+        def tool(*cmd, **kwargs):
+            self.assertEqual('tee', cmd[0])
+            self.assertEqual('1', kwargs['process_input'])
+            self.cluster.make_block(device, 2 * fakes.MIB)
+            return '', ''
+
+        self.cluster.tool = tool
+        self.assertEqual(2 * fakes.MIB,
+                         self.connector.extend_volume(self.properties()))
+
+    def test_extend_survives_a_failed_rescan(self):
+        self.cluster.block = True
+        self.connector.connect_volume(self.properties())
+        device = self.cluster.path('dev/sdb')
+        self.cluster.make_block(device, fakes.MIB, device__rescan='')
+        self.cluster.volumes[fakes.NAME] = 2
+        self.cluster.script['tee'] = [failed(1)]
+        self.assertRaises(exceptions.DSWareError,
+                          self.connector.extend_volume, self.properties())

@@ -1,0 +1,294 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Detaching: flushed, gone, or a clear error and still attached."""
+
+import os
+from unittest import mock
+
+from os_brick import exception
+from os_brick.privileged import rootwrap
+from oslo_concurrency import processutils
+
+from os_brick_dsware import exceptions
+from os_brick_dsware.tests import fakes
+
+
+class DisconnectTestCase(fakes.ConnectorTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.info = self.connector.connect_volume(self.properties())
+        self.device = self.cluster.path('dev/sdb')
+        self.cluster.calls.clear()
+        self.cluster.commands.clear()
+
+    def disconnect(self, token='token-1', **kwargs):
+        self.new_connector().disconnect_volume(
+            self.properties(token), **kwargs)
+
+    def assertAttached(self):
+        self.assertEqual([('127.0.1.1', fakes.NAME)],
+                         list(self.cluster.attached))
+        self.assertEqual(['token-1'], [user.token for user in self.users()])
+
+    def assertGone(self):
+        self.assertEqual({}, self.cluster.attached)
+        self.assertFalse(os.path.exists(self.device))
+        self.assertEqual([], self.users())
+        directory = os.path.join(self.directory, 'lock', 'dsware')
+        left = [name for _path, _dirs, names in os.walk(directory)
+                for name in names]
+        self.assertEqual(['.host'], left)
+
+    def test_as_nova_does(self):
+        self.connector.disconnect_volume(self.properties(), None, force=False)
+        self.assertGone()
+        self.assertEqual([
+            (('timeout', '-k', '5', '60', 'fsc_cli',
+              '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
+              '--op', 'detachVolume', '--volName', 'volume-1'),
+             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 80}),
+        ], self.cluster.commands)
+
+    def test_as_cinder_does(self):
+        self.disconnect(device_info=self.info, force=True, ignore_errors=True)
+        self.assertGone()
+
+    def test_as_the_decorator_of_connect_does(self):
+        # It passes what connect returned in the place of the properties.
+        self.connector.disconnect_volume(self.info, force=True,
+                                         ignore_errors=True)
+        self.assertGone()
+
+    def test_twice(self):
+        self.disconnect()
+        self.disconnect()
+        self.assertGone()
+        self.assertEqual(['detachVolume'] * 2, self.cluster.ops())
+
+    def test_never_connected(self):
+        self.cluster.add('volume-2')
+        self.connector.disconnect_volume(
+            self.properties(volume_name='volume-2', wwn='12'))
+        self.assertAttached()
+
+    def test_volume_is_deleted(self):
+        self.cluster.script['detachVolume'] = [50150005]
+        os.unlink(self.device)
+        os.unlink(self.link)
+        self.disconnect()
+        self.assertEqual([], self.users())
+
+    def test_flushes_block_devices(self):
+        self.disconnect()
+        self.cluster.block = True
+        self.connector.connect_volume(self.properties())
+        self.cluster.commands.clear()
+        self.disconnect()
+        command, kwargs = self.cluster.commands[0]
+        self.assertEqual(('blockdev', '--flushbufs',
+                          self.cluster.path('dev/sdc')), command)
+        self.assertEqual({'run_as_root': True, 'root_helper': 'sudo',
+                          'timeout': 300}, kwargs)
+        self.assertEqual({}, self.cluster.attached)
+
+    def flush_failing(self):
+        return mock.patch('os_brick_dsware.volume._sync',
+                          side_effect=OSError('EIO'))
+
+    def test_flush_fails(self):
+        with self.flush_failing():
+            error = self.assertRaises(exceptions.FlushFailed, self.disconnect)
+        self.assertIn('EIO', str(error))
+        self.assertAttached()
+
+    def test_flush_fails_with_force(self):
+        with self.flush_failing():
+            error = self.assertRaises(exception.ExceptionChainer,
+                                      self.disconnect, force=True)
+        self.assertIn('EIO', str(error))
+        self.assertGone()
+
+    def test_flush_fails_with_force_and_errors_ignored(self):
+        with self.flush_failing():
+            self.disconnect(force=True, ignore_errors=True)
+        self.assertGone()
+
+    def test_busy(self):
+        self.host.busy = [['mount /mnt']] * 50
+        self.connector.host = self.host
+        error = self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+        self.assertIn('mount /mnt', str(error))
+        self.assertIn('stays attached', str(error))
+        self.assertAttached()
+        self.assertEqual([], self.cluster.calls)
+
+    def test_busy_for_a_moment(self):
+        self.host.busy = [['process 1 (udev-worker)']]
+        self.disconnect()
+        self.assertGone()
+
+    def test_busy_with_force(self):
+        self.host.busy = [['mount /mnt']] * 50
+        self.disconnect(force=True)
+        self.assertGone()
+
+    def test_busy_says_the_cluster(self):
+        self.cluster.script['detachVolume'] = [50150013] * 50
+        self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+        self.assertAttached()
+
+    def test_busy_says_the_cluster_for_a_moment(self):
+        self.cluster.script['detachVolume'] = [50150013]
+        self.disconnect()
+        self.assertGone()
+
+    def test_refused(self):
+        self.cluster.script['detachVolume'] = [50150002]
+        self.assertRaises(exceptions.CommandRefused, self.disconnect)
+        self.assertAttached()
+
+    def test_refused_with_force(self):
+        self.cluster.script['detachVolume'] = [50150002]
+        self.assertRaises(exception.ExceptionChainer, self.disconnect,
+                          force=True)
+        self.cluster.script['detachVolume'] = [50150002]
+        self.disconnect(force=True, ignore_errors=True)
+
+    def test_unknown_outcome(self):
+        for event in ('lost', 'failed', 'hang', 'garbage', 50151209,
+                      50150017, 71717171):
+            self.cluster.script['detachVolume'] = [event]
+            self.disconnect()
+            self.assertEqual({}, self.cluster.attached)
+            self.connector.connect_volume(self.properties())
+
+    def test_vbs_abnormal_is_no_success(self):
+        self.cluster.script['detachVolume'] = [50151209] * 50
+        self.assertRaises(exceptions.OutcomeUnknown, self.disconnect)
+        self.assertAttached()
+
+    def test_unknown_outcome_but_the_device_is_gone(self):
+        self.cluster.script['detachVolume'] = ['lost'] + ['hang'] * 50
+        self.disconnect()
+        self.assertGone()
+
+    def test_agent_down(self):
+        self.cluster.script['detachVolume'] = ['hang'] * 50
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.disconnect)
+        self.assertIn('127.0.1.1', str(error))
+        self.assertAttached()
+
+    def test_agent_down_with_force(self):
+        self.cluster.script['detachVolume'] = ['hang'] * 50
+        self.disconnect(force=True)
+        self.assertEqual([], self.users())
+
+    def test_agent_refuses_for_now(self):
+        self.cluster.script['detachVolume'] = [50150012] * 50
+        self.assertRaises(exceptions.AgentUnavailable, self.disconnect)
+        self.assertAttached()
+        self.disconnect(force=True)
+
+    def test_program_missing(self):
+        missing = processutils.ProcessExecutionError(exit_code=127)
+        self.cluster.script['detachVolume'] = [missing, missing]
+        self.assertRaises(exceptions.ConfigurationError, self.disconnect)
+        self.assertAttached()
+        self.disconnect(force=True)
+
+    def test_device_stays(self):
+        self.cluster.keep_nodes = True
+        error = self.assertRaises(exceptions.DeviceNotRemoved,
+                                  self.disconnect)
+        self.assertIn(self.device, str(error))
+        self.assertIsInstance(error, exception.VolumePathNotRemoved)
+        os.unlink(self.device)
+        os.unlink(self.link)
+        self.disconnect()
+        self.assertGone()
+
+    def test_device_stays_when_it_was_said_to_be_detached(self):
+        self.cluster.attached.clear()
+        self.assertRaises(exceptions.DeviceNotRemoved, self.disconnect)
+
+    def test_device_name_is_another_volumes_by_now(self):
+        self.cluster.attached.clear()
+        self.cluster.remove_node(self.device)
+        with open(self.device + '.new', 'wb') as stream:
+            stream.truncate(4096)
+        os.rename(self.device + '.new', self.device)
+        with mock.patch('os_brick_dsware.volume._sync') as sync:
+            self.disconnect()
+        sync.assert_not_called()
+        self.assertTrue(os.path.exists(self.device))
+
+    def test_device_of_another_host_is_left_alone(self):
+        # The link is that of a host which this machine plays too.
+        self.connector.connect_volume(
+            self.properties('token-2', agent_ip='127.0.1.2'))
+        with mock.patch('os_brick_dsware.volume._sync') as sync:
+            self.disconnect()
+            self.disconnect('token-3')
+        sync.assert_called_once_with(self.device)
+        self.assertEqual([('127.0.1.2', fakes.NAME)],
+                         list(self.cluster.attached))
+
+    def test_without_a_record(self):
+        self.connector._ledger().save(fakes.NAME, [])
+        with mock.patch('os_brick_dsware.volume._sync') as sync:
+            self.disconnect()
+        sync.assert_called_once_with(self.device)
+        self.assertGone()
+
+    def test_record_cannot_be_understood(self):
+        ledger = self.connector._ledger()
+        with open(ledger._path(fakes.NAME, 'json'), 'w') as stream:
+            stream.write('{}')
+        error = self.assertRaises(exceptions.StateError, self.disconnect)
+        self.assertIn(fakes.NAME, str(error))
+        self.assertRaises(exceptions.StateError, self.disconnect, force=True)
+        self.disconnect(force=True, ignore_errors=True)
+        self.assertEqual(1, len(self.cluster.attached))
+
+
+class EncryptedTestCase(fakes.ConnectorTestCase):
+    """The decorators of os-brick give encryptors a link of their own."""
+
+    def setUp(self):
+        super().setUp()
+        for name in ('link_root', 'unlink_root'):
+            patch = mock.patch.object(rootwrap, name)
+            setattr(self, name, patch.start())
+            self.addCleanup(patch.stop)
+
+    def test_connect_and_disconnect(self):
+        properties = self.properties(encrypted=True)
+        info = self.connector.connect_volume(properties)
+        self.assertIn('/os-brick+', info['path'])
+        self.link_root.assert_called_once_with(
+            self.cluster.path('dev/sdb'), info['path'], force=True)
+
+        # As Nova does: the path is in the properties.
+        properties['device_path'] = info['path']
+        self.connector.extend_volume(properties)
+        self.connector.disconnect_volume(properties, None)
+        self.unlink_root.assert_called_once_with(info['path'])
+        self.assertEqual({}, self.cluster.attached)
+
+    def test_link_fails(self):
+        self.link_root.side_effect = OSError('no')
+        self.assertRaises(OSError, self.connector.connect_volume,
+                          self.properties(encrypted=True))
+        self.assertEqual({}, self.cluster.attached)
+        self.assertEqual([], self.users())

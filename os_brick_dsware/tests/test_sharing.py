@@ -1,0 +1,318 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Several users of one volume on one host share its device."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+from os_brick_dsware import attachments
+from os_brick_dsware import exceptions
+from os_brick_dsware import processes
+from os_brick_dsware import properties
+from os_brick_dsware.tests import fakes
+
+
+class UsersTestCase(fakes.ConnectorTestCase):
+
+    def connect(self, token, **changes):
+        return self.new_connector().connect_volume(
+            self.properties(token, **changes))['path']
+
+    def disconnect(self, token, force=False, **changes):
+        self.new_connector().disconnect_volume(
+            self.properties(token, **changes), None, force=force)
+
+    def detached(self):
+        return not self.cluster.attached
+
+
+class SharingTestCase(UsersTestCase):
+
+    def test_the_last_one_detaches_in_every_order(self):
+        tokens = ('a', 'b', 'c')
+        for order in itertools.permutations(tokens):
+            self.assertEqual(1, len({self.connect(token)
+                                     for token in tokens}))
+            self.assertEqual(1, len(self.cluster.attached))
+            for token in order[:-1]:
+                self.disconnect(token)
+                self.assertFalse(self.detached())
+            self.disconnect(order[-1])
+            self.assertTrue(self.detached())
+            self.assertEqual([], self.users())
+
+    def test_leaving_twice_does_not_count_twice(self):
+        for token in ('a', 'b', 'c'):
+            self.connect(token)
+        self.disconnect('a')
+        self.disconnect('a')
+        self.disconnect('unheard-of')
+        self.disconnect('b')
+        self.assertFalse(self.detached())
+
+    def test_joining_twice_does_not_count_twice(self):
+        self.connect('a')
+        self.connect('a')
+        self.disconnect('a')
+        self.assertTrue(self.detached())
+
+    def test_force_does_not_take_it_from_others(self):
+        self.connect('a')
+        self.connect('b')
+        self.disconnect('a', force=True)
+        self.assertFalse(self.detached())
+
+    def test_leaving_flushes(self):
+        self.connect('a')
+        self.connect('b')
+        self.cluster.block = True
+        self.cluster.make_block(self.cluster.path('dev/sdb'), fakes.MIB)
+        ledger = self.connector._ledger()
+        ledger.save(fakes.NAME, [
+            attachments.User(**{**vars(user), 'generation':
+                                self.host.generation(user.device)})
+            for user in ledger.users(fakes.NAME)])
+        self.disconnect('a')
+        self.assertEqual('blockdev', self.cluster.commands[-1][0][0])
+        self.assertFalse(self.detached())
+
+    def test_without_token_there_is_one_user(self):
+        self.connect('missing')
+        self.connect('')
+        self.connect('a')
+        self.disconnect('missing')
+        self.assertFalse(self.detached())
+        self.disconnect('a')
+        self.assertTrue(self.detached())
+
+    def test_one_machine_plays_two_hosts(self):
+        first = self.connect('a', agent_ip='127.0.1.1')
+        second = self.connect('b', agent_ip='127.0.1.2')
+        self.assertNotEqual(os.path.realpath(first),
+                            os.path.realpath(second) and first)
+        self.assertEqual(2, len(self.cluster.attached))
+        self.disconnect('a', agent_ip='127.0.1.1')
+        self.assertEqual([('127.0.1.2', fakes.NAME)],
+                         list(self.cluster.attached))
+        self.disconnect('b', agent_ip='127.0.1.2')
+        self.assertTrue(self.detached())
+
+    def test_one_agent_is_called_by_two_addresses(self):
+        self.connect('a')
+        self.cluster.attached['10.0.0.5', fakes.NAME] = (
+            self.cluster.path('dev/sdb'))
+        self.connect('b', agent_ip='10.0.0.5')
+        self.disconnect('a')
+        self.assertTrue(os.path.exists(self.cluster.path('dev/sdb')))
+        self.disconnect('b', agent_ip='10.0.0.5')
+        self.assertFalse(os.path.exists(self.cluster.path('dev/sdb')))
+
+    def test_a_failed_attempt_does_not_take_it_from_others(self):
+        self.connect('a')
+        os.unlink(self.link)
+        self.cluster.script['queryVolume'] = ['hang'] * 50
+        self.cluster.script['attachVolume'] = ['hang', 50150002]
+        self.assertRaises(exceptions.CommandRefused, self.connect, 'b')
+        self.assertFalse(self.detached())
+        self.assertEqual(['a'], [user.token for user in self.users()])
+
+    def test_host_was_booted(self):
+        self.connect('a')
+        ledger = self.connector._ledger()
+        os.rename(ledger._directory,
+                  os.path.join(ledger._root, 'boot-of-yesterday'))
+        self.cluster.attached.clear()
+        self.cluster.remove_node(self.cluster.path('dev/sdb'))
+
+        self.assertEqual([], self.users())
+        self.assertEqual(self.link, self.connect('b'))
+        self.assertEqual(['b'], [user.token for user in self.users()])
+        self.assertNotIn('boot-of-yesterday', os.listdir(ledger._root))
+        self.disconnect('a')
+        self.disconnect('b')
+        self.assertTrue(self.detached())
+
+    def test_device_came_back_by_another_name(self):
+        self.connect('a')
+        # The VBS was restarted.
+        self.cluster.attached.clear()
+        self.cluster.remove_node(self.cluster.path('dev/sdb'))
+        self.assertEqual(self.link, self.connect('b'))
+        self.assertEqual(self.cluster.path('dev/sdc'),
+                         os.path.realpath(self.link))
+        self.disconnect('b')
+        self.assertFalse(self.detached())
+        self.disconnect('a')
+        self.assertTrue(self.detached())
+
+
+class KilledTestCase(UsersTestCase):
+    """Users whose process was killed."""
+
+    def setUp(self):
+        super().setUp()
+        child = subprocess.Popen(['sleep', '600'])
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        self.child = child
+        start = processes._start('/proc', child.pid)
+        self.process = processes.Process(
+            child.pid, start, processes.current().namespace)
+
+    def user(self, token, kind=attachments.PROCESS, **changes):
+        return attachments.User(token=token, kind=kind, process=self.process,
+                                agent='127.0.1.1', **changes)
+
+    def record(self, *users):
+        ledger = self.connector._ledger()
+        with ledger.lock(fakes.NAME, 5):
+            ledger.save(fakes.NAME, self.users() + list(users))
+
+    def kill(self):
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait()
+
+    def test_a_process_counts_while_it_lives(self):
+        self.connect('a')
+        self.record(self.user('b'))
+        self.disconnect('a')
+        self.assertFalse(self.detached())
+
+    def test_a_killed_process_does_not_count(self):
+        self.connect('a')
+        self.record(self.user('b'))
+        self.kill()
+        self.disconnect('a')
+        self.assertTrue(self.detached())
+        self.assertEqual([], self.users())
+
+    def test_a_zombie_does_not_count(self):
+        self.connect('a')
+        self.record(self.user('b'))
+        self.child.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT)
+        self.disconnect('a')
+        self.assertTrue(self.detached())
+
+    def test_a_guest_counts_although_its_service_was_killed(self):
+        self.connect('a')
+        self.record(self.user('b', kind=attachments.INSTANCE))
+        self.kill()
+        self.disconnect('a')
+        self.assertFalse(self.detached())
+        self.disconnect('b')
+        self.assertTrue(self.detached())
+
+    def test_who_attaches_for_a_guest_says_so(self):
+        mark = {properties.USER_KIND: attachments.INSTANCE}
+        self.connect('a', **mark)
+        self.connect('a')
+        user, = self.users()
+        self.assertEqual(attachments.INSTANCE, user.kind)
+
+    def test_what_a_killed_process_left_is_held_open(self):
+        self.connect('a')
+        self.record(self.user('b'))
+        self.kill()
+        self.host.busy = [['process 7 (qemu-img)']] * 50
+        self.assertRaises(exceptions.VolumeInUse, self.disconnect, 'a')
+        self.assertFalse(self.detached())
+
+    def test_killed_between_attaching_and_recording(self):
+        self.cluster.add(wwn='')
+        self.record(self.user('b'))
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        self.kill()
+        path = self.connect('a', wwn='')
+        self.assertEqual(self.cluster.path('dev/sdc'), path)
+        self.disconnect('a', wwn='')
+        self.assertTrue(self.detached())
+
+    def test_leftover_is_undone_when_it_is_of_no_use(self):
+        self.record(self.user('b'))
+        self.kill()
+        self.cluster.nodes = False
+        self.assertRaises(exceptions.DeviceNotFound, self.connect, 'a')
+        self.assertTrue(self.detached())
+        self.assertEqual([], self.users())
+
+
+class ProcessesTestCase(fakes.ConnectorTestCase):
+    """Real processes on one volume at the same time."""
+
+    SCRIPT = textwrap.dedent('''
+        import sys
+        from os_brick_dsware import attachments
+        from os_brick_dsware import processes
+
+        directory, token, count, log = sys.argv[1:]
+        ledger = attachments.Ledger(directory)
+        user = attachments.User(token, attachments.PROCESS,
+                                processes.current(), 'agent')
+
+        def change(join):
+            with ledger.lock('volume-1', 60):
+                users = ledger.users('volume-1')
+                rest = [one for one in users if one.token != token]
+                ledger.save('volume-1', rest + [user] * join)
+                if not rest:
+                    with open(log, 'a') as stream:
+                        stream.write('attach ' if join else 'detach ')
+
+        for _round in range(int(count)):
+            change(1)
+            change(0)
+        if token == 'stays':
+            change(1)
+            with ledger.lock('volume-2', 60):
+                print('ready', flush=True)
+                sys.stdin.read()
+    ''')
+
+    def start(self, token, count):
+        log = os.path.join(self.directory, 'log')
+        child = subprocess.Popen(
+            [sys.executable, '-c', self.SCRIPT,
+             self.connector._ledger()._root, token, str(count), log],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.kill)
+        return child
+
+    def test_joining_and_leaving_never_overlap(self):
+        children = [self.start('user-%d' % number, 40)
+                    for number in range(4)]
+        self.assertEqual([0] * 4, [child.wait(60) for child in children])
+        with open(os.path.join(self.directory, 'log')) as stream:
+            events = stream.read().split()
+        self.assertEqual(['attach', 'detach'] * (len(events) // 2), events)
+        self.assertEqual([], self.users())
+
+    def test_lock_and_user_of_a_killed_process(self):
+        child = self.start('stays', 0)
+        self.assertEqual('ready\n', child.stdout.readline())
+        ledger = self.connector._ledger()
+        self.assertEqual([True], [ledger.alive(user)
+                                  for user in self.users()])
+        self.assertRaises(exceptions.StateError,
+                          ledger.lock('volume-2', 0.1).__enter__)
+        child.send_signal(signal.SIGKILL)
+        child.wait(60)
+        self.assertEqual([False], [ledger.alive(user)
+                                   for user in self.users()])
+        with ledger.lock('volume-2', 60):
+            pass
