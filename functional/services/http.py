@@ -17,7 +17,8 @@ import urllib.request
 
 from functional.services import waiting
 
-# Cinder's noauth accepts any token; the part behind the colon is the project, which URLs need not name.
+# Cinder's noauth accepts any token; the part behind the colon is the project,
+# which URLs need not name.
 PROJECT = 'admin'
 TOKEN = 'admin:' + PROJECT
 
