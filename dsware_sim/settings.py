@@ -107,8 +107,10 @@ def parse_agent(text):
     """
     host, port = text, DEFAULT_PORT
     if text.startswith('['):
-        host, _, rest = text[1:].partition(']')
-        port = rest[1:] if rest.startswith(':') else rest or port
+        host, closing, rest = text[1:].partition(']')
+        if not closing or rest and not rest.startswith(':'):
+            host = text
+        port = rest[1:] if rest else port
     elif text.count(':') == 1:
         host, _, port = text.partition(':')
     try:

@@ -190,10 +190,18 @@ class Client:
         :returns: :class:`dsware_sim.codec.ReplyFrame`
         :raises EOFError: the connection was closed
         """
+        return codec.decode_reply(self.receive_payload())
+
+    def receive_payload(self):
+        """Read the payload of one frame.
+
+        :returns: bytes
+        :raises EOFError: the connection was closed
+        """
         while True:
             payload = self._buffer.next_payload()
             if payload is not None:
-                return codec.decode_reply(payload)
+                return payload
             data = self.socket.recv(65536)
             if not data:
                 raise EOFError(bytes(self._buffer._data))
