@@ -64,17 +64,18 @@ class DSWareError(exception.VolumeBackendAPIException):
                                                'name': self.name}
         parts = [_('%(asked)s failed') % {'asked': asked}]
         if self.endpoint:
-            parts.append(_('at %(endpoint)s') % {'endpoint': self.endpoint})
-        text = ' '.join(parts)
+            parts.append(_(' at %(endpoint)s') % {'endpoint': self.endpoint})
         if self.result is not None:
-            text += _(': result %(code)s (%(meaning)s)') % {
+            parts.append(_(': result %(code)s (%(meaning)s)') % {
                 'code': self.result,
-                'meaning': result_codes.describe(self.result)}
+                'meaning': result_codes.describe(self.result)})
         if self.desc:
-            text += ': ' + self.desc
+            parts += [': ', self.desc]
         if self.advice:
-            text += '. ' + self.advice
-        return text
+            parts += ['. ', self.advice]
+        # Joined, because messages that are translated late refuse to be
+        # added.
+        return ''.join(parts)
 
 
 class ObjectExists(DSWareError):
