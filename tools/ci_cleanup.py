@@ -30,21 +30,22 @@ _TOP = pathlib.Path(__file__).resolve().parent.parent
 _BY_ID = pathlib.Path('/dev/disk/by-id')
 
 
-def loop_devices(roots):
+def loop_devices(roots, block=pathlib.Path('/sys/block')):
     """Find the loop devices over files below some directories.
 
     :param roots: the directories
+    :param block: where the kernel lists block devices
     :returns: the names of the devices, such as loop3
     """
     found = set()
-    for entry in pathlib.Path('/sys/block').glob('loop*/loop/backing_file'):
+    for entry in block.glob('loop*/loop/backing_file'):
         try:
             backing = pathlib.Path(entry.read_text().strip())
         except OSError:
             # Detached in the meantime.
             continue
         if any(backing.is_relative_to(root) for root in roots):
-            found.add(entry.parts[3])
+            found.add(entry.relative_to(block).parts[0])
     return found
 
 

@@ -13,7 +13,7 @@
 """What stestr runs: the unit, contract and integration tests.
 
 stestr starts its search in one directory, and looks only into packages; the
-tests of this project are in three, one of them part of Cinder's tree.
+tests of this project are in four, one of them part of Cinder's tree.
 """
 
 import importlib
@@ -25,6 +25,7 @@ _PACKAGES = (
     'cinder.tests.unit.volume.drivers.dsware',
     'dsware_sim.tests',
     'os_brick_dsware.tests',
+    'tools.tests',
 )
 
 
