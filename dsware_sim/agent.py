@@ -17,6 +17,7 @@ microseconds, so that the simulator is never what a benchmark measures.
 
 import asyncio
 import hmac
+import os
 
 from dsware_sim import codec
 from dsware_sim import codes
@@ -76,6 +77,8 @@ class Agent:
         self.port = self._tcp.sockets[0].getsockname()[1]
         self._unix = await loop.create_unix_server(
             lambda: Connection(self, None, local=True), self._unix_path)
+        # fsc_cli may run as anybody, with next to no capabilities.
+        os.chmod(self._unix_path, 0o666)
 
     def close_listeners(self):
         """Refuse further connections; those that are there stay."""

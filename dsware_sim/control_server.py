@@ -13,6 +13,7 @@
 
 import asyncio
 import json
+import os
 
 from dsware_sim import cluster
 from dsware_sim import codes
@@ -39,6 +40,7 @@ class ControlServer:
         """
         self._listener = await asyncio.start_unix_server(
             self._serve, path, limit=_MAX_LINE)
+        os.chmod(path, 0o600)
 
     def close(self):
         """Stop listening."""

@@ -135,7 +135,7 @@ class CopyRunner:
         try:
             return await asyncio.shield(copying)
         except asyncio.CancelledError:
-            await asyncio.wait((copying,))
+            await asyncio.gather(copying, return_exceptions=True)
             raise
 
     def _discard(self, job):

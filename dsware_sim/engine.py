@@ -156,6 +156,8 @@ class Engine:
         except codes.Refused as refused:
             return Answer(refused.code, str(refused))
         self._holds.take(*names)
+        for pool, mib in plan.room:
+            pool.pending += mib
         return self._carry_out(plan, names)
 
     async def _later(self, op, args, agent, names):
@@ -181,6 +183,8 @@ class Engine:
         except codes.Refused as refused:
             return Answer(refused.code, str(refused))
         finally:
+            for pool, mib in plan.room:
+                pool.pending -= mib
             self._holds.release(*names)
 
     async def _undo(self, work, result):

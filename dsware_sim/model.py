@@ -41,8 +41,8 @@ QOS_FIELDS = ('maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
 class Pool:
     """A storage pool."""
 
-    __slots__ = ('id', 'total', 'filler', 'forced_full', 'footprint',
-                 'alloc', 'volumes', 'snapshots', 'live')
+    __slots__ = ('id', 'total', 'filler', 'forced_full', 'pending',
+                 'footprint', 'alloc', 'volumes', 'snapshots', 'live')
 
     def __init__(self, pool_id, total):
         """Make an empty pool.
@@ -56,6 +56,8 @@ class Pool:
         self.filler = 0
         # Whether a fault makes it look full.
         self.forced_full = False
+        # What work under way will use when it is done.
+        self.pending = 0
         # Sum of what its objects use, kept up to date.
         self.footprint = 0
         # Sum of the sizes of its volumes, kept up to date.
@@ -77,11 +79,11 @@ class Pool:
 
     @property
     def free(self):
-        """Capacity that is left.
+        """Capacity that is left and not promised to anything.
 
         :returns: MiB
         """
-        return self.total - self.used
+        return max(0, self.total - self.used - self.pending)
 
     def line(self):
         """Write the pool as a record.

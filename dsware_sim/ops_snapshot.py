@@ -11,6 +11,8 @@
 # under the License.
 """Operations on snapshots."""
 
+import collections
+
 from dsware_sim import arguments
 from dsware_sim import codes
 from dsware_sim import lookup
@@ -55,17 +57,18 @@ def active_snapshots(state, call):
 
 
 def _snapshots(state, call, volume_names, names):
-    copies, events, needed = [], [], {}
+    copies, events, needed = [], [], collections.Counter()
     for volume_name, name in zip(volume_names, names):
         volume = _check_can_snapshot(state, volume_name, name)
-        needed.setdefault(volume.pool.id, []).append(volume.real_size)
+        needed[volume.pool] += volume.real_size
         number = state.take_id()
         events.append(_new_snapshot(call, number, name, volume, volume.pool,
                                     volume.name))
         copies.append(plan.Copy(volume, number, volume.size))
-    for pool_id, sizes in needed.items():
-        lookup.check_room(state.pools[pool_id], sum(sizes))
-    return plan.Plan(events=events, work=plan.CopyAll(copies))
+    for pool, mib in needed.items():
+        lookup.check_room(pool, mib)
+    return plan.Plan(events=events, work=plan.CopyAll(copies),
+                     room=list(needed.items()))
 
 
 def delete_snapshot(state, call):

@@ -78,9 +78,11 @@ def expand_volume(state, call):
     if size <= volume.size:
         raise codes.Refused(codes.VOLUME_SIZE_INVALID, '%s has %d MiB, %d '
                             'is not more' % (volume.name, volume.size, size))
-    lookup.check_room(volume.pool, 0 if volume.thin else size - volume.size)
+    needed = 0 if volume.thin else size - volume.size
+    lookup.check_room(volume.pool, needed)
     return plan.Plan(events=[['resize', volume.name, size]],
-                     work=plan.Grow(volume, size))
+                     work=plan.Grow(volume, size),
+                     room=[(volume.pool, needed)])
 
 
 def create_volume_from_snap(state, call):
@@ -95,8 +97,9 @@ def create_volume_from_snap(state, call):
             % (snapshot.name, snapshot.size, size))
     lookup.check_room(snapshot.pool, snapshot.real_size)
     event = new_volume(state, call, snapshot.pool, size, True, snapshot.name)
-    return plan.Plan(events=[event], work=plan.CopyAll(
-        [plan.Copy(snapshot, event[1]['id'], size)]))
+    copy = plan.Copy(snapshot, event[1]['id'], size)
+    return plan.Plan(events=[event], work=plan.CopyAll([copy]),
+                     room=[(snapshot.pool, snapshot.real_size)])
 
 
 def create_full_volume_from_snap(state, call):

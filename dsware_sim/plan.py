@@ -79,9 +79,10 @@ class Call:
 class Plan:
     """What an operation changes and answers."""
 
-    __slots__ = ('events', 'lines', 'work', 'finish')
+    __slots__ = ('events', 'lines', 'work', 'finish', 'room')
 
-    def __init__(self, lines=(), events=(), work=None, finish=None):
+    def __init__(self, lines=(), events=(), work=None, finish=None,
+                 room=()):
         """Make a plan.
 
         :param lines: iterable of the reply's record lines, as bytes
@@ -90,11 +91,13 @@ class Plan:
                      applied, or None
         :param finish: called with the result of the work; returns the
                        events and the lines to use instead
+        :param room: sequence of (pool, MiB) that the work will use
         """
         self.lines = lines
         self.events = events
         self.work = work
         self.finish = finish
+        self.room = room
 
 
 Operation = collections.namedtuple(

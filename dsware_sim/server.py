@@ -14,6 +14,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import json
 import os
 import secrets
@@ -88,6 +89,8 @@ class Server:
             self._recover_devices()
             self._start_parts()
             await self._listen()
+            # What was loaded stays: do not search it for garbage each time.
+            gc.freeze()
             self.ready = self._describe()
             self._write_ready()
             announce(self.ready)
@@ -125,6 +128,9 @@ class Server:
         kind = self.settings.devices
         if kind == 'auto':
             kind = 'loop' if devices_.have_loop_devices() else 'file'
+        elif kind == 'loop' and not devices_.have_loop_devices():
+            raise RuntimeError('--devices loop: loop devices need root and '
+                               '/dev/loop-control; use auto or file')
         files = data.Files(self._path('data'))
         devices = devices_.FileDevices(self._path('hosts'))
         by_id = self._path('by-id')

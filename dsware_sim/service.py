@@ -36,6 +36,8 @@ class Service:
         self._engine = engine
         self._faults = faults
         self._tasks = set()
+        # Goes up when what is waiting must not be carried out any more.
+        self._epoch = 0
         self.counts = collections.Counter()
         self.log = collections.deque(maxlen=_LOG_LENGTH)
         self.protocol_errors = collections.deque(maxlen=_LOG_LENGTH)
@@ -59,7 +61,8 @@ class Service:
         self.protocol_errors.append((connection.agent.address, str(error)))
 
     def forget(self):
-        """Start counting and logging anew."""
+        """Start counting and logging anew; forget delayed requests."""
+        self._epoch += 1
         self.counts.clear()
         self.log.clear()
         self.protocol_errors.clear()
@@ -77,13 +80,15 @@ class Service:
             met = self._faults.of_request(
                 request.op, connection.agent.address, connection.local)
             if met:
-                self._later(self._meet(connection, request, special, met))
+                self._later(connection, self._meet(connection, request,
+                                                   special, met))
                 return
         answer = self._execute(connection, request, special)
         if isinstance(answer, engine_.Answer):
             self._reply(connection, request, answer)
         else:
-            self._later(self._wait(connection, request, answer))
+            self._later(connection,
+                        self._wait(connection, request, answer))
 
     def _execute(self, connection, request, special):
         if special is not None:
@@ -91,10 +96,20 @@ class Service:
         return self._engine.execute(request.op, request.args,
                                     connection.agent.address)
 
-    def _later(self, coroutine):
+    def _later(self, connection, coroutine):
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(
+            lambda ended: self._ended(ended, connection))
+
+    def _ended(self, task, connection):
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # A mistake of the simulator: the client must not wait for ever.
+            asyncio.get_running_loop().call_exception_handler({
+                'message': 'a request failed', 'exception': task.exception(),
+                'task': task})
+            connection.abort()
 
     async def _wait(self, connection, request, answer):
         self._reply(connection, request, await answer)
@@ -111,9 +126,13 @@ class Service:
         self.log.append((connection.agent.address, request.op, args, code))
 
     async def _meet(self, connection, request, special, met):
+        epoch = self._epoch
         for fault in met:
             if fault.kind == faults_.DELAY:
                 await asyncio.sleep(fault.seconds)
+        if epoch != self._epoch:
+            connection.abort()
+            return
         fault = met[-1]
         if fault.kind in (faults_.HANG, faults_.CLI_HANG,
                           faults_.DROP_BEFORE):

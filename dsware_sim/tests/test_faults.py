@@ -54,6 +54,16 @@ class FaultTestCase(base.SimulatorTestCase):
                     thinFlag=1)
         self.assertFalse(self.exists())
 
+    def test_reset_forgets_delayed_requests(self):
+        self.add('delay', seconds=0.5, op='createVolume', count=1)
+        client = self.connect()
+        client.send('createVolume', volName='v', poolId=0, volSize=8,
+                    thinFlag=1)
+        base.wait_for(self.control.counts, 'the request')
+        self.control.reset()
+        self.assertRaises((EOFError, ConnectionError), client.receive)
+        self.assertFalse(self.exists())
+
     def test_delay_and_another(self):
         self.add('delay', seconds=0.1)
         self.add('result', code=codes.VBS_QUEUE_BUSY)

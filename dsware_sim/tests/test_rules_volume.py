@@ -173,6 +173,18 @@ class CapacityTestCase(base.RulesTestCase):
         self.ok('expandVolume', volName='a', volSize=4096)
         self.assertEqual((4096, 4096), self.pool())
 
+    def test_room_is_promised_while_work_is_under_way(self):
+        for name in ('a', 'b'):
+            self.volume(name, pool=1, size=1000, thin=0)
+        first = self.request.cluster.plan(
+            'expandVolume', {'manage_ip': 'm', 'volName': 'a',
+                             'volSize': '3000'}, base.HOST)
+        for pool, mib in first.room:
+            pool.pending += mib
+        self.refused(codes.SPACE_NOT_ENOUGH, 'expandVolume', volName='b',
+                     volSize=1097)
+        self.ok('expandVolume', volName='b', volSize=1096)
+
     def test_delete_gives_back(self):
         self.volume('a', pool=1, size=4000, thin=0)
         self.volume('b', pool=1, size=500)

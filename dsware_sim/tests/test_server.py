@@ -21,6 +21,7 @@ import threading
 from dsware_sim import codec
 from dsware_sim import codes
 from dsware_sim import control
+from dsware_sim import devices
 from dsware_sim import model
 from dsware_sim import testing
 from dsware_sim.tests import base
@@ -506,6 +507,22 @@ class ProcessTestCase(base.SimulatorTestCase):
         self.addCleanup(simulator.stop)
         self.assertIn('address already in use', str(self.assertRaises(
             testing.SimulatorError, simulator.start)))
+
+    def test_sockets_of_fsc_cli_are_open_to_all(self):
+        run_dir = os.path.dirname(self.simulator.ready['control'])
+        modes = {entry: os.stat(os.path.join(run_dir, entry)).st_mode & 0o777
+                 for entry in os.listdir(run_dir)}
+        self.assertEqual(0o600, modes.pop('control'))
+        self.assertEqual([0o666, 0o666], list(modes.values()))
+
+    def test_loop_devices_need_root(self):
+        simulator = testing.Simulator(devices='loop')
+        self.addCleanup(simulator.stop)
+        if devices.have_loop_devices():
+            self.assertEqual('loop', simulator.start().devices)
+        else:
+            self.assertIn('need root', str(self.assertRaises(
+                testing.SimulatorError, simulator.start)))
 
     def test_long_state_directory(self):
         state = os.path.join(self.directory(), 'x' * 100)
