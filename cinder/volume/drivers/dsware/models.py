@@ -18,11 +18,14 @@ in the documentation). All sizes are in MiB, as on the wire.
 
 from collections.abc import Mapping
 import dataclasses
+import re
 
 READY = 0
 VOLUME_COPYING = 6
 VOLUME_CREATING = 7
 SNAPSHOT_CREATING = 5
+
+_WWN = re.compile(r'[0-9A-Fa-f]{1,32}', re.ASCII)
 
 
 class RecordError(ValueError):
@@ -49,6 +52,12 @@ def _optional_number(record: Mapping[str, str], key: str) -> int | None:
     return _number(record, key) if record.get(key) else None
 
 
+def _wwn(record: Mapping[str, str]) -> str:
+    # It becomes part of a path on hosts, so only digits are let through.
+    value = record.get('wwn', '')
+    return value if _WWN.fullmatch(value) else ''
+
+
 @dataclasses.dataclass(frozen=True)
 class Volume:
     """A volume record.
@@ -56,7 +65,8 @@ class Volume:
     :ivar size: provisioned size in MiB
     :ivar real_size: space in use in MiB
     :ivar father: the snapshot that a linked clone was made from, or ''
-    :ivar wwn: world wide name, '' on clusters that do not tell it
+    :ivar wwn: world wide name in hexadecimal digits, '' on clusters that do
+        not tell it
     """
 
     name: str
@@ -85,7 +95,7 @@ class Volume:
                    pool_id=_number(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
                    lun_id=_optional_number(record, 'lun_id'),
-                   wwn=record.get('wwn', ''))
+                   wwn=_wwn(record))
 
     @property
     def ready(self) -> bool:
@@ -130,7 +140,7 @@ class Snapshot:
                    real_size=_number(record, 'real_size'),
                    pool_id=_number(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
-                   wwn=record.get('wwn', ''))
+                   wwn=_wwn(record))
 
     @property
     def ready(self) -> bool:

@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 import dataclasses
 import functools
+import re
 
 from oslo_utils import netutils
 
@@ -22,6 +23,10 @@ from oslo_utils import netutils
 # a request that makes something is about the new object.
 _NAME_ARGUMENTS = ('volName', 'snapNameDst', 'snapName', 'volNameSrc',
                    'snapNameList', 'qosName', 'poolId')
+_ENDPOINT = re.compile(
+    r'(?:(?P<bare>[^\[\]:]+)|\[(?P<bracketed>[^\[\]]+)\])'
+    r'(?::(?P<port>[0-9]{1,5}))?', re.ASCII)
+_ZONE = re.compile(r'[A-Za-z0-9_.-]{1,15}', re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,15 +45,20 @@ class Endpoint:
         :returns: the :class:`Endpoint`
         :raises ValueError: with a sentence that says what is wrong
         """
-        bare = netutils.is_valid_ipv6(text)
-        host, port = ((text, None) if bare
-                      else netutils.parse_host_port(text))
+        match = _ENDPOINT.fullmatch(text)
+        if _is_ipv6(text):
+            host, port = text, None
+        elif match and (match['bare'] or _is_ipv6(match['bracketed'] or '')):
+            host, port = match['bare'] or match['bracketed'], match['port']
+        else:
+            raise ValueError(f'{text[:300]!r} is not host, host:port, [IPv6] '
+                             f'or [IPv6]:port')
         if port is None:
             port = default_port
-        if not netutils.is_valid_port(port):
+        if not netutils.is_valid_port(port) or int(port) == 0:
             raise ValueError(f'port {port} is not between 1 and 65535')
-        if not _is_host(host):
-            raise ValueError(f'{host!r} is neither an IP address nor a '
+        if not (_is_ipv6(host) or _is_host(host)):
+            raise ValueError(f'{host[:300]!r} is neither an IP address nor a '
                              f'host name')
         return cls(host, int(port))
 
@@ -56,13 +66,20 @@ class Endpoint:
         return f'{netutils.escape_ipv6(self.host)}:{self.port}'
 
 
+def _is_ipv6(host: str) -> bool:
+    address, percent, zone = host.partition('%')
+    return (netutils.is_valid_ipv6(address)
+            and bool(_ZONE.fullmatch(zone) if percent else True))
+
+
 def _is_host(host: str) -> bool:
-    if netutils.is_valid_ip(host):
+    if netutils.is_valid_ipv4(host, strict=True):
         return True
     # All digits and dots is a mistyped address, not a name.
     if not host or host.replace('.', '').isdigit() or len(host) > 253:
         return False
-    return all(_is_label(label) for label in host.rstrip('.').split('.'))
+    return all(_is_label(label)
+               for label in host.removesuffix('.').split('.'))
 
 
 def _is_label(label: str) -> bool:
@@ -73,10 +90,13 @@ def _is_label(label: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One operation with its arguments, named as in the interface."""
+    """One operation with its arguments, named as in the interface.
+
+    :ivar args: not shown, because a password may be among them
+    """
 
     op: str
-    args: Mapping[str, object]
+    args: Mapping[str, object] = dataclasses.field(repr=False)
 
     @functools.cached_property
     def name(self) -> str:

@@ -97,8 +97,9 @@ def encode_request(seq: int, op: str, manage_ip: str,
         lines.append(_encode_line(key, value))
     try:
         payload = '\n'.join(lines).encode()
-    except UnicodeEncodeError as error:
-        raise LocalProtocolError(f'argument is not text: {error}') from None
+    except UnicodeEncodeError:
+        # The error itself would show a character of what may be a password.
+        raise LocalProtocolError('an argument is not text') from None
     if len(payload) > MAX_REQUEST:
         raise LocalProtocolError(
             f'request of {len(payload)} bytes, at most {MAX_REQUEST} are '
@@ -206,8 +207,11 @@ class Connection:
         """Take in bytes from the peer.
 
         :param data: what was received; empty when the peer has closed
-        :raises RemoteProtocolError: at the end of the stream
+        :raises RemoteProtocolError: at the end of the stream, and after an
+            earlier error
         """
+        if self._broken:
+            raise RemoteProtocolError('connection is broken')
         if not data:
             self._broken = True
             raise RemoteProtocolError('the peer closed the connection')

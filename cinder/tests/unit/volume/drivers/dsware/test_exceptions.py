@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the errors say, and what they never say."""
+
+import csv
+import pathlib
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+import testtools
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import exceptions
+
+CSV = pathlib.Path(__file__).with_name('result_codes.csv')
+
+BY_CLASS = {
+    'exists': exceptions.ObjectExists,
+    'absent': exceptions.ObjectAbsent,
+    'busy': exceptions.ObjectBusy,
+    'retry': exceptions.TryAgain,
+    'unknown': exceptions.OutcomeUnknown,
+    'capacity': exceptions.CapacityExceeded,
+    'invalid': exceptions.InvalidRequest,
+    'attached': exceptions.AlreadyAttached,
+    'detached': exceptions.NotAttached,
+    'denied': exceptions.AccessDenied,
+    'fault': exceptions.BackendFault,
+}
+
+
+@ddt.ddt
+class ExceptionsTestCase(testtools.TestCase):
+
+    def test_a_message_says_everything(self):
+        error = exceptions.from_result(
+            'deleteVolume', 'volume-1', 50150013, 'still in use',
+            '192.0.2.1:10519', True)
+        self.assertIsInstance(error, exception.VolumeBackendAPIException)
+        self.assertIn(
+            'deleteVolume of volume-1 failed at 192.0.2.1:10519: result '
+            '50150013 (NODE_IN_USE: something still refers to the object): '
+            'still in use', str(error))
+        self.assertEqual(
+            ('deleteVolume', 'volume-1', 50150013, 'still in use',
+             '192.0.2.1:10519'),
+            (error.op, error.name, error.result, error.desc,
+             error.endpoint))
+
+    def test_advice_comes_last(self):
+        error = exceptions.DSWareError(op='o', advice='Do this')
+        self.assertTrue(str(error).endswith('o failed. Do this'), error)
+
+    def test_the_least_that_can_be_said(self):
+        self.assertTrue(str(exceptions.DSWareError()).endswith(
+            'the request failed'))
+
+    def test_result_0_is_said(self):
+        self.assertIn('result 0', str(exceptions.DSWareError(result=0)))
+
+    def test_every_class_has_its_exception(self):
+        with CSV.open(newline='') as file:
+            rows = [row for row in csv.DictReader(file)
+                    if row['class'] != 'ok']
+        for row in rows:
+            error = exceptions.from_result('op', 'name', int(row['code']),
+                                           '', 'e', True)
+            self.assertIs(BY_CLASS[row['class']], type(error))
+            self.assertIn(row['name'], str(error))
+            self.assertIn(row['meaning'], str(error))
+
+    @ddt.data((True, exceptions.OutcomeUnknown),
+              (False, exceptions.TryAgain))
+    @ddt.unpack
+    def test_a_code_that_is_not_published(self, changes, expected):
+        error = exceptions.from_result('op', 'n', 4711, '', 'e', changes)
+        self.assertIs(expected, type(error))
+        self.assertIn('4711', str(error))
+
+    @hypothesis.given(strategies.text(max_size=400))
+    @fakes.HYPOTHESIS
+    def test_text_of_the_cluster_is_printable_and_short(self, text):
+        error = exceptions.DSWareError(op='o', desc=text)
+        self.assertTrue(str(error).isprintable())
+        self.assertLessEqual(len(error.desc), 203)
+
+    def test_text_is_cut(self):
+        self.assertEqual('a' * 200 + '...', exceptions.printable('a' * 201))
+        self.assertEqual('a' * 200, exceptions.printable('a' * 200))
+        self.assertEqual('ab...', exceptions.printable('abc', 2))
+
+    def test_lines_cannot_be_forged(self):
+        self.assertEqual('a?b?c?d', exceptions.printable('a\nb\rc\u2028d'))
+
+    def test_text_with_percent_signs(self):
+        self.assertIn('100%(x)s %d',
+                      str(exceptions.DSWareError(desc='100%(x)s %d')))

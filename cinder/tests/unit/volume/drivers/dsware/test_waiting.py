@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Deadlines and pauses, with a clock that the test turns."""
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+import testtools
+
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import waiting
+
+
+@ddt.ddt
+class WaitingTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = fakes.Clock().install(self)
+
+    def test_deadline(self):
+        deadline = waiting.Deadline(10)
+        self.assertEqual((0, 10, False), (
+            deadline.elapsed, deadline.remaining, deadline.expired))
+        self.clock.now += 4
+        self.assertEqual((4, 6, False), (
+            deadline.elapsed, deadline.remaining, deadline.expired))
+        self.clock.now += 6
+        self.assertEqual((10, 0, True), (
+            deadline.elapsed, deadline.remaining, deadline.expired))
+        self.clock.now += 5
+        self.assertEqual(0, deadline.remaining)
+
+    @ddt.data((60, 0.5, 1, 30), (1.5, 0.5, 1, 1), (0.4, 0.5, 1, 0.4),
+              (0, 0.5, 1, 0), (10, 1, 1, 10))
+    @ddt.unpack
+    def test_part(self, seconds, share, least, expected):
+        part = waiting.Deadline(seconds).part(share, least)
+        self.assertEqual(expected, part.remaining)
+
+    def test_part_of_what_is_left(self):
+        deadline = waiting.Deadline(60)
+        self.clock.now += 40
+        self.assertEqual(10, deadline.part(0.5, 1).remaining)
+        self.clock.now += 40
+        self.assertTrue(deadline.part(0.5, 1).expired)
+
+    @hypothesis.given(strategies.floats(0.01, 20_000))
+    @fakes.HYPOTHESIS
+    def test_completion_is_noticed_within_a_tenth(self, duration):
+        deadline = waiting.Deadline(100_000)
+        for elapsed in waiting.pauses(deadline):
+            if elapsed >= duration:
+                break
+        self.assertLessEqual(elapsed - duration,
+                             max(duration / 10, 0.2) + 1e-4)
+
+    def test_pauses_grow_to_a_few_seconds(self):
+        self.clock.sleeps.clear()
+        list(waiting.pauses(waiting.Deadline(1000)))
+        self.assertEqual(0.1, self.clock.sleeps[0])
+        self.assertEqual(5, max(self.clock.sleeps))
+        self.assertEqual(self.clock.sleeps[:-1],
+                         sorted(self.clock.sleeps[:-1]))
+
+    @hypothesis.given(strategies.floats(0, 1000))
+    @fakes.HYPOTHESIS
+    def test_pauses_end_at_the_deadline(self, seconds):
+        start = self.clock.now
+        last = list(waiting.pauses(waiting.Deadline(seconds)))[-1:]
+        self.assertAlmostEqual(seconds, self.clock.now - start, delta=1e-4)
+        # The last look is at the very end.
+        self.assertTrue(not last or abs(last[0] - seconds) < 1e-4)
+
+    def test_no_pause_when_no_time_is_left(self):
+        self.assertEqual([], list(waiting.pauses(waiting.Deadline(0))))
+        self.assertEqual([], self.clock.sleeps)
+
+    @hypothesis.given(strategies.floats(0, 1000))
+    @fakes.HYPOTHESIS
+    def test_jitter(self, seconds):
+        value = waiting.jittered(seconds)
+        self.assertTrue(0.75 * seconds <= value <= 1.25 * seconds)
+
+    def test_jitter_differs(self):
+        self.assertGreater(len({waiting.jittered(1) for _ in range(20)}), 1)
