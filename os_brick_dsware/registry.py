@@ -75,10 +75,12 @@ def _into_os_brick(module) -> None:
 
 
 def _into_nova(module) -> None:
-    # Nova imports it when it first needs it: it needs Nova's own modules,
-    # which are not all there yet.
     if importlib.util.find_spec(NOVA_MODULE):
-        _set(_mapping(module, 'VOLUME_DRIVERS'), VOLUME_TYPE, NOVA_DRIVER)
+        mapping = _mapping(module, 'VOLUME_DRIVERS')
+        # It fails now or never: Nova's module has been executed, so all that
+        # ours needs of Nova is there.
+        importlib.import_module(NOVA_MODULE)
+        _set(mapping, VOLUME_TYPE, NOVA_DRIVER)
 
 
 _REGISTER = {

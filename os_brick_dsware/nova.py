@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nova's side: gives instances the volumes that the connector attaches.
+
+It needs Nova's libvirt driver, so only nova-compute imports it. The registry
+makes it known to Nova.
+"""
+
+from nova import exception
+from nova import utils
+from nova.virt.libvirt.volume import fs
+from nova.virt.libvirt.volume import volume
+from os_brick.initiator import connector
+from oslo_log import log as logging
+
+from os_brick_dsware import attachments
+from os_brick_dsware import properties
+from os_brick_dsware import registry
+
+LOG = logging.getLogger(__name__)
+
+
+class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
+    """Attaches Dsware volumes to libvirt's guests.
+
+    Nova keeps one object for all instances and calls it from many threads:
+    nothing about a volume is kept here.
+    """
+
+    def __init__(self, host):
+        """Get the os-brick connector; nothing is run yet.
+
+        :param host: Nova's access to libvirt
+        :raises InvalidConnectorProtocol: if os-brick does not know our
+            connector, which Nova understands
+        """
+        super().__init__(host, is_block_dev=True)
+        self.connector = connector.InitiatorConnector.factory(
+            registry.PROTOCOL, utils.get_root_helper())
+
+    def get_config(self, connection_info, disk_info):
+        """Describe the disk to libvirt.
+
+        :param connection_info: of a volume that is connected
+        :param disk_info: dict of Nova's choices: bus, dev, type, unit
+        :returns: a LibvirtConfigGuestDisk
+        """
+        conf = super().get_config(connection_info, disk_info)
+        conf.source_type = 'block'
+        conf.source_path = connection_info['data']['device_path']
+        # The device is opened without the host's page cache, so requests can
+        # go to the kernel straight from QEMU's main loop.
+        conf.driver_io = 'native'
+        return conf
+
+    def connect_volume(self, connection_info, instance):
+        """Attach a volume to this host for an instance.
+
+        :param connection_info: the volume driver's; data gets device_path
+        :param instance: the Nova instance
+        :raises DSWareError: if it cannot be done; nothing is left behind
+        """
+        found = self.connector.connect_volume(
+            _properties(connection_info, instance))
+        connection_info['data']['device_path'] = found['path']
+        LOG.debug('Volume %s is attached to this host as %s',
+                  _name(connection_info), found['path'], instance=instance)
+
+    def disconnect_volume(self, connection_info, instance, force=False):
+        """End an instance's use of a volume on this host.
+
+        :param connection_info: the volume driver's
+        :param instance: the Nova instance
+        :param force: carry on after errors
+        :raises DSWareError: if it cannot be done; it then stays attached
+        :raises ExceptionChainer: with force, what went wrong on the way
+        """
+        self.connector.disconnect_volume(
+            _properties(connection_info, instance), None, force=force)
+        LOG.debug('Volume %s is not used by this instance any more',
+                  _name(connection_info), instance=instance)
+
+    def extend_volume(self, connection_info, instance, requested_size):
+        """Wait until an extended volume's device has its new size.
+
+        :param connection_info: of a volume that is connected
+        :param instance: the Nova instance
+        :param requested_size: the size in bytes that Cinder was asked for
+        :returns: the device's size in bytes, to which Nova then resizes the
+            guest's disk
+        :raises DSWareError: if it is not attached, or does not grow
+        :raises VolumeExtendFailed: if the cluster has it smaller than asked
+        """
+        size = self.connector.extend_volume(
+            _properties(connection_info, instance))
+        LOG.debug('Volume %s has %d bytes on this host',
+                  _name(connection_info), size, instance=instance)
+        if size < requested_size:
+            raise exception.VolumeExtendFailed(
+                volume_id=_name(connection_info),
+                reason='its device on this host has %d bytes, as the Dsware '
+                       'cluster says it should, and not %d: it was not '
+                       'extended there' % (size, requested_size))
+        return size
+
+
+def _name(connection_info):
+    return connection_info['data'].get(properties.VOLUME_NAME)
+
+
+def _properties(connection_info, instance):
+    """Tell the connector whose use of the volume this is.
+
+    Nova's own dict, which it stores, is left as it is.
+    """
+    data = dict(connection_info['data'])
+    # A guest goes on when nova-compute ends.
+    data[properties.USER_KIND] = attachments.INSTANCE
+    if not data.get(properties.ATTACHMENT):
+        # Nameless users would count as one, and the first of two instances
+        # to leave would take the volume from the other.
+        data[properties.ATTACHMENT] = instance.uuid
+    return data
+
+
+def _be_told_of_every_instance():
+    """Have Nova disconnect each instance, not only the last of a host.
+
+    Of several instances on a host that share a volume Nova disconnects only
+    the last, as it cannot know that the connector counts them; two that are
+    detached at once it may both take for not the last. An exception are the
+    drivers that mount file systems, since they count. Nova tells them by their
+    class, which is abstract: there ours is registered, not derived.
+    """
+    counting = getattr(fs, 'LibvirtMountedFileSystemVolumeDriver', None)
+    try:
+        counting.register(LibvirtDSWareVolumeDriver)
+    except AttributeError:
+        LOG.error('This version of Nova has no class of volume drivers that '
+                  'count their users: a volume that several instances of '
+                  'this host share may stay attached after the last is gone')
+
+
+_be_told_of_every_instance()
