@@ -60,6 +60,17 @@ class Authority:
             x509.random_serial_number(), NOT_BEFORE, NOT_AFTER)
         builder = builder.add_extension(
             x509.BasicConstraints(is_authority, None), True)
+        # Python 3.13 wants what the standard asks for.
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+            False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                self._key.public_key()), False)
+        if is_authority:
+            builder = builder.add_extension(x509.KeyUsage(
+                False, False, False, False, False, True, True, False, False),
+                True)
         if addresses:
             builder = builder.add_extension(x509.SubjectAlternativeName(
                 [x509.IPAddress(ipaddress.ip_address(address))
