@@ -15,10 +15,16 @@ import errno
 import fcntl
 import os
 import random
+import shutil
+import subprocess
+import unittest
 
 from dsware_sim import data
+from dsware_sim import devices
 from dsware_sim import model
 from dsware_sim.tests import base
+
+MKFS = shutil.which('mkfs.btrfs')
 
 
 class FilesTestCase(base.TestCase):
@@ -175,3 +181,37 @@ class FilesTestCase(base.TestCase):
         self.assertEqual([0x40049409], asked)
         self.assertEqual(b'shared', self.read(2, 0, 6))
         self.assertEqual(2, self.size(2))
+
+
+@unittest.skipUnless(MKFS and devices.have_loop_devices(),
+                     'a file system with reflinks needs root and mkfs.btrfs')
+class ReflinkTestCase(base.TestCase):
+    """Copies on a file system that can share extents."""
+
+    def setUp(self):
+        super().setUp()
+        image = os.path.join(self.directory(), 'image')
+        with open(image, 'wb') as file_system:
+            file_system.truncate(256 * model.MIB)
+        subprocess.run([MKFS, '-q', image], check=True, capture_output=True)
+        loops = devices.LoopDevices()
+        device = loops.attach(image, 'agent', 'name', False)
+        self.addCleanup(loops.detach, device, True)
+        self.mounted = self.directory()
+        subprocess.run(['mount', device, self.mounted], check=True)
+        self.addCleanup(subprocess.run, ['umount', self.mounted], check=True)
+
+    def test_copies_share_and_part(self):
+        files = data.Files(os.path.join(self.mounted, 'data'))
+        path = files.prepare(1, 100)
+        with open(path, 'r+b') as original:
+            original.write(b'x' * 90 * model.MIB)
+        # The bytes of all the copies would not fit.
+        for number in (2, 3, 4):
+            files.copy(1, number, 100 + number)
+        with open(files.path(2), 'r+b') as copied:
+            copied.write(b'other')
+        for number, expected in ((1, b'xxxxx'), (2, b'other'), (3, b'xxxxx')):
+            with open(files.path(number), 'rb') as stored:
+                self.assertEqual(expected, stored.read(5))
+        self.assertEqual(104 * model.MIB, os.path.getsize(files.path(4)))
