@@ -1,0 +1,238 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Pools, statistics, outages of agents and of the whole cluster."""
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+
+
+class StatisticsTests:
+
+    SIMULATOR = {'pools': {0: 100, 3: 50}}
+    OPTIONS = {'dsware_request_timeout': 2}
+
+    def pools(self, dsware):
+        stats = dsware.get_volume_stats(refresh=True)
+        return {pool['pool_name']: pool for pool in stats['pools']}
+
+    def test_statistics(self):
+        dsware = self.make_driver()
+        self.created(dsware, size=7, pool=3)
+        self.created(dsware, size=2, pool=3, volume_type=base.make_type(
+            provisioning__type='thick'))
+        stats = dsware.get_volume_stats(refresh=True)
+        self.assertEqual(
+            ('Huawei', 'dsware', 'up', dsware.VERSION),
+            tuple(stats[key] for key in (
+                'vendor_name', 'storage_protocol', 'backend_state',
+                'driver_version')))
+        self.assertEqual(dsware.configuration.volume_backend_name,
+                         stats['volume_backend_name'])
+        pools = {pool['pool_name']: pool for pool in stats['pools']}
+        self.assertEqual({'0', '3'}, set(pools))
+        self.assertEqual(
+            (50, 48, 9, 'up', True, True, True, True),
+            tuple(pools['3'][key] for key in (
+                'total_capacity_gb', 'free_capacity_gb',
+                'provisioned_capacity_gb', 'backend_state', 'multiattach',
+                'thin_provisioning_support', 'thick_provisioning_support',
+                'online_extend_support')))
+
+    def test_one_request_for_all_pools(self):
+        dsware = self.make_driver()
+        self.control.reset()
+        self.pools(dsware)
+        self.assertEqual(['queryAllPoolInfo'], self.ops())
+        dsware.get_volume_stats(refresh=False)
+        self.assertEqual(1, len(self.ops()))
+
+    def test_only_the_configured_pools(self):
+        dsware = self.make_driver(dsware_pools=[3])
+        self.assertEqual({'3'}, set(self.pools(dsware)))
+
+    def test_unknown_pool_in_the_configuration(self):
+        self.assertRaisesRegex(
+            exception.VolumeBackendAPIException,
+            'dsware_pools names pool 7; the cluster has pools 0, 3',
+            self.make_driver, dsware_pools=[3, 7])
+
+    def test_agent_that_is_down_at_the_start(self):
+        self.control.agent_down(self.simulator.agents[0][0])
+        for _n in range(2):
+            dsware = self.make_driver()
+            self.dsware_is('up', dsware)
+        self.dsware_works(dsware)
+
+    def dsware_is(self, state, dsware):
+        """Wait until the driver reports a state."""
+        def refreshed():
+            stats = dsware.get_volume_stats(refresh=True)
+            return stats if stats['backend_state'] == state else None
+
+        stats = base.wait_until(refreshed, state)
+        for pool in stats['pools']:
+            self.assertEqual(state, pool['backend_state'])
+        return stats
+
+    def dsware_works(self, dsware):
+        dsware.delete_volume(self.created(dsware))
+        self.assertHolds()
+
+    def cluster_down(self):
+        for address, _port in self.simulator.agents:
+            self.control.agent_down(address)
+
+    def cluster_up(self):
+        for address, _port in self.simulator.agents:
+            self.control.agent_up(address)
+
+    def test_cluster_that_is_down_at_the_start(self):
+        self.cluster_down()
+        dsware = self.make_driver(dsware_pools=[3])
+        stats = self.dsware_is('down', dsware)
+        self.assertEqual(
+            [('3', 0)], [(pool['pool_name'], pool['free_capacity_gb'])
+                         for pool in stats['pools']])
+        dsware.set_initialized()
+        self.cluster_up()
+        stats = self.dsware_is('up', dsware)
+        self.assertEqual(50, stats['pools'][0]['free_capacity_gb'])
+        self.dsware_works(dsware)
+
+    def test_outage(self):
+        dsware = self.make_driver()
+        self.dsware_is('up', dsware)
+        self.cluster_down()
+        stats = self.dsware_is('down', dsware)
+        self.assertEqual([0, 0], [pool['free_capacity_gb']
+                                  for pool in stats['pools']])
+        self.assertEqual([100, 50], [pool['total_capacity_gb']
+                                     for pool in stats['pools']])
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          dsware.create_volume, base.make_volume())
+        self.cluster_up()
+        self.dsware_is('up', dsware)
+        self.dsware_works(dsware)
+
+    def test_cluster_that_is_killed_and_comes_back(self):
+        dsware = self.make_driver()
+        volume = self.created(dsware)
+        self.simulator.kill()
+        self.dsware_is('down', dsware)
+        self.simulator.start()
+        self.dsware_is('up', dsware)
+        self.assertHolds(volume)
+        dsware.delete_volume(volume)
+        self.assertHolds()
+
+    def test_cluster_that_answers_nonsense(self):
+        dsware = self.make_driver()
+        for kind in ('garbage', 'hang'):
+            fault = self.control.add_fault(kind=kind,
+                                           op='queryAllPoolInfo')
+            self.dsware_is('down', dsware)
+            self.control.clear_faults(fault)
+            self.dsware_is('up', dsware)
+
+    def test_results_that_mean_that_it_does_not_work(self):
+        dsware = self.make_driver()
+        # Of the classes retry, unknown, fault, denied and invalid.
+        for code in (50150012, 50000001, 50090153, 10000003, 50150003):
+            fault = self.control.add_fault(
+                kind='result', op='queryAllPoolInfo', code=code)
+            self.dsware_is('down', dsware)
+            self.control.clear_faults(fault)
+            self.dsware_is('up', dsware)
+
+    def test_the_other_agent_carries_on(self):
+        dsware = self.make_driver(dsware_request_timeout=5)
+        for down in self.simulator.agents:
+            self.control.agent_down(down[0])
+            for _n in range(3):
+                self.dsware_works(dsware)
+            self.control.agent_up(down[0])
+
+    def test_requests_are_spread_over_the_agents(self):
+        dsware = self.make_driver()
+        for _n in range(4):
+            self.pools(dsware)
+        self.assertEqual(
+            {address for address, _port in self.simulator.agents},
+            {entry[0] for entry in self.control.log()})
+
+    def test_full_pool_shows(self):
+        dsware = self.make_driver()
+        self.control.fill_pool(3, free=1024)
+        self.assertEqual(1, self.pools(dsware)['3']['free_capacity_gb'])
+
+
+class OlderClusterTests:
+
+    SIMULATOR = {'single_pool': True, 'pools': {0: 100}}
+    OPTIONS = {'dsware_request_timeout': 5}
+
+    def setUp(self):
+        super().setUp()
+        self.host = base.Host(self.simulator)
+
+    def test_it_all_works_with_the_one_pool(self):
+        dsware = self.make_driver()
+        stats = dsware.get_volume_stats(refresh=True)
+        self.assertEqual(
+            [('0', 100)], [(pool['pool_name'], pool['total_capacity_gb'])
+                           for pool in stats['pools']])
+        volume = self.created(dsware)
+        self.host.write(volume.name, 0, b'old')
+        snapshot = self.snapped(dsware, volume)
+        linked, full, clone = (base.make_volume(size=n) for n in (1, 2, 1))
+        dsware.create_volume_from_snapshot(linked, snapshot)
+        full.volume_type = base.make_type(dsware__clone='full')
+        dsware.create_volume_from_snapshot(full, snapshot)
+        dsware.create_cloned_volume(clone, volume)
+        for made in (linked, full, clone):
+            self.assertEqual(b'old', self.host.read(made.name, 0, 3))
+        info = dsware.initialize_connection(
+            volume, {'host': 'h', 'ip': self.host.address})
+        self.assertEqual('', info['data']['wwn'])
+        dsware.delete_snapshot(snapshot)
+        for made in (volume, linked, full, clone):
+            dsware.delete_volume(made)
+        self.assertHolds()
+
+    def test_it_is_asked_once(self):
+        dsware = self.make_driver()
+        for _n in range(3):
+            dsware.get_volume_stats(refresh=True)
+        self.assertEqual(1, self.control.counts()['getDSwareIdentifier'])
+
+    def test_it_has_no_other_pool(self):
+        self.assertRaisesRegex(
+            exception.VolumeBackendAPIException,
+            'dsware_pools names pool 1; the cluster has pools 0',
+            self.make_driver, dsware_pools=[1])
+
+
+class SocketStatisticsTestCase(StatisticsTests, base.SocketTestCase):
+    pass
+
+
+class CLIStatisticsTestCase(StatisticsTests, base.CLITestCase):
+    pass
+
+
+class SocketOlderClusterTestCase(OlderClusterTests, base.SocketTestCase):
+    pass
+
+
+class CLIOlderClusterTestCase(OlderClusterTests, base.CLITestCase):
+    pass

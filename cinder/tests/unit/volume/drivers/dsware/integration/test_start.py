@@ -1,0 +1,161 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is said when the service starts and something is not right."""
+
+import os
+import shutil
+import socket
+
+import fixtures
+
+from cinder import context
+from cinder import exception
+from cinder import objects
+from cinder.objects import fields
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+
+ADDRESS = '127.0.78.1'
+
+
+class StartTests:
+
+    OPTIONS = {'dsware_request_timeout': 1}
+
+    def listener(self):
+        """Listen without ever accepting, as a host that hangs does."""
+        listening = socket.create_server((ADDRESS, 0))
+        self.addCleanup(listening.close)
+        return listening.getsockname()
+
+    def assertDown(self, dsware):
+        stats = dsware.get_volume_stats(refresh=True)
+        self.assertEqual('down', stats['backend_state'])
+
+    def test_nobody_listens(self):
+        with socket.create_server((ADDRESS, 0)) as listening:
+            address = listening.getsockname()
+        log = self.useFixture(fixtures.FakeLogger(level=0))
+        self.assertDown(self.make_driver([address]))
+        self.assertIn('The backend starts down', log.output)
+        self.assertIn('%s:%d' % address, log.output)
+
+    def test_agent_that_hangs(self):
+        self.assertDown(self.make_driver([self.listener()]))
+
+    def test_agent_that_hangs_does_not_keep_the_other_from_working(self):
+        dsware = self.make_driver(
+            [self.listener(), self.simulator.agents[0]],
+            dsware_request_timeout=4)
+        for _n in range(3):
+            dsware.delete_volume(self.created(dsware))
+        self.assertHolds()
+
+    def test_wrong_options(self):
+        for options, pattern in (
+                ({'san_ip': ''}, 'san_ip.*missing'),
+                ({'san_ip': '10.0.0.300'}, 'san_ip = 10.0.0.300'),
+                ({'san_ip': '10.0.0.3:99'}, 'san_api_port'),
+                ({'dsware_agents': ['10.0.0.3:99999']}, '99999'),
+                ({'dsware_agents': ['a b']}, 'dsware_agents = a b'),
+                ({'dsware_host_agents': {'h': '1.2.3'}},
+                 'dsware_host_agents = 1.2.3'),
+                ({'san_password': 'x', 'driver_use_ssl': False},
+                 'without TLS|no effect'),
+                ({'driver_ssl_cert_path': '/etc/passwd'},
+                 'driver_use_ssl')):
+            with self.subTest(**options):
+                dsware = self.raw_driver(**options)
+                self.assertRaisesRegex(
+                    exception.InvalidConfigurationValue, pattern,
+                    dsware.do_setup, None)
+        self.assertEqual([], self.ops())
+
+    def test_leftovers_of_a_crash(self):
+        """Temporary snapshots of interrupted clones go at the start."""
+        dsware = self.make_driver(dsware_request_timeout=5)
+        host = base.Host(self.simulator)
+        source = self.created(dsware)
+        left = self.stored(source, status='creating', host=dsware.host)
+        others = self.stored(source, status='creating', host='other@h')
+        for volume in (left, others):
+            host.run('createSnapshot', volName=source.name,
+                     snapName=volume.name + '.clone')
+        dsware.set_initialized()
+        self.assertEqual({source.name, others.name + '.clone'},
+                         {item[0] for item in self.contents()})
+
+    def stored(self, source, **values):
+        """Put a volume that is being cloned into Cinder's database."""
+        volume = objects.Volume(
+            context.get_admin_context(), size=1, source_volid=source.id,
+            attach_status=fields.VolumeAttachStatus.DETACHED,
+            volume_type_id=self.vt['id'], **values)
+        volume.create()
+        return volume
+
+
+class SocketStartTestCase(StartTests, base.SocketTestCase):
+
+    def test_host_name_that_is_unknown(self):
+        self.assertDown(self.make_driver([('no-such-host.invalid', 1)]))
+
+
+class CLIStartTestCase(StartTests, base.CLITestCase):
+
+    def test_agent_that_hangs(self):
+        # What cannot be reached looks the same from outside fsc_cli.
+        self.control.add_fault(kind='cli_hang')
+        self.assertDown(self.make_driver())
+
+    def test_agent_that_hangs_does_not_keep_the_other_from_working(self):
+        self.control.add_fault(kind='cli_hang',
+                               agent=self.simulator.agents[0][0])
+        dsware = self.make_driver(dsware_request_timeout=4)
+        dsware.delete_volume(self.created(dsware))
+        self.assertHolds()
+
+    def only_on_path(self, **programs):
+        """Let PATH have certain programs and no others.
+
+        :param programs: (shell script, mode) by name
+        """
+        directory = self.useFixture(fixtures.TempDir()).path
+        for name in ('timeout', 'env'):
+            os.symlink(shutil.which(name), os.path.join(directory, name))
+        for name, (script, mode) in programs.items():
+            path = os.path.join(directory, name)
+            with open(path, 'w') as program:
+                program.write('#!/bin/sh\n' + script + '\n')
+            os.chmod(path, mode)
+        self.useFixture(fixtures.EnvironmentVariable('PATH', directory))
+
+    def test_no_fsc_cli(self):
+        self.only_on_path()
+        self.assertRaisesRegex(
+            exception.VolumeBackendAPIException,
+            'fsc_cli was not started.*PATH', self.make_driver)
+
+    def test_fsc_cli_that_cannot_be_run(self):
+        self.only_on_path(fsc_cli=('echo result=0', 0o644))
+        self.assertRaisesRegex(
+            exception.VolumeBackendAPIException,
+            'fsc_cli was not started', self.make_driver)
+
+    def test_fsc_cli_that_does_something_else(self):
+        for script in ('true', 'echo hello', 'echo result=0; exit 3',
+                       'echo result=zero', 'echo result=0; echo result=1'):
+            with self.subTest(script=script):
+                self.only_on_path(fsc_cli=(script, 0o755))
+                dsware = self.raw_driver()
+                dsware.do_setup(None)
+                self.assertDown(dsware)
