@@ -22,7 +22,6 @@ is the connector's business.
 
 from collections.abc import Callable
 import dataclasses
-import math
 import re
 
 from oslo_concurrency import processutils
@@ -33,13 +32,12 @@ from os_brick_dsware import result_codes
 
 _MIB = 1024 * 1024
 _NUMBER = re.compile(r'[0-9]{1,18}')
-#: After the polite signal, seconds until the one that cannot be ignored.
-_GRACE = 5
-#: The outer watch, in case that even ``timeout`` does not end the program.
+#: The outer watch ends ``timeout`` itself, should it not do its work.
 _MARGIN = 15
 #: What ``timeout`` answers for a program that cannot be run, or is missing.
 _NOT_RUN = (126, 127)
-_ENDED = (124, 137)
+#: It was ended: timeout(1) says so, or was ended with it.
+_ENDED = (124, 137, -9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,8 +148,9 @@ class FSCAdapter:
              **args: str) -> tuple[Reply, tuple[dict[str, str], ...]]:
         # os-brick's own time limit signals the program once, and only it: a
         # shell script's children would keep the pipe open and the caller
-        # waiting. timeout(1) ends the whole process group.
-        argv = ['timeout', '-k', str(_GRACE), str(math.ceil(self._timeout))]
+        # waiting. timeout(1) ends the whole process group; only with this
+        # signal does it leave nobody who ignored a more polite one.
+        argv = ['timeout', '-s', 'KILL', str(self._timeout)]
         try:
             argv += fsc_cli.command(
                 self._program, op, self._target.manager_ip,
@@ -160,7 +159,7 @@ class FSCAdapter:
             raise exceptions.InvalidConnectionProperties(str(exc))
         try:
             out, _err = self._execute(
-                *argv, timeout=self._timeout + _GRACE + _MARGIN)
+                *argv, timeout=self._timeout + _MARGIN)
         except processutils.ProcessExecutionError as exc:
             return self._failed(op, changes, exc)
         except OSError as exc:

@@ -23,7 +23,8 @@ volume, in a directory that carries the boot id of the host.
   count as one anonymous user.
 - A reboot takes all devices away: what an earlier boot wrote is removed.
 - A user of kind PROCESS is gone when its process is. A user of kind INSTANCE
-  outlives the service that attached the volume for it.
+  outlives the service that attached the volume for it. A LEFTOVER counts for
+  nobody; it remembers the device of a volume that may be attached still.
 - One machine can play several hosts in a demonstration: users whose agent
   and device both differ do not share anything.
 
@@ -56,6 +57,8 @@ LOG = logging.getLogger(__name__)
 INSTANCE = 'instance'
 #: Lives no longer than the process that attached it.
 PROCESS = 'process'
+#: Has left, but the agent could not be told: the volume may still be attached.
+LEFTOVER = 'leftover'
 
 FORMAT = 1
 BOOT_ID = '/proc/sys/kernel/random/boot_id'
@@ -70,7 +73,7 @@ class User:
     """One use of a volume on this host, from connect to disconnect.
 
     :param token: identifies the use; empty for the anonymous user
-    :param kind: INSTANCE or PROCESS
+    :param kind: INSTANCE, PROCESS or LEFTOVER
     :param process: who attached it
     :param agent: address of the Dsware agent that attached it
     :param device: the device, empty until it is known
@@ -266,8 +269,11 @@ class Ledger:
         """Tell whether a user may still need the volume.
 
         :param user: a user of this boot
-        :returns: False only for one whose process has certainly ended
+        :returns: False only for one who has left, or whose process has
+            certainly ended
         """
+        if user.kind == LEFTOVER:
+            return False
         return (user.kind != PROCESS
                 or processes.alive(user.process, self._proc))
 

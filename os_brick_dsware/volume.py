@@ -126,8 +126,9 @@ class HostVolume:
                     self._flush(device)
                 self._ledger.save(self._name, rest)
             else:
-                self._let_go(device, recorded, force, errors)
-                self._ledger.save(self._name, [
+                gone = self._let_go(device, recorded, force, errors)
+                left = [] if gone else [self._leftover(device, mine)]
+                self._ledger.save(self._name, left + [
                     user for user in rest if user not in sharing])
         if errors and not ignore_errors:
             raise errors
@@ -170,6 +171,11 @@ class HostVolume:
             token=self._connection.token,
             kind=attachments.INSTANCE if lasting else self._connection.kind,
             process=processes.current(), agent=self._agent)
+
+    def _leftover(self, device, mine) -> attachments.User:
+        return dataclasses.replace(
+            (mine or [self._user([])])[0], kind=attachments.LEFTOVER,
+            device=device, generation=self._host.generation(device))
 
     def _mine(self, users: list[attachments.User]) -> list[attachments.User]:
         """Pick the caller's own entry; the anonymous user has one a host."""
@@ -385,12 +391,17 @@ class HostVolume:
     # Leaving ----------------------------------------------------------------
 
     def _let_go(self, device: str, recorded: bool, force: bool,
-                errors) -> None:
+                errors) -> bool:
+        """Detach what nobody else uses.
+
+        :returns: whether it is detached; False only with force
+        """
+        detached = False
         if device and not force:
             self._check_unused(device)
         with errors.context(force, 'Forced detach of %s', self._name):
             self._flush(device)
-        generation = self._host.generation(device) if device else ''
+        generation = self._host.generation(device)
         with errors.context(force, 'Forced detach of %s', self._name):
             try:
                 done = self._detach(device, generation)
@@ -399,9 +410,11 @@ class HostVolume:
                     raise
                 LOG.error('Volume %s may stay attached to this host: %s',
                           self._name, exc)
-                return
+                return False
+            detached = True
             if done or recorded:
                 self._wait_until_gone(device, generation)
+        return detached
 
     def _check_unused(self, device: str) -> None:
         holders: list[str] = []

@@ -99,7 +99,8 @@ class FakeCluster:
         self.commands.append((cmd, kwargs))
         if cmd[0] != 'timeout':
             return self.tool(*cmd, **kwargs)
-        assert cmd[:2] == ('timeout', '-k') and cmd[4] == 'fsc_cli', cmd
+        assert cmd[:3] == ('timeout', '-s', 'KILL'), cmd
+        assert cmd[4] == 'fsc_cli', cmd
         args = dict(zip(cmd[5::2], cmd[6::2]))
         op = args['--op']
         name = args.get('--volName') or args['--snapName']

@@ -34,10 +34,10 @@ class ConnectTestCase(fakes.ConnectorTestCase):
         self.assertEqual('block', info['type'])
         self.assertEqual(self.link, info['path'])
         self.assertEqual([
-            (('timeout', '-k', '5', '60', 'fsc_cli',
+            (('timeout', '-s', 'KILL', '60', 'fsc_cli',
               '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
               '--op', 'attachVolume', '--volName', 'volume-1'),
-             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 80}),
+             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 75}),
         ], self.cluster.commands)
 
     def test_settings_of_the_host_win(self):
@@ -48,10 +48,10 @@ class ConnectTestCase(fakes.ConnectorTestCase):
 
         command, kwargs = self.cluster.commands[0]
         self.assertEqual(
-            ('timeout', '-k', '5', '9', 'fsc_cli', '--manage_ip', '10.9.9.9',
-             '--ip', '127.0.9.9', '--port', '7', '--op', 'attachVolume',
-             '--volName', 'volume-1'), command)
-        self.assertEqual(29, kwargs['timeout'])
+            ('timeout', '-s', 'KILL', '9', 'fsc_cli',
+             '--manage_ip', '10.9.9.9', '--ip', '127.0.9.9', '--port', '7',
+             '--op', 'attachVolume', '--volName', 'volume-1'), command)
+        self.assertEqual(24, kwargs['timeout'])
 
     def test_port_hint(self):
         self.connector.connect_volume(self.properties(agent_port=10600))

@@ -12,6 +12,7 @@
 
 """Detaching: flushed, gone, or a clear error and still attached."""
 
+import functools
 import os
 from unittest import mock
 
@@ -19,6 +20,7 @@ from os_brick import exception
 from os_brick.privileged import rootwrap
 from oslo_concurrency import processutils
 
+from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
 from os_brick_dsware.tests import fakes
 
@@ -54,10 +56,10 @@ class DisconnectTestCase(fakes.ConnectorTestCase):
         self.connector.disconnect_volume(self.properties(), None, force=False)
         self.assertGone()
         self.assertEqual([
-            (('timeout', '-k', '5', '60', 'fsc_cli',
+            (('timeout', '-s', 'KILL', '60', 'fsc_cli',
               '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
               '--op', 'detachVolume', '--volName', 'volume-1'),
-             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 80}),
+             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 75}),
         ], self.cluster.commands)
 
     def test_as_cinder_does(self):
@@ -192,6 +194,26 @@ class DisconnectTestCase(fakes.ConnectorTestCase):
     def test_agent_down_with_force(self):
         self.cluster.script['detachVolume'] = ['hang'] * 50
         self.disconnect(force=True)
+        # What may be attached still is remembered, but counts for nobody.
+        self.assertEqual([attachments.LEFTOVER],
+                         [user.kind for user in self.users()])
+        self.cluster.script.clear()
+        self.connector.connect_volume(self.properties('token-2'))
+        self.disconnect('token-2')
+        self.assertGone()
+
+    def test_agent_down_with_force_on_an_older_cluster(self):
+        self.disconnect()
+        self.cluster.add(wwn='')
+        self.properties = functools.partial(self.properties, wwn='')
+        first = self.connector.connect_volume(self.properties())
+        self.cluster.script['detachVolume'] = ['hang'] * 50
+        self.disconnect(force=True)
+        self.cluster.script.clear()
+        second = self.connector.connect_volume(self.properties('token-2'))
+        self.assertEqual(first['path'], second['path'])
+        self.disconnect('token-2')
+        self.assertEqual({}, self.cluster.attached)
         self.assertEqual([], self.users())
 
     def test_agent_refuses_for_now(self):

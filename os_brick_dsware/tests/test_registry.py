@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""os-brick and Nova know our classes, or say clearly why not."""
+
+import types
+
+from os_brick.initiator import connector
+import testtools
+
+import fixtures
+from os_brick_dsware import connector as dsware_connector
+from os_brick_dsware import registry
+from os_brick_dsware.tests import fakes
+
+LOCAL = 'os_brick.initiator.connectors.local.LocalConnector'
+
+
+class RegistryTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+
+    def os_brick(self, **changes):
+        module = types.ModuleType('os_brick.initiator.connector')
+        module._connector_mapping_linux = {'LOCAL': LOCAL}
+        module.unix_connector_list = [LOCAL]
+        vars(module).update(changes)
+        return module
+
+    def test_os_brick(self):
+        module = self.os_brick()
+        for _time in range(2):
+            self.assertTrue(registry.register_into(module))
+            self.assertEqual(
+                {'LOCAL': LOCAL, 'DSWARE': registry.CONNECTOR},
+                module._connector_mapping_linux)
+            self.assertEqual([LOCAL, registry.CONNECTOR],
+                             module.unix_connector_list)
+        self.assertEqual('', self.log.output)
+
+    def test_shape_has_changed(self):
+        for changes in ({'_connector_mapping_linux': None},
+                        {'_connector_mapping_linux': []},
+                        {'_connector_mapping_linux': {'LOCAL': object}},
+                        {'unix_connector_list': ()},
+                        {'unix_connector_list': {}},
+                        {'unix_connector_list': [object]}):
+            self.log.reset_output()
+            module = self.os_brick(**changes)
+            before = {name: repr(value)
+                      for name, value in vars(module).items()}
+            self.assertFalse(registry.register_into(module))
+            self.assertEqual(1, self.log.output.count('\n'))
+            self.assertIn('cannot be attached by this process',
+                          self.log.output)
+            self.assertEqual(before, {name: repr(value) for name, value
+                                      in vars(module).items()})
+
+    def test_attribute_is_gone(self):
+        module = self.os_brick()
+        del module.unix_connector_list
+        self.assertFalse(registry.register_into(module))
+        self.assertNotIn('DSWARE', module._connector_mapping_linux)
+        self.assertIn('unix_connector_list', self.log.output)
+
+    def test_somebody_else_provides_it(self):
+        module = self.os_brick()
+        module._connector_mapping_linux['DSWARE'] = 'theirs.Connector'
+        self.assertFalse(registry.register_into(module))
+        self.assertEqual('theirs.Connector',
+                         module._connector_mapping_linux['DSWARE'])
+        self.assertEqual([LOCAL], module.unix_connector_list)
+        self.assertIn('theirs.Connector', self.log.output)
+
+    def test_our_connector_cannot_be_imported(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'os_brick_dsware.registry.CONNECTOR', 'os_brick_dsware.none.No'))
+        module = self.os_brick()
+        self.assertFalse(registry.register_into(module))
+        self.assertEqual([LOCAL], module.unix_connector_list)
+
+    def test_nova_without_our_volume_driver(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'os_brick_dsware.registry.NOVA_MODULE', 'os_brick_dsware.none'))
+        module = types.ModuleType('nova.virt.libvirt.driver')
+        self.assertTrue(registry.register_into(module))
+        self.assertEqual('', self.log.output)
+
+    def test_nova(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'os_brick_dsware.registry.NOVA_MODULE',
+            'os_brick_dsware.connector'))
+        module = types.ModuleType('nova.virt.libvirt.driver')
+        module.VOLUME_DRIVERS = {'local': 'nova.x.Y'}
+        self.assertTrue(registry.register_into(module))
+        self.assertEqual(registry.NOVA_DRIVER,
+                         module.VOLUME_DRIVERS['dsware'])
+        module.VOLUME_DRIVERS = ['dsware']
+        self.assertFalse(registry.register_into(module))
+        self.assertIn('VOLUME_DRIVERS', self.log.output)
+
+    def test_register(self):
+        self.assertTrue(registry.register())
+        self.assertIsInstance(
+            connector.InitiatorConnector.factory(
+                'dsware', 'sudo', execute=lambda *cmd, **kwargs: ('', '')),
+            dsware_connector.DSWareConnector)
+
+
+class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
+
+    def get(self):
+        return self.connector.get_connector_properties(
+            'sudo', host='h', multipath=False, enforce_multipath=False,
+            execute=None)
+
+    def test_nothing_here(self):
+        self.conf.config(group='os_brick', dsware_fsc_cli='no-such-fsc-cli')
+        self.assertEqual({'dsware_cli': False}, self.get())
+
+    def test_all_here(self):
+        self.conf.config(group='os_brick', dsware_fsc_cli='/bin/sh',
+                         dsware_agent_ip='127.0.1.1', dsware_agent_port=7)
+        self.assertEqual({'dsware_cli': True, 'dsware_agent_port': 7,
+                          'dsware_agent_ip': '127.0.1.1'}, self.get())
+
+    def test_found_where_only_root_looks(self):
+        self.useFixture(fixtures.EnvironmentVariable('PATH', '/nonexistent'))
+        self.conf.config(group='os_brick', dsware_fsc_cli='sh')
+        self.assertTrue(self.get()['dsware_cli'])
+
+    def test_where_only_root_may_look(self):
+        def stat(path, **kwargs):
+            raise PermissionError(path)
+
+        self.conf.config(group='os_brick', dsware_fsc_cli='/root/x/fsc_cli')
+        self.useFixture(fixtures.MonkeyPatch('os.stat', stat))
+        self.assertTrue(self.get()['dsware_cli'])
+
+    def test_never_raises(self):
+        self.useFixture(fixtures.FakeLogger())
+        self.useFixture(fixtures.MonkeyPatch(
+            'os_brick_dsware.connector._program_found', None))
+        self.assertEqual({}, self.get())

@@ -1,0 +1,371 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The connector with real devices, against the simulated cluster."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+
+from os_brick import exception
+from os_brick.privileged import rootwrap
+from oslo_concurrency import processutils
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+import testtools
+
+from dsware_sim import devices as simulated_devices
+from dsware_sim import testing
+import fixtures
+from os_brick_dsware import connector
+from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
+from os_brick_dsware import waiting
+
+MIB = 1024 * 1024
+NAME = 'volume-1'
+#: What os-brick's privileged process may do, and no more.
+CAPABILITIES = '+sys_admin,+dac_read_search'
+
+
+def execute(*cmd, run_as_root=False, root_helper=None, **kwargs):
+    """Run a command as os-brick's privileged process does."""
+    return rootwrap.custom_execute(*cmd, **kwargs)
+
+
+def execute_confined(*cmd, **kwargs):
+    """Run a command with the capabilities of that process only."""
+    only = ['setpriv']
+    for kind in ('inh-caps', 'bounding-set'):
+        only += ['--' + kind, '-all,' + CAPABILITIES]
+    return execute(*only, *cmd, **kwargs)
+
+
+class QuickConnector(connector.DSWareConnector):
+
+    def _waits(self):
+        return waiting.Waits(device=5, link=0.5, busy=0.5, removal=5,
+                             growth=5, command=2, lock=30)
+
+
+class SimulatorTestCase(testtools.TestCase):
+
+    devices = 'file'
+    single_pool = False
+
+    def setUp(self):
+        super().setUp()
+        self.simulator = testing.Simulator(
+            devices=self.devices, agents=2, single_pool=self.single_pool)
+        self.addCleanup(self.simulator.stop)
+        self.simulator.start()
+        self.control = self.simulator.control
+        self.program = os.path.join(self.simulator.bin, 'fsc_cli')
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
+        self.conf.config(group='os_brick', dsware_fsc_cli=self.program,
+                         dsware_cli_timeout=20,
+                         lock_path=os.path.join(self.directory, 'lock'))
+        self.connector = QuickConnector('sudo', execute=execute)
+        self.cli('createVolume', volName=NAME, poolId=0, volSize=4,
+                 thinFlag=1)
+
+    def cli(self, op, agent=0, **args):
+        address, port = self.simulator.agents[agent]
+        out, _err = processutils.execute(*fsc_cli.command(
+            self.program, op, '127.0.0.1', address, port, args))
+        said = fsc_cli.parse(op, out)
+        self.assertEqual(0, said.result, out)
+        return said.records
+
+    def wwn(self):
+        return self.cli('queryVolume', volName=NAME)[0].get('wwn')
+
+    def properties(self, token='token-1', agent=0):
+        address, port = self.simulator.agents[agent]
+        return {'format_version': 1, 'volume_name': NAME, 'wwn': self.wwn(),
+                'attachment': token, 'manager_ip': '127.0.0.1',
+                'agent_ip': address, 'agent_port': port,
+                'access_mode': 'rw', 'encrypted': False}
+
+    def connect(self, token='token-1', agent=0):
+        return self.connector.connect_volume(
+            self.properties(token, agent))['path']
+
+    def disconnect(self, token='token-1', agent=0, **kwargs):
+        self.connector.disconnect_volume(
+            self.properties(token, agent), None, **kwargs)
+
+    def attached(self):
+        return {one['agent'] for one in self.control.status()['attachments']
+                if one['name'] == NAME}
+
+    def fault(self, kind, op, **kwargs):
+        self.control.add_fault(kind=kind, op=op, **kwargs)
+
+
+class Scenarios:
+    """What holds with every kind of device."""
+
+    def test_bytes_are_the_volumes(self):
+        pattern = os.urandom(MIB)
+        with open(self.connect(), 'r+b') as device:
+            device.seek(MIB)
+            device.write(pattern)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+        with open(self.connect('token-2', agent=1), 'rb') as device:
+            device.seek(MIB)
+            self.assertEqual(pattern, device.read(MIB))
+        self.disconnect('token-2', agent=1)
+        self.assertEqual([], self.connector.get_all_available_volumes())
+
+    def test_sharing(self):
+        paths = {self.connect(token) for token in ('a', 'b', 'b', 'c')}
+        self.assertEqual(1, len(paths))
+        for token in ('b', 'b', 'a', 'a'):
+            self.disconnect(token)
+            self.assertEqual(1, len(self.attached()))
+        self.disconnect('c')
+        self.assertEqual(set(), self.attached())
+
+    def test_two_hosts(self):
+        first, second = self.connect('a'), self.connect('b', agent=1)
+        with open(first, 'r+b') as device:
+            device.write(b'seen by both')
+            device.flush()
+            os.fsync(device.fileno())
+        with open(second, 'rb') as device:
+            self.assertEqual(b'seen by both', device.read(12))
+        self.assertEqual(2, len(self.attached()))
+        self.disconnect('a')
+        self.assertEqual({self.simulator.agents[1][0]}, self.attached())
+        self.assertEqual([second], self.connector.get_volume_paths(
+            self.properties('b', agent=1)))
+        self.disconnect('b', agent=1)
+        self.assertEqual(set(), self.attached())
+
+    def test_extend(self):
+        path = self.connect()
+        self.cli('expandVolume', volName=NAME, volSize=8)
+        self.assertEqual(8 * MIB,
+                         self.connector.extend_volume(self.properties()))
+        with open(path, 'r+b') as device:
+            self.assertEqual(8 * MIB, device.seek(0, os.SEEK_END))
+            device.seek(8 * MIB - 512)
+            device.write(b'x' * 512)
+        self.disconnect()
+
+    def test_answer_to_attach_is_lost(self):
+        for kind in ('drop_after', 'garbage', 'cut_frame', 'cli_garbage',
+                     'drop_before'):
+            self.fault(kind, 'attachVolume', count=1)
+            path = self.connect()
+            with open(path, 'rb') as device:
+                self.assertEqual(4 * MIB, device.seek(0, os.SEEK_END))
+            self.disconnect()
+            self.assertEqual(set(), self.attached())
+
+    def test_answer_to_detach_is_lost(self):
+        for kind in ('drop_after', 'garbage', 'cli_garbage', 'drop_before'):
+            self.connect()
+            self.fault(kind, 'detachVolume', count=1)
+            self.disconnect()
+            self.assertEqual(set(), self.attached())
+
+    def test_program_hangs(self):
+        self.conf.config(group='os_brick', dsware_cli_timeout=1)
+        self.fault('cli_hang', 'attachVolume', count=1)
+        self.connect()
+        self.fault('cli_hang', 'detachVolume', count=1)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def test_agent_is_down(self):
+        self.connect()
+        properties = self.properties()
+        self.control.agent_down(self.simulator.agents[0][0])
+        self.assertRaises(exceptions.OutcomeUnknown,
+                          self.connector.disconnect_volume, properties, None)
+        self.assertEqual(1, len(self.attached()))
+        self.connector.disconnect_volume(properties, None, force=True)
+        self.control.agent_up(self.simulator.agents[0][0])
+        # What was left serves the next user, who detaches it.
+        self.connect('token-2')
+        self.disconnect('token-2')
+        self.assertEqual(set(), self.attached())
+
+    def test_cluster_is_killed(self):
+        path = self.connect()
+        with open(path, 'r+b') as device:
+            device.write(b'survives')
+        self.connector._execute('sync', path, run_as_root=True)
+        self.simulator.kill()
+        self.simulator.start()
+        with open(self.connect('token-2'), 'rb') as device:
+            self.assertEqual(b'survives', device.read(8))
+        self.disconnect('token-1')
+        self.disconnect('token-2')
+        self.assertEqual(set(), self.attached())
+
+    def test_program_of_no_use(self):
+        for path, mode in (('missing', None), ('forbidden', 0o600)):
+            program = os.path.join(self.directory, path)
+            if mode:
+                with open(program, 'w') as stream:
+                    os.fchmod(stream.fileno(), mode)
+            self.conf.config(group='os_brick', dsware_fsc_cli=program)
+            error = self.assertRaises(
+                exceptions.ConfigurationError,
+                self.connector.connect_volume,
+                {'volume_name': NAME, 'manager_ip': '127.0.0.1',
+                 'agent_ip': '127.0.0.1'})
+            self.assertIn('dsware_fsc_cli', str(error))
+
+    def test_program_with_children_is_ended(self):
+        # A shell script whose child ignores signals and keeps the pipe open.
+        program = os.path.join(self.directory, 'fsc_cli')
+        with open(program, 'w') as stream:
+            stream.write('#!/bin/sh\n(trap "" TERM; sleep 600)\n')
+            os.fchmod(stream.fileno(), 0o755)
+        self.useFixture(fixtures.MonkeyPatch(
+            'os_brick_dsware.volume._UNKNOWN_ATTEMPTS', 1))
+        self.conf.config(group='os_brick', dsware_fsc_cli=program,
+                         dsware_cli_timeout=1)
+        error = self.assertRaises(
+            exceptions.OutcomeUnknown, self.connector.connect_volume,
+            {'volume_name': NAME, 'manager_ip': '127.0.0.1',
+             'agent_ip': '127.0.0.1'})
+        self.assertIn('within 1 s', str(error))
+
+
+class FileTestCase(Scenarios, SimulatorTestCase):
+    """Without root plain files take the place of devices."""
+
+
+class OlderClusterTestCase(Scenarios, SimulatorTestCase):
+    """No volume has a World Wide Name."""
+
+    single_pool = True
+
+
+@testtools.skipUnless(simulated_devices.have_loop_devices(),
+                      'loop devices need root and the loop driver')
+class LoopTestCase(Scenarios, SimulatorTestCase):
+    """Real block devices with real by-id links."""
+
+    devices = 'loop'
+
+    def test_stable_path(self):
+        path = self.connect()
+        self.assertEqual('/dev/disk/by-id/wwn-0x' + self.wwn(), path)
+        self.assertTrue(os.path.realpath(path).startswith('/dev/loop'))
+        self.assertTrue(self.connector.check_valid_device(path))
+        self.disconnect()
+        self.assertFalse(os.path.lexists(path))
+
+    def test_link_of_another_volume(self):
+        self.cli('createVolume', volName='volume-2', poolId=0, volSize=8,
+                 thinFlag=1)
+        other, = self.cli('attachVolume', volName='volume-2')
+        link = '/dev/disk/by-id/wwn-0x' + self.wwn()
+        path = self.connect()
+        os.unlink(link)
+        os.symlink(other['devName'], link)
+        self.addCleanup(lambda: os.path.lexists(link) and os.unlink(link))
+
+        again = self.connect('token-2')
+        self.assertNotEqual(link, again)
+        self.assertEqual(4 * MIB, self.connector._host().size(again))
+        self.assertEqual(path, link)
+        self.disconnect()
+        self.disconnect('token-2')
+        self.assertEqual(set(), self.attached())
+
+    def test_held_open(self):
+        path = self.connect()
+        with open(path, 'rb'):
+            error = self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+            self.assertIn('process %d' % os.getpid(), str(error))
+            self.assertEqual(1, len(self.attached()))
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def test_held_open_by_another_process(self):
+        holder = subprocess.Popen(
+            [sys.executable, '-c', 'import sys\nopen(sys.argv[1], "rb")\n'
+             'device = open(sys.argv[1], "rb")\nprint(flush=True)\n'
+             'sys.stdin.read()', self.connect()],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(holder.stdout.close)
+        holder.stdout.readline()
+        self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+        # With force it is tried, but the cluster does not do it.
+        self.assertRaises(exception.ExceptionChainer, self.disconnect,
+                          force=True)
+        self.assertEqual(1, len(self.attached()))
+        holder.stdin.close()
+        holder.wait(60)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def test_claimed(self):
+        path = self.connect()
+        handle = os.open(path, os.O_RDONLY | os.O_EXCL)
+        with contextlib.closing(os.fdopen(handle)):
+            self.assertTrue(self.connector._host()._claimed(path))
+        self.assertFalse(self.connector._host()._claimed(path))
+        self.disconnect()
+
+    def test_mounted(self):
+        path = self.connect()
+        target = self.useFixture(fixtures.TempDir()).path
+        subprocess.run(['mkfs.ext4', '-q', path], check=True)
+        subprocess.run(['mount', path, target], check=True)
+        try:
+            error = self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+        finally:
+            subprocess.run(['umount', target], check=True)
+        self.assertIn('mount ' + target, str(error))
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def test_device_name_is_used_again_at_once(self):
+        # Loop devices get the lowest free number: the next volume's device
+        # has the name of this one's while this one is waited for.
+        real = self.connector._host()
+        path = os.path.realpath(self.connect())
+        before = real.generation(path)
+        self.cli('detachVolume', volName=NAME)
+        self.assertEqual('', real.generation(path))
+        self.cli('attachVolume', volName=NAME)
+        self.assertNotEqual(before, real.generation(path))
+        self.cli('detachVolume', volName=NAME)
+        self.disconnect()
+
+    def test_with_the_capabilities_of_os_brick(self):
+        self.connector = QuickConnector('sudo', execute=execute_confined)
+        out, _err = execute_confined('grep', 'CapEff', '/proc/self/status')
+        # CAP_DAC_READ_SEARCH is bit 2, CAP_SYS_ADMIN bit 21.
+        self.assertEqual(1 << 2 | 1 << 21, int(out.split()[1], 16))
+        path = self.connect()
+        with open(path, 'r+b') as device:
+            device.write(b'written')
+            fcntl.ioctl(device, 0x1261)
+        self.cli('expandVolume', volName=NAME, volSize=8)
+        self.assertEqual(8 * MIB,
+                         self.connector.extend_volume(self.properties()))
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
