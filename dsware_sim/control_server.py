@@ -18,6 +18,7 @@ import os
 from dsware_sim import cluster
 from dsware_sim import codes
 from dsware_sim import faults as faults_
+from dsware_sim import settings
 
 _MAX_LINE = 1048576
 
@@ -70,10 +71,10 @@ class ControlServer:
             return {'result': result}
         except codes.Refused as refused:
             return {'error': str(refused)}
-        except (ValueError, TypeError, LookupError) as error:
-            return {'error': '%s: %s' % (type(error).__name__, error)
-                    if not isinstance(error, faults_.FaultError)
-                    else str(error)}
+        except faults_.FaultError as error:
+            return {'error': str(error)}
+        except (ValueError, TypeError, LookupError, OSError) as error:
+            return {'error': '%s: %s' % (type(error).__name__, error)}
 
     def do_status(self):
         """Tell what the cluster consists of.
@@ -118,6 +119,9 @@ class ControlServer:
         if agent and agent not in self._server.agents:
             raise faults_.FaultError('no agent %s; there are %s' % (
                 agent, ', '.join(self._server.agents)))
+        pool = fault.get('pool')
+        if pool is not None and pool not in self._server.state.pools:
+            raise faults_.FaultError('no pool %s' % pool)
         return self._server.faults.add(**fault)
 
     def do_faults(self):
@@ -162,6 +166,7 @@ class ControlServer:
         :param copy_seconds: seconds for each
         :param copy_rate: MiB a second
         """
+        settings.check_speed(copy_rate, copy_seconds)
         self._server.copies.seconds = copy_seconds
         self._server.copies.rate = copy_rate
 

@@ -243,29 +243,29 @@ class Engine:
         """
         self.state.set_real(item, self._measure(item))
 
-    async def reset(self):
+    async def empty(self):
         """Empty the cluster: pools stay, all else goes, devices too.
 
-        Other changes wait meanwhile.
+        Call it between :meth:`quiesce` and :meth:`go_on` only.
 
         :raises Refused: the store failed
         """
-        await self.quiesce()
-        try:
-            await self.release_devices()
-            numbers = list(self.state.by_id)
-            self.commit([['reset']])
-            for number in numbers:
-                self.discard_file(number)
-        finally:
-            self._holds.frozen = False
-            self._holds.wake()
+        await self.release_devices()
+        numbers = list(self.state.by_id)
+        self.commit([['reset']])
+        for number in numbers:
+            self.discard_file(number)
 
     async def quiesce(self):
-        """Begin no further work, and wait for what is under way."""
+        """Let all changes wait, and wait for what is under way."""
         self._holds.frozen = True
         while self._holds.held():
             await self._holds.released()
+
+    def go_on(self):
+        """Let changes go on after :meth:`quiesce`."""
+        self._holds.frozen = False
+        self._holds.wake()
 
     async def release_devices(self):
         """Remove all devices and links.

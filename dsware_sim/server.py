@@ -64,6 +64,7 @@ class Server:
         self._run_dir = None
         self._control = None
         self._settling = None
+        self._resetting = asyncio.Lock()
         self.store = None
         self.worker = None
         self.engine = None
@@ -114,6 +115,9 @@ class Server:
         os.makedirs(self.directory, exist_ok=True)
         self.store = store.Store(os.path.join(self.directory, 'journal'))
         self.store.load(self.state)
+        if self.settings.single_pool and set(self.state.pools) - {0}:
+            raise RuntimeError('--single-pool: the cluster in %s has other '
+                               'pools than 0' % self.directory)
         events = []
         if not self.state.cluster_id:
             events.append(['cluster', 1 + secrets.randbelow(0xffffffff), 1])
@@ -246,12 +250,17 @@ class Server:
 
         :raises Refused: the store failed
         """
-        self.faults.clear()
-        self.copies.resume()
-        await self.copies.stop()
-        await self.engine.reset()
-        self.service.forget()
-        await self.settle()
+        async with self._resetting:
+            self.faults.clear()
+            self.copies.resume()
+            await self.engine.quiesce()
+            try:
+                await self.copies.stop()
+                await self.engine.empty()
+            finally:
+                self.engine.go_on()
+            self.service.forget()
+            await self.settle()
 
     async def _stop(self):
         for agent in self.agents.values():
@@ -259,8 +268,8 @@ class Server:
         if self._control is not None:
             self._control.close()
         if self.copies is not None:
-            await self.copies.stop()
             await self.engine.quiesce()
+            await self.copies.stop()
             await self.engine.release_devices()
         self._threads.shutdown()
         if self._run_dir is not None:

@@ -69,6 +69,7 @@ class Settings:
         if self.single_pool and set(self.pools) != {0}:
             raise SettingError('--single-pool: an older cluster has pool 0 '
                                'and no other')
+        check_speed(self.copy_rate, self.copy_seconds)
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingError('--tls-cert and --tls-key go together')
         if self.tls_client_ca and not self.tls_cert:
@@ -95,6 +96,19 @@ class Settings:
                                % (self.tls_cert, self.tls_key,
                                   self.tls_client_ca, error))
         return context
+
+
+def check_speed(copy_rate, copy_seconds):
+    """Check how long copies are to take.
+
+    :param copy_rate: MiB a second, or None
+    :param copy_seconds: seconds, or None
+    :raises SettingError: a number is out of range
+    """
+    if copy_rate is not None and not copy_rate > 0:
+        raise SettingError('--copy-rate %s is not more than 0' % copy_rate)
+    if copy_seconds is not None and not copy_seconds >= 0:
+        raise SettingError('--copy-seconds %s is less than 0' % copy_seconds)
 
 
 def parse_agent(text):

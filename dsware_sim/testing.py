@@ -140,7 +140,7 @@ class Simulator:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(_STOP_TIMEOUT)
             self._close()
-        elif self.devices == 'loop':
+        if self.devices == 'loop':
             # After a kill nobody else removes them.
             self._remove_devices()
         if self.ready is not None:

@@ -305,158 +305,6 @@ class DataTestCase(base.SimulatorTestCase):
         self.control.set(copy_seconds=0)
 
 
-class RestartTestCase(base.SimulatorTestCase):
-    """Clean stops and kills."""
-
-    def setUp(self):
-        super().setUp()
-        self.simulator = self.own_simulator(copy_seconds=0)
-        self.control = self.simulator.control
-        self.client = self.connect()
-
-    def again(self, kill):
-        if kill:
-            self.simulator.kill()
-            self.simulator.start()
-        else:
-            self.simulator.restart()
-        self.client = self.connect()
-
-    def _keeps_everything(self, kill):
-        self.volume(self.client, size=8)
-        device = self.attach(self.client)
-        base.write_device(device, 0, b'kept')
-        self.ok(self.client, 'createSnapshot', volName='v', snapName='s')
-        self.ok(self.client, 'createQoS', qosName='q', maxIOPS=5)
-        self.ok(self.client, 'associateQoSWithVolume', qosName='q',
-                volName='v')
-        self.control.fill_pool(1, 100)
-        before = self.control.status()
-        agents = self.simulator.agents
-        self.again(kill)
-        after = self.control.status()
-        for status in (before, after):
-            for agent in status['agents']:
-                del agent['connections']
-        self.assertEqual(before, after)
-        self.assertEqual(agents, self.simulator.agents)
-        self.assertEqual(b'kept', base.read_device(device, 0, 4))
-        self.ok(self.client, 'detachVolume', volName='v')
-        self.assertFalse(os.path.lexists(device))
-
-    def test_stop(self):
-        self._keeps_everything(False)
-
-    def test_kill(self):
-        self._keeps_everything(True)
-
-    def test_stop_removes_devices_and_links(self):
-        self.volume(self.client)
-        device = self.attach(self.client)
-        link, = os.listdir(self.simulator.by_id)
-        self.control.stop()
-        self.assertFalse(os.path.lexists(device))
-        self.assertEqual([], os.listdir(self.simulator.by_id))
-        self.simulator.kill()
-        self.simulator.start()
-        self.assertTrue(os.path.exists(device))
-        self.assertEqual([link], os.listdir(self.simulator.by_id))
-
-    def _copy_starts_again(self, kill):
-        self.volume(self.client, size=8)
-        base.write_device(self.attach(self.client), 0, b'copied')
-        self.ok(self.client, 'createSnapshot', volName='v', snapName='s')
-        self.volume(self.client, 'c', 8)
-        self.control.pause_copies()
-        self.ok(self.client, 'createFullVolumeFromSnap', volName='c',
-                snapName='s')
-        self.again(kill)
-        self.wait_ready(self.client, 'c')
-        self.assertEqual(b'copied', base.read_device(
-            self.attach(self.client, 'c'), 0, 6))
-
-    def test_copy_starts_again_after_a_stop(self):
-        self._copy_starts_again(False)
-
-    def test_copy_starts_again_after_a_kill(self):
-        self._copy_starts_again(True)
-
-    def test_leftovers_of_a_kill_are_removed(self):
-        self.volume(self.client)
-        self.attach(self.client)
-        self.simulator.kill()
-        state = self.simulator.state_dir
-        for name in ('77', '78.part', '1.gone'):
-            with open(os.path.join(state, 'data', name), 'w') as leftover:
-                leftover.write('x')
-        os.makedirs(os.path.join(state, 'hosts', '127.0.0.9'))
-        os.symlink('nowhere', os.path.join(state, 'hosts', '127.0.0.9', 'x'))
-        self.simulator.start()
-        self.assertEqual(['1'], os.listdir(os.path.join(state, 'data')))
-        self.assertEqual([], os.listdir(
-            os.path.join(state, 'hosts', '127.0.0.9')))
-
-    def test_kill_at_any_point_keeps_what_was_answered(self):
-        # Clients create and delete as fast as they can, and the process is
-        # killed under them, several times.
-        answered = {}
-        for turn in range(4):
-            threads = [threading.Thread(
-                target=self._work, args=(turn, worker, answered))
-                for worker in range(3)]
-            for thread in threads:
-                thread.start()
-            base.wait_for(lambda: self._done(answered, turn) > 150 * (
-                turn + 1), 'enough work')
-            self.simulator.kill()
-            for thread in threads:
-                thread.join()
-            self.simulator.start()
-            self._compare(answered)
-
-    def _done(self, answered, turn):
-        return sum(1 for name in list(answered)
-                   if name.startswith('v-%d-' % turn))
-
-    def _work(self, turn, worker, answered):
-        client = base.Client(self.simulator.agents[worker % 2])
-        for number in range(100000):
-            name = 'v-%d-%d-%d' % (turn, worker, number)
-            try:
-                answered[name] = 'unknown'
-                client('createVolume', volName=name, poolId=0, volSize=1,
-                       thinFlag=1)
-                answered[name] = 'there'
-                if number % 3 == 0:
-                    answered[name] = 'unknown'
-                    client('deleteVolume', volName=name)
-                    answered[name] = 'gone'
-            except (EOFError, OSError):
-                break
-        client.close()
-
-    def _compare(self, answered):
-        client = self.connect()
-        there = {one['vol_name'] for one in self.ok(
-            client, 'queryAllVolume', poolId=0)}
-        for name, what in answered.items():
-            if what != 'unknown':
-                self.assertEqual(what == 'there', name in there, name)
-        self.assertEqual(set(), there - set(answered))
-
-    def test_agent_that_is_gone(self):
-        self.volume(self.client)
-        self.attach(self.client)
-        gone = self.simulator.agents.pop(0)
-        self.simulator.restart()
-        self.client = self.connect()
-        self.assertEqual([{'agent': gone[0], 'name': 'v', 'device': ''}],
-                         self.control.status()['attachments'])
-        self.ok(self.client, 'detachVolumeByIp', volName='v',
-                detachIp=gone[0])
-        self.ok(self.client, 'deleteVolume', volName='v')
-
-
 class ProcessTestCase(base.SimulatorTestCase):
     """Starting and stopping the process."""
 
@@ -593,6 +441,43 @@ class ControlTestCase(base.SimulatorTestCase):
         self.assertEqual([], os.listdir(self.simulator.by_id))
         self.assertEqual({}, self.control.counts())
 
+    def test_reset_while_clients_work(self):
+        # Whatever is under way, a reset leaves nothing, and breaks nothing.
+        client = self.connect()
+        stopped = threading.Event()
+
+        def work():
+            busy = base.Client(self.simulator.agents[1])
+            number = 0
+            while not stopped.is_set():
+                number += 1
+                name = 'w%d' % number
+                for op, args in (
+                        ('createVolume', {'volName': name, 'poolId': 0,
+                                          'volSize': 8, 'thinFlag': 1}),
+                        ('attachVolume', {'volName': name}),
+                        ('createSnapshot', {'volName': name,
+                                            'snapName': 's' + name}),
+                        ('detachVolume', {'volName': name}),
+                        ('rollbackSnapshot', {'volName': name,
+                                              'snapName': 's' + name})):
+                    busy(op, **args)
+            busy.close()
+        thread = threading.Thread(target=work)
+        thread.start()
+        for _ in range(10):
+            base.wait_for(lambda: self.control.counts().get(
+                'rollbackSnapshot', 0) > 3, 'some work')
+            self.control.reset()
+        stopped.set()
+        thread.join()
+        self.control.reset()
+        self.assertEqual([], self.ok(client, 'queryAllVolume', poolId=0))
+        data = os.path.join(self.simulator.state_dir, 'data')
+        base.wait_for(lambda: not os.listdir(data), 'an empty directory')
+        with open(os.path.join(self.simulator.state_dir, 'log')) as log:
+            self.assertEqual('', log.read())
+
     def test_fill_pool(self):
         client = self.connect()
         self.control.fill_pool(1)
@@ -624,7 +509,8 @@ class ControlTestCase(base.SimulatorTestCase):
     def test_mistakes(self):
         for command, arguments in (
                 ('nonsense', {}), ('status', {'x': 1}),
-                ('fill_pool', {'pool_id': 9}),
+                ('fill_pool', {'pool_id': 9}), ('set', {'copy_rate': 0}),
+                ('add_fault', {'kind': 'pool_full', 'pool': 9}),
                 ('add_fault', {'kind': 'nonsense'}),
                 ('add_fault', {'kind': 'hang', 'op': 'createvolume'}),
                 ('add_fault', {'kind': 'hang', 'agent': '192.0.2.1'}),
