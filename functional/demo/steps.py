@@ -20,7 +20,7 @@ import os
 import stat
 import subprocess
 
-from functional.demo import content
+from functional import content
 from functional.services import programs
 from functional.services import waiting
 

@@ -24,7 +24,7 @@ from functional.services import ports
 from functional.services import process
 from functional.services import programs
 
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 class Cinder(object):
@@ -81,17 +81,18 @@ class Cinder(object):
 
         :raises functional.services.process.ProcessFailed: they do not
         """
-        self.wait_for_services()
+        self.process.wait_until(self._services_up, START_SECONDS,
+                                'The start of all Cinder services')
         self.process.wait_until(self._all_report, START_SECONDS,
                                 'A report of pools by each backend')
 
-    def wait_for_services(self):
-        """Wait until all services are up, whatever the backends say.
+    def wait_for_api(self):
+        """Wait until the API answers, whatever the other services do.
 
-        :raises functional.services.process.ProcessFailed: they are not
+        :raises functional.services.process.ProcessFailed: it does not
         """
-        self.process.wait_until(self._services_up, START_SECONDS,
-                                'The start of all Cinder services')
+        self.process.wait_until(self.services, START_SECONDS,
+                                'An answer of Cinder at ' + self.url)
 
     def stop(self):
         """End the process; a process that is not there is fine."""

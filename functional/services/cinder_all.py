@@ -76,6 +76,33 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
+class Service(service.Service):
+    """A service that has others beside it in its process.
+
+    Cinder keeps the id of the service in the class, which is one too few
+    here: all would report the health of the one that was made last.
+    """
+
+    _reporting = threading.Lock()
+
+    def start(self):
+        """Start the service, with its own id."""
+        init_host = self.manager.init_host
+
+        def init_host_with_own_id(**kwargs):
+            kwargs['service_id'] = self.origin_service_id
+            return init_host(**kwargs)
+
+        self.manager.init_host = init_host_with_own_id
+        super().start()
+
+    def report_state(self):
+        """Report the health of this very service."""
+        with self._reporting:
+            service.Service.service_id = self.origin_service_id
+            super().report_state()
+
+
 class ApiOnThreads(object):
     """The API where eventlet's server cannot be used."""
 
@@ -116,7 +143,7 @@ def _initialize(arguments):
 
 def _volume_services():
     for backend in filter(None, CONF.enabled_backends):
-        yield service.Service.create(
+        yield Service.create(
             host='%s@%s' % (CONF.host, backend), service_name=backend,
             binary=constants.VOLUME_BINARY, coordination=True,
             cluster=CONF.cluster and '%s@%s' % (CONF.cluster, backend))
@@ -128,7 +155,7 @@ def _create_services():
     The API comes first: it answers while the others are still starting.
     """
     api = service.WSGIService('osapi_volume') if EVENTLET else ApiOnThreads()
-    scheduler = service.Service.create(binary=constants.SCHEDULER_BINARY)
+    scheduler = Service.create(binary=constants.SCHEDULER_BINARY)
     return [api, scheduler] + list(_volume_services())
 
 

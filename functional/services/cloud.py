@@ -95,6 +95,15 @@ class Cloud(object):
         :raises Failed: it could not be deleted
         """
         self.volumes.delete_volume(volume, ignore_missing=False)
+        self.wait_until_deleted(volume, timeout)
+
+    def wait_until_deleted(self, volume, timeout=WAIT_SECONDS):
+        """Wait until a volume that is being deleted is gone.
+
+        :param volume: the volume, or its id
+        :param timeout: seconds
+        :raises Failed: it could not be deleted
+        """
         self._wait(self.volumes.get_volume, volume, None, timeout)
 
     def delete_snapshot(self, snapshot, timeout=WAIT_SECONDS):

@@ -24,6 +24,8 @@ from functional.services import programs
 
 START_SECONDS = 60
 
+AGENTS = (('127.0.0.11', 0), ('127.0.0.12', 0))
+
 
 class Simulator(object):
     """A cluster in a process of its own, in a session of its own.
@@ -33,20 +35,20 @@ class Simulator(object):
     and ``fsc_cli``, its path; ``devices``, loop or file.
     """
 
-    def __init__(self, directory, addresses=('127.0.0.11', '127.0.0.12'),
-                 pools=None, devices='auto', single_pool=False,
-                 outlive=False):
+    def __init__(self, directory, agents=AGENTS, pools=None, devices='auto',
+                 single_pool=False, outlive=False):
         """Describe a cluster; start() starts it.
 
         :param directory: path of its state directory
-        :param addresses: loopback address of each agent
+        :param agents: loopback address and port of each agent; for port 0
+                       a free one is chosen
         :param pools: a dict of sizes in GiB by number
         :param devices: auto, loop or file
         :param single_pool: whether to be an older cluster
         :param outlive: whether it goes on when this process ends
         """
         self.directory = directory.resolve()
-        self.agents = [(address, 0) for address in addresses]
+        self.agents = list(agents)
         self.pools = dict(pools or {0: 1024, 1: 1024})
         self.devices = devices
         self.control = control.Control(self.directory)

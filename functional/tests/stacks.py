@@ -1,0 +1,117 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The services that the tests run against.
+
+One stack of services runs at a time, and tests that want the same one share
+it: to start it takes longer than most tests.
+"""
+
+import atexit
+import importlib.util
+import pathlib
+
+from functional.services import ports
+from functional.services import simulator
+from functional.services import stack
+
+# An outage is noticed by tests, which cannot wait as long as an operator.
+_QUICK = {'dsware_request_timeout': 15, 'dsware_connect_timeout': 2}
+
+
+def has_native_threads():
+    """Whether the installed Cinder can run without eventlet."""
+    return importlib.util.find_spec('cinder.monkey_patch') is not None
+
+
+def make_default(directory):
+    """One cluster, with a backend for each way to use it.
+
+    :param directory: path
+    :returns: a Stack
+    """
+    main = simulator.Simulator(directory / 'main')
+    return stack.Stack(directory, {'main': main}, {
+        'socket': ('main', dict(_QUICK)),
+        'cli': ('main', dict(_QUICK, dsware_transport='cli')),
+        'full': ('main', dict(_QUICK, dsware_clone='full')),
+    })
+
+
+def make_old(directory):
+    """An older cluster with one pool, and Cinder on native threads.
+
+    :param directory: path
+    :returns: a Stack
+    """
+    main = simulator.Simulator(directory / 'main', pools={0: 512},
+                               single_pool=True)
+    return stack.Stack(directory, {'main': main},
+                       {'old': ('main', dict(_QUICK))},
+                       native_threads=has_native_threads())
+
+
+def make_late(directory):
+    """A cluster that is not there yet when Cinder starts.
+
+    :param directory: path
+    :returns: a Stack
+    """
+    reservation = ports.Reservation('127.0.0.11')
+    late = simulator.Simulator(directory / 'late',
+                               agents=[('127.0.0.11', reservation.port)])
+    reservation.release()
+    return stack.Stack(directory, {'late': late},
+                       {'late': ('late', dict(_QUICK))}, start_clusters=False)
+
+
+class Stacks(object):
+    """Starts a stack when a test first wants it."""
+
+    def __init__(self):
+        self._make = None
+        self._stack = None
+        atexit.register(self.stop)
+
+    def get(self, make):
+        """The running stack of one kind.
+
+        Another one that runs is stopped first.
+
+        :param make: the function of this module that makes it
+        :returns: a Stack
+        """
+        if make is not self._make:
+            self.stop()
+            self._start(make)
+        return self._stack
+
+    def stop(self):
+        """Stop the stack that runs, if one does."""
+        self._make = None
+        running, self._stack = self._stack, None
+        if running:
+            running.stop()
+            stack.remove(running)
+
+    def _start(self, make):
+        new = make(pathlib.Path(stack.make_directory('dsware-test-')))
+        try:
+            new.start()
+        except BaseException:
+            # The logs stay, to find out why.
+            new.stop()
+            raise
+        self._make, self._stack = make, new
+
+
+STACKS = Stacks()

@@ -1,0 +1,75 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The driver's operations through real services."""
+
+from functional.tests import base
+from functional.tests import operations
+from functional.tests import stacks
+
+
+class SocketTest(operations.VolumeOperations,
+                 operations.SnapshotOperations,
+                 operations.AttachOperations,
+                 operations.ImageOperations,
+                 base.FunctionalTestCase):
+    """The driver talks to the agents over sockets."""
+
+    backend = 'socket'
+
+
+class CLITest(operations.VolumeOperations,
+              operations.SnapshotOperations,
+              operations.AttachOperations,
+              operations.ImageOperations,
+              base.FunctionalTestCase):
+    """The driver runs fsc_cli."""
+
+    backend = 'cli'
+
+    def test_nothing_is_connected_to_the_agents(self):
+        self.create_volume()
+
+        counts = self.control.counts()
+        self.assertLessEqual(1, counts['createVolume'])
+        log = (self.stack.directory / 'cinder' / 'cinder.log').read_text()
+        self.assertIn('--op createVolume', log)
+
+
+class FullCloneTest(operations.SnapshotOperations, base.FunctionalTestCase):
+    """Volumes from snapshots and volumes are independent copies."""
+
+    backend = 'full'
+
+    def test_clone_has_no_father(self):
+        volume = self.create_volume()
+
+        clone = self.create_volume(source_volume_id=volume.id)
+
+        self.assertFalse(self.volume_on_cluster(clone)['father'])
+        self.assertIn('createFullVolumeFromSnap', self.control.counts())
+
+
+class OldClusterTest(operations.VolumeOperations,
+                     operations.SnapshotOperations,
+                     operations.AttachOperations,
+                     operations.ImageOperations,
+                     base.FunctionalTestCase):
+    """An older cluster with one pool; Cinder runs on native threads."""
+
+    make_stack = staticmethod(stacks.make_old)
+    backend = 'old'
+
+    def test_the_only_pool_is_reported(self):
+        self.assertEqual({'0': 512.0}, {
+            name: pool['total_capacity_gb']
+            for name, pool in self.pools().items()})
