@@ -296,6 +296,8 @@ class SimulatorTestCase(TestCase):
     """
 
     settings = {'devices': 'file'}
+    # Whether the simulator must have had nothing to complain of.
+    quiet = True
 
     @classmethod
     def setUpClass(cls):
@@ -308,9 +310,15 @@ class SimulatorTestCase(TestCase):
     def setUp(self):
         """Start with an empty cluster."""
         super().setUp()
-        if self.simulator.process is not None:
-            self.addCleanup(self.simulator.control.reset)
+        self.addCleanup(self._check_log)
+        self.addCleanup(self.simulator.control.reset)
         self.control = self.simulator.control
+
+    def _check_log(self):
+        path = os.path.join(self.simulator.state_dir, 'log')
+        if self.quiet and os.path.exists(path):
+            with open(path) as log:
+                self.assertEqual('', log.read())
 
     def connect(self, agent=0):
         """Connect to an agent.

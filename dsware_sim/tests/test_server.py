@@ -308,6 +308,9 @@ class DataTestCase(base.SimulatorTestCase):
 class ProcessTestCase(base.SimulatorTestCase):
     """Starting and stopping the process."""
 
+    # A second server is refused, and says so in the same log.
+    quiet = False
+
     def test_ready_line(self):
         ready = self.simulator.ready
         self.assertEqual(

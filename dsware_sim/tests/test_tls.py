@@ -29,6 +29,9 @@ ADDRESS = '127.0.0.1'
 class TlsTestCase(base.SimulatorTestCase):
     """A cluster that wants TLS, client certificates and credentials."""
 
+    # It tells of handshakes that failed.
+    quiet = False
+
     @classmethod
     def setUpClass(cls):
         cls.pki = tempfile.mkdtemp(prefix='dsware-test-')
