@@ -75,6 +75,9 @@ class _Agent:
     def failed(self, error):
         """Leave the endpoint alone for a growing while."""
         with self._lock:
+            if not self.healthy:
+                # One outage that many calls run into is still one.
+                return
             delay = waiting.jittered(min(
                 _FIRST_COOL_DOWN * 2 ** min(self.failures, 10),
                 _LONGEST_COOL_DOWN))

@@ -47,6 +47,8 @@ _TCP_ESTABLISHED = 1
 _MAX_IDLE = 30.0
 # How exactly, in seconds, a deadline is kept while waiting for the peer.
 _TIME_STEP = 0.05
+# The peer went away during a handshake: no word about a certificate.
+_CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +58,7 @@ class SocketSettings:
     :ivar manage_ip: address of the manager, sent with each request
     :ivar connect_timeout: seconds for one attempt, TLS and sign-in included
     :ivar max_connections: bound of the pool of one endpoint
+    :ivar credentials: only together with tls_settings
     """
 
     manage_ip: str
@@ -63,6 +66,10 @@ class SocketSettings:
     max_connections: int = 16
     tls_settings: tls.TLSSettings | None = None
     credentials: tls.Credentials | None = None
+
+    def __post_init__(self):
+        if self.credentials and not self.tls_settings:
+            raise ValueError('a password is never sent without TLS')
 
 
 class _Connection:
@@ -94,9 +101,10 @@ class _Connection:
             ) from error
         except ssl.SSLError as error:
             raise self._unavailable(
-                exceptions.CertificateRefused,
+                exceptions.EndpointUnavailable if isinstance(error, _CUT_OFF)
+                else exceptions.CertificateRefused,
                 _('the TLS handshake failed: %s') % error) from error
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             raise self._unavailable(
                 exceptions.EndpointUnavailable,
                 _('cannot connect: %s') % error) from error
@@ -215,8 +223,11 @@ class _Connection:
             return False
         # Asks the kernel, because a peek would wait under a time-out, is
         # not there with TLS, and select() fails on large descriptors.
-        state = self._socket.getsockopt(socket.IPPROTO_TCP,
-                                        socket.TCP_INFO, 1)
+        try:
+            state = self._socket.getsockopt(socket.IPPROTO_TCP,
+                                            socket.TCP_INFO, 1)
+        except OSError:
+            return False
         return state[0] == _TCP_ESTABLISHED
 
     def close(self):
@@ -277,8 +288,9 @@ class SocketTransport:
 
     def _exchange(self, pool, request, deadline):
         connection = self._idle_connection(pool)
+        reused = connection is not None
         try:
-            if connection is None:
+            if not reused:
                 connection = _Connection(self.endpoint, self._settings)
                 connection.open(deadline)
             connection.send(request, deadline)
@@ -292,11 +304,16 @@ class SocketTransport:
             if connection is not None:
                 connection.close()
             raise
-        if frame.result == result_codes.UNAUTHORIZED:
-            connection.close()
-        else:
+        if frame.result != result_codes.UNAUTHORIZED:
             pool.idle.append(connection)
-        yield frame
+            yield frame
+            return
+        connection.close()
+        if reused and self._settings.credentials:
+            # Its sign-in is over, so nothing was carried out.
+            yield from self._exchange(pool, request, deadline)
+        else:
+            yield frame
 
     def _idle_connection(self, pool):
         while pool.idle:

@@ -132,9 +132,11 @@ class CLITransport:
             raise self._not_started(request, str(error)) from error
 
     def _failed(self, request, error):
-        if error.exit_code in _NOT_STARTED:
+        # What printed something was started, whatever it ended with.
+        printed = (error.stdout or '').strip()
+        if error.exit_code in _NOT_STARTED and not printed:
             return self._not_started(request, _NOT_STARTED[error.exit_code])
-        said = (error.stderr or error.stdout or '').strip()
+        said = (error.stderr or '').strip() or printed
         return self._unknown(request, _('exit code %(code)s: %(said)s') % {
             'code': error.exit_code, 'said': said})
 

@@ -1,0 +1,478 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The client: which agent, how often, until when."""
+
+from unittest import mock
+
+import ddt
+
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import waiting
+
+ONE, TWO = fakes.ENDPOINTS
+THREE = operations.Endpoint('192.0.2.3', 10519)
+CREATE = {'volName': 'v', 'poolId': 0, 'volSize': 1024, 'thinFlag': 1}
+
+
+def frame(records=(), result=0, more=False):
+    return protocol.Frame(1, result, '', more, list(records))
+
+
+class ClientTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add_volume('v')
+        # No jitter: the tests say exactly when.
+        patcher = mock.patch.object(waiting, 'jittered', lambda s: s)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def query(self, **kwargs):
+        return self.client.call('queryVolume', volName='v', **kwargs)
+
+    def asked(self):
+        """Tell which agents were asked since the last time, in order."""
+        found = [endpoint for _request, endpoint in self.cluster.requests]
+        self.cluster.requests.clear()
+        return found
+
+    def down(self, endpoint, kind='unsent', times=10 ** 6):
+        """Let an agent fail every request."""
+        carrier = self.transports[endpoint]
+        fault = fakes.Fault('', kind, times=times)
+
+        def exchange(request, deadline):
+            self.cluster.requests.append((request, endpoint))
+            self.cluster.clock.now += self.cluster.latency
+            if fault.hits(request):
+                yield from getattr(carrier, '_' + kind)(
+                    request, deadline, None)
+            else:
+                yield from carrier._answer(request)
+        carrier.exchange = exchange
+        return fault
+
+
+@ddt.ddt
+class CallTestCase(ClientTestCase):
+
+    def test_a_reply(self):
+        reply = self.query()
+        self.assertEqual('v', reply.records[0]['vol_name'])
+        self.assertIn(reply.endpoint, fakes.ENDPOINTS)
+
+    def test_frames_are_put_together(self):
+        self.cluster.fail('queryVolume', 'frames', [
+            frame([{'a': '1'}], more=True), frame(more=True),
+            frame([{'a': '2'}, {'a': '3'}])])
+        self.assertEqual([{'a': '1'}, {'a': '2'}, {'a': '3'}],
+                         self.query().records)
+
+    def test_endpoints(self):
+        self.assertEqual(list(fakes.ENDPOINTS), self.client.endpoints)
+
+    def test_close(self):
+        self.client.close()
+        self.assertEqual([True, True],
+                         [t.closed for t in self.transports.values()])
+
+    @ddt.data((50150005, exceptions.ObjectAbsent),
+              (50150007, exceptions.ObjectExists),
+              (50150013, exceptions.ObjectBusy),
+              (50150009, exceptions.CapacityExceeded),
+              (50150003, exceptions.InvalidRequest),
+              (50151401, exceptions.AlreadyAttached),
+              (50151601, exceptions.NotAttached),
+              (10000003, exceptions.AccessDenied),
+              (50090153, exceptions.BackendFault))
+    @ddt.unpack
+    def test_a_definite_answer_is_never_repeated(self, code, error):
+        for op in ('queryVolume', 'createVolume'):
+            self.cluster.fail(op, 'result', code, times=9)
+            raised = self.raises(error, self.client.call, op, volName='v')
+            self.assertEqual((op, 'v', code, 'refused'),
+                             (raised.op, raised.name, raised.result,
+                              raised.desc))
+            self.assertEqual([raised.endpoint],
+                             [str(endpoint) for endpoint in self.asked()])
+
+    def test_an_agent_that_answered_badly_is_not_left_alone(self):
+        self.cluster.fail('queryVolume', 'result', 50150005, times=4)
+        for _ in range(4):
+            self.raises(exceptions.ObjectAbsent, self.query)
+        self.assertEqual({ONE, TWO}, set(self.asked()))
+
+    def test_a_result_within_a_reply(self):
+        self.cluster.fail('queryVolume', 'frames', [
+            frame([{'a': '1'}], more=True), RuntimeError('never asked for')])
+        self.assertRaises(RuntimeError, self.query)
+
+
+@ddt.ddt
+class OrderTestCase(ClientTestCase):
+
+    def test_agents_take_turns(self):
+        for _ in range(4):
+            self.query()
+        self.assertEqual([ONE, TWO, ONE, TWO], self.asked())
+
+    def test_one_agent_named_twice(self):
+        caller = self.make_client((ONE, ONE))
+        self.assertEqual([ONE], caller.endpoints)
+
+    def test_a_dead_agent_is_passed_over(self):
+        self.down(ONE)
+        self.query()
+        self.assertEqual([ONE, TWO], self.asked())
+        for _ in range(4):
+            self.query()
+        self.assertEqual([TWO] * 4, self.asked())
+
+    def test_a_dead_agent_is_asked_again_after_a_growing_while(self):
+        self.cluster.latency = 0
+        self.down(ONE)
+        self.query()
+        self.asked()
+        for while_ in (1, 2, 4, 8, 16, 32, 60, 60, 60):
+            self.clock.now += while_ - 0.01
+            self.query()
+            self.query()
+            self.assertEqual([TWO, TWO], self.asked(), while_)
+            self.clock.now += 0.02
+            self.query()
+            self.query()
+            self.assertIn(ONE, self.asked(), while_)
+
+    def test_one_outage_seen_by_many_counts_once(self):
+        agent = self.client._agents[ONE]
+        for _ in range(16):
+            agent.failed('down')
+        self.assertEqual(self.clock.now + 1, agent.retry_at)
+
+    def test_recovery(self):
+        fault = self.down(ONE)
+        self.query()
+        fault.times = 0
+        self.clock.now += 1.1
+        self.asked()
+        for _ in range(4):
+            self.query()
+        self.assertEqual(2, self.asked().count(ONE))
+        self.assertEqual(0, self.client._agents[ONE].failures)
+        # The next outage starts with a short while again.
+        fault.times = 1
+        self.query()
+        self.query()
+        self.clock.now += 1.1
+        self.asked()
+        for _ in range(2):
+            self.query()
+        self.assertIn(ONE, self.asked())
+
+    def test_when_all_are_down_they_are_asked_all_the_same(self):
+        faults = [self.down(ONE), self.down(TWO)]
+        self.raises(exceptions.EndpointUnavailable, self.query, patience=1)
+        self.asked()
+        for fault in faults:
+            fault.times = 0
+        # Nobody's while is over, and still the call gets through.
+        self.query()
+
+    def test_the_one_down_for_longest_is_first(self):
+        self.down(ONE)
+        self.query()
+        self.down(TWO)
+        self.clock.now += 0.5
+        self.raises(exceptions.EndpointUnavailable, self.query, patience=0)
+        self.asked()
+        self.raises(exceptions.EndpointUnavailable, self.query, patience=0)
+        self.assertEqual([ONE, TWO], self.asked())
+
+    def test_the_jitter(self):
+        agent = self.client._agents[ONE]
+        with mock.patch.object(waiting, 'jittered', lambda s: s * 1.25):
+            agent.failed('down')
+        self.assertEqual(self.clock.now + 1.25, agent.retry_at)
+
+    @ddt.data('lost', 'hangs')
+    def test_an_agent_that_babbles_or_hangs_is_left_alone(self, kind):
+        self.down(ONE, kind)
+        self.query()
+        self.asked()
+        self.query()
+        self.query()
+        self.assertEqual([TWO, TWO], self.asked())
+
+    def test_a_cluster_in_doubt_is_not_the_agents_fault(self):
+        self.cluster.fail('createVolume', 'result', 50150017)
+        self.raises(exceptions.OutcomeUnknown, self.client.call,
+                    'createVolume', **CREATE)
+        self.assertEqual([0, 0], [a.failures for a in
+                                  self.client._agents.values()])
+
+
+@ddt.ddt
+class RepeatTestCase(ClientTestCase):
+
+    @ddt.data('unsent', 'lost', 'unanswered', 'hangs')
+    def test_a_query_is_repeated(self, kind):
+        self.cluster.fail('queryVolume', kind)
+        self.query()
+        self.assertEqual(2, len(set(self.asked())))
+
+    @ddt.data(50150012, 50150016, 50000001, 50150017, 4711)
+    def test_a_query_is_repeated_after_a_code(self, code):
+        self.cluster.fail('queryVolume', 'result', code, times=3)
+        self.query()
+        self.assertEqual(4, len(self.asked()))
+
+    def test_a_change_that_was_not_sent_goes_to_another_agent(self):
+        self.cluster.fail('createVolume', 'unsent')
+        self.client.call('createVolume', **{**CREATE, 'volName': 'new'})
+        self.assertEqual(2, len(set(self.asked())))
+
+    @ddt.data(50150012, 50150016, 50150020, 50151012)
+    def test_a_change_that_was_refused_for_now_is_repeated(self, code):
+        self.cluster.fail('createVolume', 'result', code, times=3)
+        self.client.call('createVolume', **{**CREATE, 'volName': 'new'})
+        asked = self.asked()
+        self.assertEqual(4, len(asked))
+        self.assertNotEqual(asked[0], asked[1])
+
+    @ddt.data(('lost', None), ('unanswered', None), ('hangs', None),
+              ('result', 50000001), ('result', 50150001),
+              ('result', 50150017), ('result', 4711))
+    @ddt.unpack
+    def test_a_change_in_doubt_is_never_repeated(self, kind, value):
+        self.cluster.fail('createVolume', kind, value)
+        error = self.raises(exceptions.OutcomeUnknown, self.client.call,
+                            'createVolume', **{**CREATE, 'volName': 'new'})
+        self.assertEqual(('createVolume', 'new'), (error.op, error.name))
+        self.assertEqual(1, len(self.asked()))
+
+    def test_doubt_after_attempts_that_were_not_sent(self):
+        self.cluster.fail('createVolume', 'unsent', times=3)
+        self.cluster.fail('createVolume', 'unanswered')
+        self.raises(exceptions.OutcomeUnknown, self.client.call,
+                    'createVolume', **{**CREATE, 'volName': 'new'})
+        self.assertEqual(4, len(self.asked()))
+
+    def test_what_is_no_exception_passes(self):
+        self.cluster.fail('queryVolume', 'interrupted')
+        self.assertRaises(fakes.Interrupted, self.query)
+        self.assertEqual(1, len(self.asked()))
+
+
+@ddt.ddt
+class DeadlineTestCase(ClientTestCase):
+
+    def test_an_attempt_gets_half_of_what_is_left(self):
+        for carrier in self.transports.values():
+            carrier.deadlines.clear()
+        self.cluster.latency = 0
+        self.cluster.fail('queryVolume', 'hangs', times=3)
+        self.query()
+        seconds = sorted((d.seconds for t in self.transports.values()
+                          for d in t.deadlines), reverse=True)
+        self.assertEqual([30, 15], seconds[:2])
+        # A pause follows each round.
+        self.assertTrue(5 < seconds[2] < 7.5, seconds)
+
+    def test_an_attempt_gets_a_second_at_least(self):
+        deadline = waiting.Deadline(1.2)
+        self.query(deadline=deadline)
+        self.assertEqual([1], [d.seconds for t in self.transports.values()
+                               for d in t.deadlines])
+
+    @ddt.data('unsent', 'lost', 'hangs')
+    def test_all_attempts_together_end_by_the_deadline(self, kind):
+        self.cluster.fail('', kind, times=10 ** 6)
+        start = self.clock.now
+        error = self.assertRaises(exceptions.DSWareError, self.query)
+        self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
+        self.assertAlmostEqual(60, self.clock.now - start, delta=0.1)
+
+    def test_attempts_become_rare(self):
+        self.cluster.fail('', 'unsent', times=10 ** 6)
+        self.assertRaises(exceptions.EndpointUnavailable, self.query)
+        self.assertLess(len(self.asked()), 150)
+
+    def test_the_last_reason_is_told(self):
+        self.cluster.fail('', 'unsent', times=10 ** 6)
+        error = self.raises(exceptions.EndpointUnavailable, self.query)
+        self.assertEqual('cannot connect', error.desc)
+        self.assertIn(error.endpoint, [str(e) for e in fakes.ENDPOINTS])
+
+    def test_a_given_deadline(self):
+        self.cluster.fail('', 'unsent', times=10 ** 6)
+        start = self.clock.now
+        self.assertRaises(exceptions.EndpointUnavailable, self.query,
+                          deadline=waiting.Deadline(5))
+        self.assertAlmostEqual(5, self.clock.now - start, delta=0.1)
+
+    def test_no_time_left(self):
+        error = self.raises(exceptions.EndpointUnavailable, self.query,
+                            deadline=waiting.Deadline(0))
+        self.assertIn('no time was left', str(error))
+        self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
+        self.assertEqual([], self.asked())
+
+    def test_patience(self):
+        self.cluster.fail('', 'unsent', times=10 ** 6)
+        start = self.clock.now
+        self.raises(exceptions.EndpointUnavailable, self.query, patience=10)
+        self.assertTrue(10 <= self.clock.now - start < 12)
+
+    def test_no_patience_asks_every_agent_once(self):
+        self.cluster.fail('', 'unsent', times=10 ** 6)
+        self.raises(exceptions.EndpointUnavailable, self.query, patience=0)
+        self.assertEqual({ONE, TWO}, set(self.asked()))
+
+    def test_agents_that_hang_are_asked_once_within_patience(self):
+        self.cluster.fail('', 'hangs', times=10 ** 6)
+        start = self.clock.now
+        self.raises(exceptions.OutcomeUnknown, self.query, patience=10)
+        self.assertEqual({ONE, TWO}, set(self.asked()))
+        self.assertLess(self.clock.now - start, 60)
+
+
+class AgentTestCase(ClientTestCase):
+
+    def test_one_agent_is_asked(self):
+        for _ in range(3):
+            self.query(agent=TWO)
+        self.assertEqual([TWO] * 3, self.asked())
+
+    def test_an_agent_that_is_not_among_the_configured(self):
+        self.query(agent=THREE)
+        carrier = self.transports[THREE]
+        self.query(agent=THREE)
+        self.assertEqual([THREE, THREE], self.asked())
+        self.assertIs(carrier, self.transports[THREE])
+        self.assertNotIn(THREE, self.client.endpoints)
+
+    def test_no_other_agent_stands_in(self):
+        self.cluster.fail('', 'unsent', times=3)
+        self.query(agent=TWO)
+        self.assertEqual([TWO] * 4, self.asked())
+
+    def test_close(self):
+        self.query(agent=THREE)
+        self.client.close()
+        self.assertTrue(self.transports[THREE].closed)
+
+
+@ddt.ddt
+class StreamTestCase(ClientTestCase):
+
+    def setUp(self):
+        super().setUp()
+        for index in range(5):
+            self.cluster.add_snapshot(f's{index}', 'v')
+
+    def stream(self, **kwargs):
+        return self.client.stream('queryAllSnapshot', poolId=0, **kwargs)
+
+    def names(self):
+        return [record['snap_name'] for record in self.stream()]
+
+    def test_records_come_one_by_one(self):
+        self.cluster.fail('queryAll', 'frames', [
+            frame([{'snap_name': 'a'}], more=True), RuntimeError('later')])
+        records = self.stream()
+        self.assertEqual({'snap_name': 'a'}, next(records))
+        self.assertRaises(RuntimeError, next, records)
+
+    @ddt.data(('unsent', None), ('lost', None), ('hangs', None),
+              ('result', 50150016), ('result', 4711))
+    @ddt.unpack
+    def test_another_agent_before_the_first_record(self, kind, value):
+        self.cluster.fail('queryAll', kind, value)
+        self.assertEqual([f's{i}' for i in range(5)], self.names())
+        self.assertEqual(2, len(set(self.asked())))
+
+    def test_no_other_agent_after_the_first_record(self):
+        self.cluster.fail('queryAll', 'frames', [
+            frame([{'snap_name': 'a'}], more=True),
+            exceptions.OutcomeUnknown(op='queryAllSnapshot', desc='cut')])
+        records = self.stream()
+        next(records)
+        self.raises(exceptions.OutcomeUnknown, next, records)
+        self.assertEqual(1, len(self.asked()))
+
+    def test_nothing_in_the_listing(self):
+        self.cluster.snapshots.clear()
+        self.assertEqual([], self.names())
+        self.assertEqual(1, len(self.asked()))
+
+    def test_a_definite_answer(self):
+        self.cluster.fail('queryAll', 'result', 50151010)
+        self.raises(exceptions.ObjectAbsent, self.names)
+
+    def test_no_agent_at_all(self):
+        self.cluster.fail('', 'unsent', times=10 ** 6)
+        error = self.raises(exceptions.EndpointUnavailable, self.names)
+        self.assertEqual(('queryAllSnapshot', 'pool 0'),
+                         (error.op, error.name))
+
+    def test_no_time_left(self):
+        self.raises(exceptions.EndpointUnavailable, list,
+                    self.stream(deadline=waiting.Deadline(0)))
+
+    def test_a_listing_that_is_left_early_is_closed(self):
+        closed = []
+
+        def exchange(request, deadline):
+            try:
+                yield frame([{'a': '1'}], more=True)
+                yield frame([{'a': '2'}])
+            finally:
+                closed.append(True)
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        records = self.stream()
+        next(records)
+        records.close()
+        self.assertEqual([True], closed)
+
+    def test_more_records_than_a_reply_may_have(self):
+        count = client._MAX_RECORDS + 1
+        records = [{'a': '1'}] * count
+        self.cluster.fail('queryAll', 'records', records)
+        self.assertEqual(count, len(list(self.stream())))
+
+
+class BoundTestCase(ClientTestCase):
+
+    def test_a_reply_has_a_bound(self):
+        closed = []
+
+        def exchange(request, deadline):
+            self.cluster.requests.append((request, ONE))
+            try:
+                while True:
+                    yield frame([{'a': '1'}] * 1000, more=True)
+            finally:
+                closed.append(True)
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        error = self.raises(exceptions.OutcomeUnknown, self.query,
+                            deadline=waiting.Deadline(0.001))
+        self.assertIn('more than 65536 records', str(error))
+        self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
+        self.assertEqual(len(self.asked()), len(closed))

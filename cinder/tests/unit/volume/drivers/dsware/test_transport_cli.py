@@ -1,0 +1,213 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The command line transport with an injected execute."""
+
+import errno
+import subprocess
+import threading
+
+import ddt
+from oslo_concurrency import processutils
+import testtools
+
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume.drivers.dsware import waiting
+
+ENDPOINT = operations.Endpoint('192.0.2.1', 10519)
+QUERY = operations.Request('queryVolume', {'volName': 'volume-1'})
+CREATE = operations.Request('createVolume', {
+    'volName': 'volume-1', 'poolId': 0, 'volSize': 1024, 'thinFlag': 1})
+PRINTED = ('Dsware client 8.0\n'
+           'result=0\n'
+           'desc=success\n'
+           'vol_name=volume-1,father_name=,status=0,vol_size=1024,'
+           'real_size=0,pool_id=0,create_time=1420070400\n')
+
+
+@ddt.ddt
+class CLITransportTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = fakes.Clock().install(self)
+        self.runs = []
+        self.output = PRINTED
+
+    def execute(self, *argv, **kwargs):
+        self.runs.append((argv, kwargs))
+        if isinstance(self.output, BaseException):
+            raise self.output
+        return self.output, ''
+
+    def exchange(self, request=QUERY, seconds=60, endpoint=ENDPOINT,
+                 **settings):
+        carrier = transport_cli.CLITransport(
+            endpoint, transport_cli.CLISettings('192.0.2.10', **settings),
+            execute=self.execute)
+        return list(carrier.exchange(request, waiting.Deadline(seconds)))
+
+    def fails(self, error, request=CREATE, **kwargs):
+        raised = self.assertRaises(error, self.exchange, request, **kwargs)
+        self.assertIs(error, type(raised))
+        self.assertEqual(
+            (request.op, 'volume-1', '192.0.2.1:10519'),
+            (raised.op, raised.name, raised.endpoint))
+        return raised
+
+    def test_what_is_executed(self):
+        self.exchange(CREATE)
+        self.assertEqual([(
+            ('timeout', '--kill-after=5', '60', 'fsc_cli',
+             '--manage_ip', '192.0.2.10', '--ip', '192.0.2.1',
+             '--port', '10519', '--op', 'createVolume',
+             '--volName', 'volume-1', '--poolId', '0',
+             '--volSize', '1024', '--thinFlag', '1'),
+            {'run_as_root': True, 'timeout': 70})], self.runs)
+
+    def test_ipv6(self):
+        self.exchange(endpoint=operations.Endpoint('2001:db8::1', 80))
+        argv = self.runs[0][0]
+        self.assertEqual('2001:db8::1', argv[argv.index('--ip') + 1])
+        self.assertEqual('80', argv[argv.index('--port') + 1])
+
+    def test_what_is_printed(self):
+        frame, = self.exchange()
+        self.assertEqual(
+            protocol.Frame(0, 0, 'success', False, [{
+                'vol_name': 'volume-1', 'father_name': '', 'status': '0',
+                'vol_size': '1024', 'real_size': '0', 'pool_id': '0',
+                'create_time': '1420070400'}]), frame)
+
+    def test_an_error_of_the_cluster(self):
+        self.output = 'result=50150005,no such volume\n'
+        frame, = self.exchange()
+        self.assertEqual((50150005, 'no such volume', []),
+                         (frame.result, frame.desc, frame.records))
+
+    @ddt.data((60, '60', 70), (0.2, '1', 11), (1.2, '2', 12), (0, '1', 11))
+    @ddt.unpack
+    def test_the_time_is_limited_twice(self, seconds, limit, timeout):
+        self.exchange(seconds=seconds)
+        argv, kwargs = self.runs[0]
+        self.assertEqual(limit, argv[2])
+        self.assertEqual(timeout, kwargs['timeout'])
+
+    @ddt.data(*sorted(transport_cli._NOT_STARTED))
+    def test_not_started(self, code):
+        self.output = processutils.ProcessExecutionError(
+            exit_code=code, stdout='', stderr='sh: fsc_cli: not found')
+        error = self.fails(exceptions.CommandUnavailable)
+        self.assertIsInstance(error, exceptions.EndpointUnavailable)
+        self.assertIn('fsc_cli was not started', str(error))
+        self.assertIn(transport_cli._NOT_STARTED[code], str(error))
+
+    @ddt.data(99, 127)
+    def test_what_printed_something_was_started(self, code):
+        self.output = processutils.ProcessExecutionError(
+            exit_code=code, stdout='result=0\n', stderr='')
+        self.fails(exceptions.OutcomeUnknown)
+
+    def test_rootwrap_that_is_not_there(self):
+        self.output = FileNotFoundError(errno.ENOENT, 'No such file', 'sudo')
+        error = self.fails(exceptions.CommandUnavailable)
+        self.assertIn('No such file', str(error))
+
+    @ddt.data((1, '', 'broken\n', 'broken'), (124, '', '', '124'),
+              (137, None, None, '137'), (-9, 'printed', '', 'printed'))
+    @ddt.unpack
+    def test_any_other_exit_code(self, code, stdout, stderr, said):
+        self.output = processutils.ProcessExecutionError(
+            exit_code=code, stdout=stdout, stderr=stderr)
+        error = self.fails(exceptions.OutcomeUnknown)
+        self.assertIn(said, str(error))
+        self.assertIn(str(code), str(error))
+        self.assertIsNone(error.result)
+
+    def test_a_hanging_program(self):
+        self.output = subprocess.TimeoutExpired(['timeout'], 70)
+        error = self.fails(exceptions.OutcomeUnknown)
+        self.assertIn('hangs', str(error))
+
+    @ddt.data('', '\n', 'desc=success\n', 'result=\n', 'result=x\n',
+              'result=0\nresult=1\n', '\x00\x1b[31m', 'xresult=0\n')
+    def test_garbage(self, output):
+        self.output = output
+        error = self.fails(exceptions.OutcomeUnknown)
+        self.assertIn('no valid answer', str(error))
+        self.assertTrue(str(error).isprintable())
+
+    def test_a_record_that_is_none(self):
+        self.output = 'result=0\nvol_name=a,b\n'
+        self.fails(exceptions.OutcomeUnknown, QUERY)
+
+    @ddt.data('-rf', '--op', 'a b', 'a;b', '', 'a\nb', '$(id)')
+    def test_what_the_command_line_cannot_carry(self, value):
+        error = self.assertRaises(
+            exceptions.InvalidRequest, self.exchange,
+            operations.Request('queryVolume', {'volName': value}))
+        self.assertEqual('queryVolume', error.op)
+        self.assertEqual([], self.runs)
+
+    def test_a_password_is_never_an_argument(self):
+        error = self.assertRaises(
+            exceptions.InvalidRequest, self.exchange,
+            operations.Request('login', {'userName': 'u',
+                                         'password': 'secret'}))
+        self.assertNotIn('secret', str(error))
+        self.assertEqual([], self.runs)
+
+    def test_no_more_processes_than_allowed(self):
+        started = threading.Event()
+        go_on = threading.Event()
+        frames = []
+
+        def execute(*argv, **kwargs):
+            started.set()
+            go_on.wait(60)
+            return PRINTED, ''
+        carrier = transport_cli.CLITransport(
+            ENDPOINT, transport_cli.CLISettings('192.0.2.10', 1), execute)
+        thread = threading.Thread(target=lambda: frames.extend(
+            carrier.exchange(QUERY, waiting.Deadline(60))))
+        thread.start()
+        started.wait(60)
+        error = self.assertRaises(
+            exceptions.TryAgain, list,
+            carrier.exchange(CREATE, waiting.Deadline(0)))
+        self.assertIn('all 1 processes are in use', str(error))
+        go_on.set()
+        thread.join()
+        self.assertEqual(0, frames[0].result)
+        list(carrier.exchange(QUERY, waiting.Deadline(0)))
+
+    @ddt.data(fakes.Interrupted(), OSError('x'),
+              processutils.ProcessExecutionError(exit_code=1))
+    def test_failures_give_their_place_back(self, problem):
+        carrier = transport_cli.CLITransport(
+            ENDPOINT, transport_cli.CLISettings('192.0.2.10', 1),
+            self.execute)
+        self.output = problem
+        for _ in range(2):
+            self.assertRaises(
+                (fakes.Interrupted, exceptions.DSWareError), list,
+                carrier.exchange(QUERY, waiting.Deadline(0)))
+        self.assertEqual(2, len(self.runs))
+
+    def test_close(self):
+        self.assertIsNone(transport_cli.CLITransport(
+            ENDPOINT, transport_cli.CLISettings('192.0.2.10'),
+            self.execute).close())
