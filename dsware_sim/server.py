@@ -38,6 +38,7 @@ from dsware_sim import store
 from dsware_sim import worker
 
 _THREADS = 4
+_COPY_THREADS = 2
 # A unix socket's path has at most 107 bytes; ours end in an address.
 _MAX_RUN_DIR = 50
 _DEV_BY_ID = '/dev/disk/by-id'
@@ -61,6 +62,9 @@ class Server:
         self.faults = faults.Faults()
         self._threads = concurrent.futures.ThreadPoolExecutor(
             _THREADS, 'dsware-sim')
+        # Long copies must not keep an attachment waiting.
+        self._copy_threads = concurrent.futures.ThreadPoolExecutor(
+            _COPY_THREADS, 'dsware-sim-copy')
         self._run_dir = None
         self._control = None
         self._settling = None
@@ -154,7 +158,7 @@ class Server:
                                     self._threads)
         self._attach_again()
         self.copies = copies.CopyRunner(self.engine, self.worker.files,
-                                        self._threads, self.faults)
+                                        self._copy_threads, self.faults)
         self.copies.seconds = self.settings.copy_seconds
         self.copies.rate = self.settings.copy_rate
         for job in list(self.state.jobs.values()):
@@ -271,6 +275,7 @@ class Server:
             await self.engine.quiesce()
             await self.copies.stop()
             await self.engine.release_devices()
+        self._copy_threads.shutdown()
         self._threads.shutdown()
         if self._run_dir is not None:
             shutil.rmtree(self._run_dir, ignore_errors=True)
