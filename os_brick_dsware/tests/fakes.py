@@ -174,7 +174,8 @@ class FakeCluster:
 
     def new_device(self):
         self._made += 1
-        return self.path('dev', 'sd%s' % chr(ord('a') + self._made))
+        return self.path('dev', 'sd%s' % (
+            chr(ord('a') + self._made) if self._made < 26 else self._made))
 
     def make_node(self, device, name):
         with open(device, 'wb') as stream:

@@ -1,0 +1,197 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the kernel shows of block devices."""
+
+import os
+
+import testtools
+
+import fixtures
+from os_brick_dsware import devices
+from os_brick_dsware import exceptions
+from os_brick_dsware import properties
+from os_brick_dsware import waiting
+
+
+class WwnTestCase(testtools.TestCase):
+
+    def test_normal(self):
+        for wwn in ('6888603', '0x6888603', 'wwn-0x6888603', ' 6888603\n'):
+            self.assertEqual('6888603', devices.normal_wwn(wwn))
+        self.assertEqual('abcdef', devices.normal_wwn('0xABCDEF'))
+        for wwn in (None, '', 'x', '../..', '1/2', 'g1', [], '1' * 65):
+            self.assertEqual('', devices.normal_wwn(wwn))
+
+
+class DevicesTestCase(testtools.TestCase):
+    """With the null device and a directory in the place of /sys and /proc."""
+
+    NODE = '/dev/loop0'
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.useFixture(fixtures.TempDir()).path
+        if not os.path.exists(self.NODE):
+            self.skipTest('there is no block device to look at')
+        self.host = devices.Devices(
+            links=self.root + '/by-id', sys=self.root, proc=self.root,
+            dev='/dev')
+        number = os.stat(self.NODE).st_rdev
+        self.number = '%d:%d' % (os.major(number), os.minor(number))
+        self.sys = 'dev/block/' + self.number
+
+    def write(self, name, text):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as stream:
+            stream.write(text)
+        return path
+
+    def test_block_device(self):
+        self.write(self.sys + '/size', '8\n')
+        self.write(self.sys + '/diskseq', '42\n')
+        self.assertTrue(self.host.is_block(self.NODE))
+        self.assertEqual(4096, self.host.size(self.NODE))
+        self.assertTrue(self.host.generation(self.NODE).endswith('.42'))
+        link = os.path.join(self.root, 'link')
+        os.symlink(self.NODE, link)
+        self.assertEqual(self.NODE, self.host.canonical(link))
+        self.assertEqual(4096, self.host.size(link))
+
+    def test_device_without_a_disk(self):
+        self.write(self.sys + '/size', '0\n')
+        self.assertEqual(0, self.host.size(self.NODE))
+        self.assertEqual('', self.host.generation(self.NODE))
+
+    def test_kernel_that_tells_nothing(self):
+        self.assertIsNone(self.host.size(self.NODE))
+        self.assertEqual('', self.host.wwn(self.NODE))
+        self.assertEqual('', self.host.can_rescan(self.NODE))
+        self.assertEqual([], self.host.with_wwn('688'))
+
+    def test_wwn(self):
+        for text, wwn in (('naa.6888603A\n', '6888603a'), ('eui.12\n', ''),
+                          ('t10.ATA disk\n', ''), ('', '')):
+            self.write(self.sys + '/device/wwid', text)
+            self.assertEqual(wwn, self.host.wwn(self.NODE))
+
+    def test_with_wwn(self):
+        self.write('block/sdb/device/wwid', 'naa.6888603a')
+        self.write('block/sdc/device/wwid', 'naa.6888603b')
+        self.assertEqual(['/dev/sdb'], self.host.with_wwn('6888603a'))
+
+    def test_rescan(self):
+        path = self.write(self.sys + '/device/rescan', '')
+        self.assertEqual(path, self.host.can_rescan(self.NODE))
+
+    def test_plain_file(self):
+        path = self.write('file', 'x' * 10)
+        link = os.path.join(self.root, 'link')
+        os.symlink(path, link)
+        self.assertTrue(self.host.exists(link))
+        self.assertFalse(self.host.is_block(link))
+        self.assertEqual(link, self.host.canonical(link))
+        self.assertEqual(10, self.host.size(link))
+        self.assertEqual([], self.host.holders(link))
+        before = self.host.generation(link)
+        self.assertEqual(before, self.host.generation(link))
+        os.symlink(path, link + '.new')
+        os.rename(link + '.new', link)
+        self.assertNotEqual(before, self.host.generation(link))
+
+    def test_nothing(self):
+        for path in ('', '/nonexistent', self.root, '/dev/null', 'a\0b'):
+            self.assertFalse(self.host.exists(path))
+            self.assertFalse(self.host.is_block(path))
+            self.assertIsNone(self.host.size(path))
+            self.assertEqual('', self.host.generation(path))
+            self.assertEqual([], self.host.holders(path))
+
+    def test_holders(self):
+        self.assertEqual([], self.host.holders(self.NODE))
+        self.write(self.sys + '/holders/dm-1', '')
+        self.write(self.sys + '/sdb1/holders/md0', '')
+        self.write(self.sys + '/sdb1/dev', '259:77\n')
+        self.write('self/mountinfo',
+                   '1 2 %s / /data rw - ext4 x rw\nshort\n'
+                   '1 2 259:77 / /part rw - ext4 x rw\n'
+                   '1 2 259:78 / /other rw - ext4 x rw\n' % self.number)
+        self.write('77/comm', 'qemu-img\n')
+        os.makedirs(self.root + '/77/fd')
+        os.makedirs(self.root + '/78')
+        os.symlink(self.NODE, self.root + '/77/fd/3')
+        os.symlink('/dev/null', self.root + '/77/fd/4')
+        os.symlink('/nonexistent', self.root + '/77/fd/5')
+        self.assertEqual(
+            ['device dm-1', 'device md0', 'mount /data', 'mount /part',
+             'process 77 (qemu-img)'], self.host.holders(self.NODE))
+
+
+class PropertiesTestCase(testtools.TestCase):
+
+    def test_everything(self):
+        self.assertEqual(
+            properties.Connection('v', '688', 't', 'instance', '10.0.0.1',
+                                  '127.0.0.1', 10519),
+            properties.Connection.from_dict({
+                'format_version': 1, 'volume_name': ' v ', 'wwn': '0x688',
+                'attachment': 't', 'dsware_user_kind': 'instance',
+                'manager_ip': '10.0.0.1', 'agent_ip': '127.0.0.1',
+                'agent_port': '10519', 'novelty': object()}))
+
+    def test_little(self):
+        self.assertEqual(
+            properties.Connection('v', '', '', 'process', '', '', None),
+            properties.Connection.from_dict({'volume_name': 'v'}))
+
+    def test_nonsense(self):
+        for port in ('x', 0, -1, 65536, '1.5', [], True, '²', '9' * 5000):
+            found = properties.Connection.from_dict({
+                'volume_name': 'v', 'agent_port': port, 'wwn': {},
+                'attachment': 7, 'manager_ip': [], 'dsware_user_kind': 1})
+            self.assertEqual(
+                properties.Connection('v', '', '', 'process', '', '', None),
+                found)
+
+    def test_no_volume(self):
+        for found in ({}, {'volume_name': None}, {'volume_name': 7}):
+            self.assertRaises(exceptions.InvalidConnectionProperties,
+                              properties.Connection.from_dict, found)
+
+    def test_device_info_fills_gaps(self):
+        sent = {'volume_name': 'v', 'attachment': 't', 'wwn': None,
+                'agent_port': 7, 'access_mode': 'rw'}
+        info = properties.device_info('/dev/sdb', sent)
+        self.assertEqual({'type': 'block', 'path': '/dev/sdb',
+                          'volume_name': 'v', 'attachment': 't',
+                          'agent_port': 7}, info)
+        for pair in ((info, None), ({}, info),
+                     ({'volume_name': 'v', 'attachment': None}, info)):
+            found = properties.Connection.from_dict(*pair)
+            self.assertEqual(('v', 't', 7), (found.volume, found.token,
+                                             found.agent_port))
+
+
+class WaitingTestCase(testtools.TestCase):
+
+    def test_until(self):
+        answers = [None, '', 0, 'yes', 'never asked']
+        self.assertEqual('yes', waiting.until(lambda: answers.pop(0), 60))
+        self.assertEqual(['never asked'], answers)
+
+    def test_asks_at_least_once(self):
+        self.assertEqual('yes', waiting.until(lambda: 'yes', 0))
+        self.assertFalse(waiting.until(lambda: False, 0))
+
+    def test_gives_up(self):
+        self.assertEqual([], waiting.until(list, 0.1))
