@@ -13,18 +13,23 @@
 """What stestr runs: the unit, contract and integration tests.
 
 stestr starts its search in one directory, and looks only into packages; the
-tests of this project are in four, one of them part of Cinder's tree.
+tests of this project are in several, one of them part of Cinder's tree.
 """
 
 import importlib
 import os
 
+from eventlet import patcher
+
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 # Cinder's first: it is what monkey-patches, which has to come early.
 _PACKAGES = (
     'cinder.tests.unit.volume.drivers.dsware',
-    'dsware_sim.tests',
     'os_brick_dsware.tests',
+)
+# Of programs that are never monkey-patched: no service loads them.
+_NATIVE_PACKAGES = (
+    'dsware_sim.tests',
     'tools.tests',
 )
 
@@ -43,20 +48,26 @@ def _join_installed(name):
         path.append(_directory(name))
 
 
+def _add(packages, loader, tests, pattern):
+    # A search leaves its mark in a loader, so each has one of its own.
+    for package in packages:
+        other = type(loader)()
+        tests.addTests(other.discover(
+            _directory(package), pattern or 'test*.py', _TOP))
+        loader.errors.extend(other.errors)
+
+
 def load_tests(loader, standard_tests, pattern):
     """Add the tests of all packages, see the load_tests protocol.
 
-    :param loader: the loader; a new one of its kind is made for each
-        package, since a search leaves its mark in a loader
+    :param loader: the loader
     :param standard_tests: the suite to add to
     :param pattern: which files hold tests, unittest's own when None
     :returns: the suite
     """
     # The driver's tests are in no wheel, so nothing installed knows them.
     _join_installed('cinder.tests.unit.volume.drivers')
-    for package in _PACKAGES:
-        other = type(loader)()
-        standard_tests.addTests(other.discover(
-            _directory(package), pattern or 'test*.py', _TOP))
-        loader.errors.extend(other.errors)
+    _add(_PACKAGES, loader, standard_tests, pattern)
+    if not patcher.is_monkey_patched('thread'):
+        _add(_NATIVE_PACKAGES, loader, standard_tests, pattern)
     return standard_tests
