@@ -12,13 +12,16 @@
 
 """Who attaches a volume to which host, and what Nova is told about it."""
 
+import collections
 import uuid
 
 from oslo_log import log as logging
 
+from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import translation
 
@@ -27,6 +30,8 @@ LOG = logging.getLogger(__name__)
 DRIVER_VOLUME_TYPE = 'dsware'
 # Nova keeps connection_info for years: readers must know what they read.
 FORMAT_VERSION = 1
+# In a connector: this service attaches for itself, to copy an image say.
+_OWN_USE = 'dsware_own_use'
 
 
 class HostAttacher:
@@ -43,6 +48,14 @@ class HostAttacher:
         self._manage_ip = backend.manager_address(configuration)
         self._port = backend.default_port(configuration)
         self._host_agents = backend.host_agents(configuration)
+
+    def own_use(self, properties):
+        """Mark a connector as being for this service's own use.
+
+        :param properties: the connector properties of this service's host
+        :returns: the properties; the connector of the host counts its users
+        """
+        return properties
 
     def agent_of(self, connector) -> operations.Endpoint:
         """Tell which agent is that of a host.
@@ -114,11 +127,27 @@ class ManagerAttacher(HostAttacher):
     """The driver attaches, through the agent of the host.
 
     Nova's and os-brick's own "local" volume type needs nothing installed on
-    the host, but cannot extend a volume in use.
+    the host, but cannot extend a volume in use. A host has one device for a
+    volume, whatever the number of its users, so only the last one to leave
+    detaches. Users are Cinder's attachments of that volume to that host,
+    and this service's own short uses, which Cinder keeps no record of.
     """
 
     online_extend = False
 
+    def __init__(self, array, configuration):
+        super().__init__(array, configuration)
+        self._own_uses = collections.Counter()
+
+    def own_use(self, properties):
+        """Mark a connector as being for this service's own use.
+
+        :param properties: the connector properties of this service's host
+        :returns: a marked copy
+        """
+        return dict(properties, **{_OWN_USE: True})
+
+    @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
     def attach(self, volume, connector, discard):
         """Attach a volume to a host.
 
@@ -133,6 +162,8 @@ class ManagerAttacher(HostAttacher):
         agent = self.agent_of(connector)
         with translation.for_volume(volume):
             path = self._array.attach(volume.name, agent)
+        if connector.get(_OWN_USE):
+            self._own_uses[volume.id, connector['host']] += 1
         return {
             'driver_volume_type': 'local',
             'data': {
@@ -168,14 +199,43 @@ class ManagerAttacher(HostAttacher):
         """
         if connector is None:
             detach_everywhere(self, self._array, volume)
+        else:
+            self._leave(volume, connector)
+
+    @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
+    def _leave(self, volume, connector):
+        others = self._other_uses(volume, connector)
+        if others > 0:
+            LOG.info('Volume %(volume)s stays attached to %(host)s: %(uses)d '
+                     'other uses are left there.', {
+                         'volume': volume.name, 'host': connector['host'],
+                         'uses': others})
             return
-        if len(_connectors_on(volume, connector.get('host'))) > 1:
-            LOG.info('Volume %(volume)s stays attached to %(host)s for '
-                     'another attachment.', {'volume': volume.name,
-                                             'host': connector.get('host')})
-            return
+        agent = self.agent_of(connector)
         with translation.for_volume(volume):
-            self._array.detach(volume.name, self.agent_of(connector))
+            try:
+                self._array.detach(volume.name, agent)
+            except (exceptions.EndpointUnavailable,
+                    exceptions.OutcomeUnknown) as error:
+                LOG.warning('The agent of host %(host)s does not answer; '
+                            'volume %(volume)s is detached from it by way '
+                            'of another agent: %(error)s', {
+                                'host': connector['host'],
+                                'volume': volume.name, 'error': error})
+                self._array.detach_by_ip(volume.name, agent.host)
+
+    def _other_uses(self, volume, connector):
+        host = connector['host']
+        attachments = len(_connectors_on(volume, host))
+        key = (volume.id, host)
+        if not connector.get(_OWN_USE):
+            # One of the attachments is the one that ends now.
+            return attachments - 1 + self._own_uses[key]
+        self._own_uses[key] -= 1
+        own = self._own_uses[key]
+        if own <= 0:
+            del self._own_uses[key]
+        return attachments + max(own, 0)
 
 
 def _existing(array, volume):

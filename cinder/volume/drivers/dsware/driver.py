@@ -286,6 +286,18 @@ class DSWareDriver(driver.VolumeDriver):
         """
         self._attacher.detach(volume, connector)
 
+    def _attach_volume(self, context, volume, properties, remote=False):
+        return super()._attach_volume(
+            context, volume, self._attacher.own_use(properties),
+            remote=remote)
+
+    def _detach_volume(self, context, attach_info, volume, properties,
+                       force=False, remote=False, ignore_errors=False):
+        super()._detach_volume(
+            context, attach_info, volume,
+            self._attacher.own_use(properties), force=force, remote=remote,
+            ignore_errors=ignore_errors)
+
     def ensure_export(self, context, volume):
         """Do nothing: a Dsware volume needs no export."""
 

@@ -57,6 +57,6 @@ def _choice(specs, key, choices, default):
     if value not in choices:
         raise exception.InvalidInput(reason=_(
             'extra spec %(key)s = %(value)s of the volume type: it must be '
-            'one of %(choices)s') % {'key': key, 'value': value,
-                              'choices': ' | '.join(choices)})
+            'one of %(choices)s') % {
+                'key': key, 'value': value, 'choices': ' | '.join(choices)})
     return value

@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attachments of volumes to hosts."""
+
+from oslo_log import log as logging
+
+from cinder.volume.drivers.dsware import calls
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import names
+
+LOG = logging.getLogger(__name__)
+
+# Seconds to wait for the agent of a host that may be dead; another agent can
+# detach in its place.
+_PATIENCE = 10
+
+
+class Hosts(calls.Calls):
+    """Attaches to hosts and detaches: a part of :class:`array.Array`."""
+
+    def attach(self, name: str, agent) -> str:
+        """Attach a volume to the host of an agent.
+
+        There is no query for attachments; attaching again settles an
+        unknown outcome, because the agent then says that it is attached.
+
+        :param name: the volume's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :returns: the device's path on that host, or an empty string when
+            it was attached already
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: for all other reasons
+        """
+        names.check(name)
+        try:
+            reply = self._on_host('attachVolume', name, agent, None)
+        except exceptions.AlreadyAttached:
+            return ''
+        return reply.records[0].get('devName', '') if reply.records else ''
+
+    def detach(self, name: str, agent) -> None:
+        """Detach a volume from the host of an agent.
+
+        A volume that is not attached there, or is gone, is a success.
+
+        :param name: the volume's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :raises ObjectBusy: the device is in use
+        :raises DSWareError: for all other reasons
+        """
+        names.check(name)
+        try:
+            self._on_host('detachVolume', name, agent, _PATIENCE)
+        except (exceptions.NotAttached, exceptions.ObjectAbsent):
+            LOG.debug('Volume %s is not attached at %s.', name, agent)
+
+    def detach_by_ip(self, name: str, address: str) -> None:
+        """Detach a volume from a host whatever the state of that host.
+
+        :param name: the volume's name
+        :param address: the IP address of the host's agent
+        :raises DSWareError: when that does not work
+        """
+        names.check(name)
+        try:
+            self._on_host('detachVolumeByIp', name, None, None,
+                          detachIp=address)
+        except (exceptions.NotAttached, exceptions.ObjectAbsent):
+            LOG.debug('Volume %s is not attached at %s.', name, address)
+
+    def _on_host(self, op, name, agent, patience, **args):
+        deadline = self._client.deadline()
+        for _elapsed in self._tries(deadline):
+            try:
+                return self._client.call(
+                    op, agent=agent, deadline=deadline, patience=patience,
+                    volName=name, **args)
+            except (exceptions.OutcomeUnknown,
+                    exceptions.ObjectBusy) as error:
+                failure = error
+        raise failure

@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Names of objects on the cluster."""
+
+import re
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import exceptions
+
+# Published rule for the names of volumes and snapshots.
+_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}', re.ASCII)
+# A snapshot that exists only while a volume is made from another volume. It
+# is named after the new volume, so that whoever cleans up can find it.
+_TEMPORARY_SUFFIX = '.clone'
+
+
+def check(name: str) -> None:
+    """Check a name before it is sent.
+
+    :param name: the name of a volume or snapshot
+    :raises InvalidRequest: when the cluster could not take it
+    """
+    if not _NAME.fullmatch(name):
+        raise exceptions.InvalidRequest(
+            name=repr(name), desc=_(
+                'a name on the cluster has 1 to 95 of the characters '
+                'A-Z a-z 0-9 _ . - and does not start with - or .'))
+
+
+def temporary(volume: str) -> str:
+    """Name the snapshot that a volume is cloned through.
+
+    :param volume: the name of the new volume
+    :returns: the name of the temporary snapshot
+    :raises InvalidRequest: when the volume's name leaves no room for it
+    """
+    name = volume + _TEMPORARY_SUFFIX
+    check(name)
+    return name
+
+
+def may_have_temporary(volume: str) -> bool:
+    """Tell whether a volume can have been made through a temporary snapshot.
+
+    :param volume: the volume's name
+    """
+    return bool(_NAME.fullmatch(volume + _TEMPORARY_SUFFIX))
