@@ -97,6 +97,15 @@ class _Agent:
         LOG.info('Dsware agent %s answers again.', self.endpoint)
 
 
+def _more_telling(before, now):
+    """Keep an error that says why over one that only says that."""
+    if type(now) is exceptions.EndpointUnavailable and isinstance(
+            before, (exceptions.CertificateRefused,
+                     exceptions.CommandUnavailable)):
+        return before
+    return now
+
+
 class Client:
     """Calls operations on the agents of one cluster.
 
@@ -152,7 +161,7 @@ class Client:
                 error = unknown
             except (exceptions.EndpointUnavailable,
                     exceptions.TryAgain) as refused:
-                error = refused
+                error = _more_telling(error, refused)
             LOG.debug('%s Another attempt follows while there is time.',
                       error)
         raise self._final(error, request)
