@@ -19,6 +19,7 @@ import testtools
 
 import fixtures
 from os_brick_dsware import connector as dsware_connector
+from os_brick_dsware import options
 from os_brick_dsware import registry
 from os_brick_dsware.tests import fakes
 
@@ -147,6 +148,15 @@ class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
         self.conf.config(group='os_brick', dsware_fsc_cli='/root/x/fsc_cli')
         self.useFixture(fixtures.MonkeyPatch('os.stat', stat))
         self.assertTrue(self.get()['dsware_cli'])
+
+    def test_options_are_told_to_the_sample_generator(self):
+        (group, found), = options.list_opts()
+        self.assertEqual('os_brick', group)
+        self.assertEqual(
+            ['dsware_manager_ip', 'dsware_agent_ip', 'dsware_agent_port',
+             'dsware_fsc_cli', 'dsware_cli_timeout'],
+            [option.name for option in found])
+        self.assertTrue(all(option.help for option in found))
 
     def test_never_raises(self):
         self.useFixture(fixtures.FakeLogger())
