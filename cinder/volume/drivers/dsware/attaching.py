@@ -162,6 +162,7 @@ class ManagerAttacher(HostAttacher):
         agent = self.agent_of(connector)
         with translation.for_volume(volume):
             path = self._array.attach(volume.name, agent)
+        device_path = self._stable_path(found, path, agent)
         if connector.get(_OWN_USE):
             self._own_uses[volume.id, connector['host']] += 1
         return {
@@ -171,7 +172,7 @@ class ManagerAttacher(HostAttacher):
                 'volume_name': volume.name,
                 'wwn': found.wwn,
                 'discard': discard,
-                'device_path': self._stable_path(found, path, agent),
+                'device_path': device_path,
             },
         }
 

@@ -29,6 +29,11 @@ _SOURCE_LIMITS = frozenset((
     result_codes.SNAPSHOT_CHILD_TOO_MUCH, result_codes.DUPLICATE_LIMIT,
     result_codes.SNAPSHOT_BEYOND_MAX, result_codes.BRANCH_LEVEL_BEYOND_MAX))
 
+# What is not there is neither a volume nor a snapshot.
+_OTHER_OBJECTS = frozenset((
+    result_codes.POOL_NOT_EXIST, result_codes.POOL_ID_NOT_IN_USE,
+    result_codes.QOS_NOT_EXIST))
+
 
 @contextlib.contextmanager
 def for_volume(volume):
@@ -43,6 +48,8 @@ def for_volume(volume):
     try:
         yield
     except exceptions.ObjectAbsent as error:
+        if error.result in _OTHER_OBJECTS:
+            raise
         _log(error)
         raise exception.VolumeNotFound(
             error.msg, volume_id=volume.id) from error
@@ -67,6 +74,8 @@ def for_snapshot(snapshot):
     try:
         yield
     except exceptions.ObjectAbsent as error:
+        if error.result in _OTHER_OBJECTS:
+            raise
         _log(error)
         raise exception.SnapshotNotFound(
             error.msg, snapshot_id=snapshot.id) from error

@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the tests of the driver share."""
+
+from unittest import mock
+
+from cinder import context
+from cinder.tests.unit import fake_snapshot
+from cinder.tests.unit import fake_volume
+from cinder.tests.unit import test
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import driver
+
+GIB = 1024
+
+
+class DriverTestCase(test.TestCase):
+    """Tests with Cinder's own objects and a cluster in memory."""
+
+    def setUp(self):
+        super().setUp()
+        self.clock = fakes.Clock().install(self)
+        self.cluster = fakes.FakeCluster(self.clock)
+        self.context = context.get_admin_context()
+        self.patch(backend.__name__ + '.transport.SocketTransport',
+                   lambda endpoint, settings: fakes.FakeTransport(
+                       self.cluster, endpoint))
+        self._made = 0
+
+    def make_driver(self, **overrides):
+        """Make a driver whose cluster is the one in memory.
+
+        :param overrides: options that differ from their defaults
+        :returns: the driver, set up
+        """
+        made = driver.DSWareDriver(
+            configuration=fakes.make_configuration(**overrides),
+            host='host@dsware')
+        made.do_setup(self.context)
+        return made
+
+    def make_started_driver(self, **overrides):
+        made = self.make_driver(**overrides)
+        made.check_for_setup_error()
+        made.set_initialized()
+        self.cluster.requests.clear()
+        return made
+
+    def make_id(self):
+        self._made += 1
+        return '00000000-0000-4000-8000-%012d' % self._made
+
+    def make_volume(self, size=1, pool=0, specs=None, **updates):
+        """Make a Cinder volume.
+
+        :param size: GiB
+        :param pool: the pool that the scheduler chose
+        :param specs: extra specs of its type; no type when None
+        :returns: the volume, not on the cluster yet
+        """
+        volume = fake_volume.fake_volume_obj(
+            self.context, **{'id': self.make_id(), 'size': size,
+                             'host': f'host@dsware#{pool}',
+                             'volume_type_id': None, **updates})
+        volume.volume_type = None
+        if specs is not None:
+            volume.volume_type = fake_volume.fake_volume_type_obj(
+                self.context, extra_specs=specs)
+        return volume
+
+    def make_snapshot(self, volume):
+        """Make a Cinder snapshot of a volume."""
+        snapshot = fake_snapshot.fake_snapshot_obj(
+            self.context, id=self.make_id(), volume_id=volume.id,
+            volume_size=volume.size)
+        snapshot.volume = volume
+        return snapshot
+
+    def stored(self, volume, **kwargs):
+        """Put a Cinder volume on the cluster.
+
+        :returns: the cluster's record
+        """
+        return self.cluster.add_volume(
+            volume.name, volume.size * GIB,
+            int(volume.host.partition('#')[2]), **kwargs)
+
+    @staticmethod
+    def attachments(*connectors):
+        """Make attachments of a volume, with these connectors."""
+        return [mock.Mock(connector=connector) for connector in connectors]

@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every option, checked at the start, and what is said about it."""
+
+import os
+
+import ddt
+import fixtures
+import testtools
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import transport
+from cinder.volume.drivers.dsware import transport_cli
+
+
+class BackendTestCase(testtools.TestCase):
+
+    def refused(self, *words, **overrides):
+        """Check that a configuration is refused.
+
+        :param words: what the message must contain
+        :param overrides: the options
+        :returns: the message
+        """
+        error = self.assertRaises(
+            exception.InvalidConfigurationValue, backend.make_array,
+            fakes.make_configuration(**overrides))
+        for word in words:
+            self.assertIn(word, str(error))
+        return str(error)
+
+    def transport(self, **overrides):
+        """Make an array and look at the transport of its first agent."""
+        made = backend.make_array(fakes.make_configuration(**overrides))
+        self.addCleanup(made._client.close)
+        return next(iter(made._client._agents.values())).transport
+
+
+@ddt.ddt
+class AddressTestCase(BackendTestCase):
+
+    def test_the_manager_is_the_agent_by_default(self):
+        self.assertEqual(
+            [operations.Endpoint('192.0.2.10', 10519)],
+            backend.agents(fakes.make_configuration()))
+
+    def test_agents(self):
+        found = backend.agents(fakes.make_configuration(
+            dsware_agents=['192.0.2.1', ' 192.0.2.2:80', '[2001:db8::1]',
+                           '192.0.2.1:10519'], san_api_port=10519))
+        self.assertEqual([
+            operations.Endpoint('192.0.2.1', 10519),
+            operations.Endpoint('192.0.2.2', 80),
+            operations.Endpoint('2001:db8::1', 10519)], found)
+
+    def test_the_default_port(self):
+        conf = fakes.make_configuration(san_api_port=8080)
+        self.assertEqual([operations.Endpoint('192.0.2.10', 8080)],
+                         backend.agents(conf))
+        self.assertEqual({'h': operations.Endpoint('192.0.2.1', 8080)},
+                         backend.host_agents(fakes.make_configuration(
+                             san_api_port=8080,
+                             dsware_host_agents={'h': '192.0.2.1'})))
+
+    @ddt.data('192.0.2.10', '2001:db8::10', 'manager.example.org')
+    def test_good_managers(self, address):
+        self.assertEqual(address, backend.manager_address(
+            fakes.make_configuration(san_ip=address)))
+
+    @ddt.data('', None)
+    def test_no_manager(self, address):
+        self.refused('san_ip', 'missing', 'floating', san_ip=address)
+
+    @ddt.data('192.0.2.10:80', '[2001:db8::1]:80', '[2001:db8::1]')
+    def test_a_manager_with_a_port(self, address):
+        self.refused('san_ip', address, 'san_api_port', san_ip=address)
+
+    @ddt.data('256.0.0.1', '1.2.3', 'a b', 'http://192.0.2.1', '-v', ' ')
+    def test_a_malformed_manager(self, address):
+        self.refused('san_ip', address, san_ip=address)
+
+    @ddt.data('', 'a b', '192.0.2.1:0', '192.0.2.1:x', '[::1', '1.2.3')
+    def test_a_malformed_agent(self, text):
+        self.refused('dsware_agents', text, 'host:port',
+                     dsware_agents=['192.0.2.1', text])
+
+    def test_a_malformed_agent_of_a_host(self):
+        error = self.assertRaises(
+            exception.InvalidConfigurationValue, backend.host_agents,
+            fakes.make_configuration(dsware_host_agents={'h': 'a b'}))
+        self.assertIn('dsware_host_agents', str(error))
+
+
+@ddt.ddt
+class SocketTestCase(BackendTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.file = os.path.join(self.directory, 'file.pem')
+        with open(self.file, 'w') as file:
+            file.write('no certificate')
+
+    def test_settings(self):
+        found = self.transport(dsware_connect_timeout=7,
+                               dsware_max_connections=3)
+        self.assertIsInstance(found, transport.SocketTransport)
+        self.assertEqual(
+            transport.SocketSettings('192.0.2.10', 7, 3), found._settings)
+
+    def test_nothing_is_contacted(self):
+        backend.make_array(fakes.make_configuration(san_ip='192.0.2.10'))
+
+    def test_timeouts(self):
+        made = backend.make_array(fakes.make_configuration(
+            dsware_request_timeout=17, dsware_copy_timeout=34))
+        self.assertEqual(17, made._client.request_timeout)
+        self.assertEqual(34, made._copy_timeout)
+
+    def test_a_password_needs_tls(self):
+        message = self.refused('san_password', 'driver_use_ssl',
+                               san_password='secret')
+        self.assertNotIn('secret', message)
+
+    def test_a_password_needs_a_name(self):
+        self.refused('san_login', san_password='secret', san_login='',
+                     driver_use_ssl=True)
+
+    def test_credentials(self):
+        settings = self.transport(san_password='secret', san_login='me',
+                                  driver_use_ssl=True)._settings
+        self.assertEqual(('me', 'secret'), (settings.credentials.user,
+                                            settings.credentials.password))
+        self.assertNotIn('secret', repr(settings))
+
+    def test_the_default_login_alone_is_not_used(self):
+        self.assertIsNone(self.transport()._settings.credentials)
+
+    @ddt.data('driver_ssl_cert_verify', 'driver_ssl_cert_path',
+              'dsware_client_cert', 'dsware_client_key')
+    def test_certificates_need_tls(self, option):
+        value = True if option.endswith('verify') else self.file
+        self.refused(option, 'driver_use_ssl', **{option: value})
+
+    def test_a_key_needs_a_certificate(self):
+        self.refused('dsware_client_key', 'dsware_client_cert',
+                     dsware_client_key=self.file, driver_use_ssl=True)
+
+    @ddt.data('driver_ssl_cert_path', 'dsware_client_cert')
+    def test_a_file_that_is_not_there(self, option):
+        self.refused(option, '/no/such/file', 'not there', **{
+            option: '/no/such/file', 'driver_use_ssl': True,
+            'driver_ssl_cert_verify': True})
+
+    def test_a_key_that_is_not_there(self):
+        self.refused('dsware_client_key', '/no/such/file',
+                     dsware_client_cert=self.file,
+                     dsware_client_key='/no/such/file', driver_use_ssl=True)
+
+    @ddt.data('driver_ssl_cert_path', 'dsware_client_cert')
+    def test_a_file_that_is_no_certificate(self, option):
+        self.refused(option, self.file, 'cannot be loaded', **{
+            option: self.file, 'driver_use_ssl': True,
+            'driver_ssl_cert_verify': True})
+
+    def test_tls_that_is_not_verified_is_warned_of(self):
+        with self.assertLogs(backend.LOG.logger, 'WARNING') as logs:
+            settings = self.transport(driver_use_ssl=True)._settings
+        self.assertFalse(settings.tls_settings.verify)
+        self.assertIn('driver_ssl_cert_verify = true', logs.output[0])
+
+    def test_tls_that_is_verified(self):
+        settings = self.transport(driver_use_ssl=True,
+                                  driver_ssl_cert_verify=True)._settings
+        self.assertTrue(settings.tls_settings.verify)
+
+
+@ddt.ddt
+class CLITestCase(BackendTestCase):
+
+    def test_settings(self):
+        found = self.transport(dsware_transport='cli',
+                               dsware_max_connections=3)
+        self.assertIsInstance(found, transport_cli.CLITransport)
+        self.assertEqual(transport_cli.CLISettings('192.0.2.10', 3),
+                         found._settings)
+
+    @ddt.data(('driver_use_ssl', True), ('san_password', 'secret'))
+    @ddt.unpack
+    def test_what_has_no_effect(self, option, value):
+        message = self.refused('dsware_transport', option,
+                               dsware_transport='cli', **{option: value})
+        self.assertNotIn('secret', message)
+
+    def test_certificates(self):
+        self.refused('dsware_client_cert', dsware_transport='cli',
+                     dsware_client_cert='/some/file')
