@@ -37,15 +37,22 @@ def clear_leftovers(array, context, host, clustered):
     for status in statuses:
         volumes = objects.VolumeList.get_all_by_host(
             context, host, filters={'status': status})
+        # Not only those that have a source volume: Cinder names none for a
+        # volume that it clones from its image cache.
         for volume in volumes:
-            if volume.source_volid:
-                _clear(array, volume)
+            if not _clear(array, volume):
+                return
 
 
 def _clear(array, volume):
+    """Clear what is left for one volume; tell whether to go on."""
     try:
         array.delete_leftovers(volume.name)
     except exceptions.DSWareError as error:
         LOG.warning('What the interrupted creation of volume %(volume)s '
                     'left behind stays until the volume is deleted: '
                     '%(error)s', {'volume': volume.name, 'error': error})
+        # A service must not wait a request's time for each volume.
+        return not isinstance(error, (exceptions.EndpointUnavailable,
+                                      exceptions.OutcomeUnknown))
+    return True

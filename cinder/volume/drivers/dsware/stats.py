@@ -99,9 +99,8 @@ def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
     :returns: the statistics; nothing is free while the cluster is down, so
         that no volume is scheduled to it
     """
-    thin = configuration.san_thin_provision
     ratio = volume_utils.get_max_over_subscription_ratio(
-        configuration.max_over_subscription_ratio, thin)
+        configuration.max_over_subscription_ratio, supports_auto=True)
     return {
         'pool_name': str(pool.pool_id),
         'backend_state': 'up' if up else 'down',

@@ -1,0 +1,171 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The driver's start, and its clearing up."""
+
+import ddt
+
+from cinder import exception
+from cinder import objects
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.volume.drivers.dsware import attaching
+from cinder.volume.drivers.dsware import driver
+from cinder.volume.drivers.dsware import exceptions
+
+
+@ddt.ddt
+class StartTestCase(base.DriverTestCase):
+
+    def test_options_are_checked_before_anything_is_contacted(self):
+        self.assertRaises(exception.InvalidConfigurationValue,
+                          self.make_driver, san_ip='')
+        self.make_driver()
+        self.assertEqual([], self.cluster.requests)
+
+    def test_start(self):
+        made = self.make_driver()
+        made.check_for_setup_error()
+        self.assertEqual(['getDSwareIdentifier', 'queryAllPoolInfo'],
+                         self.cluster.ops())
+        self.assertFalse(made.initialized)
+        made.set_initialized()
+        self.assertTrue(made.initialized)
+
+    @ddt.data(('host', attaching.HostAttacher),
+              ('manager', attaching.ManagerAttacher))
+    @ddt.unpack
+    def test_who_attaches(self, option, expected):
+        made = self.make_driver(dsware_attach_by=option)
+        self.assertIs(expected, type(made._attacher))
+
+    @ddt.data(('unsent', None), ('lost', None), ('hangs', None),
+              ('result', 50150016), ('result', 50150017))
+    @ddt.unpack
+    def test_an_unreachable_cluster_leaves_the_backend_down(self, kind,
+                                                            value):
+        self.cluster.fail('', kind, value, times=10 ** 9)
+        made = self.make_driver()
+        with self.assertLogs(driver.LOG.logger, 'ERROR') as logs:
+            made.check_for_setup_error()
+        self.assertIn('comes up when the cluster answers', logs.output[0])
+        made.set_initialized()
+        self.assertEqual(
+            'down', made.get_volume_stats(True)['backend_state'])
+        self.cluster.faults.clear()
+        self.assertEqual('up', made.get_volume_stats(True)['backend_state'])
+
+    @ddt.data((10000003, exceptions.AccessDenied),
+              (50090153, exceptions.BackendFault),
+              (50150003, exceptions.InvalidRequest))
+    @ddt.unpack
+    def test_what_does_not_mend_by_itself(self, code, error):
+        self.cluster.fail('', 'result', code, times=10 ** 9)
+        self.assertRaises(error, self.make_driver().check_for_setup_error)
+
+    @ddt.data(exceptions.CertificateRefused, exceptions.CommandUnavailable)
+    def test_what_keeps_requests_from_being_sent(self, error):
+        self.cluster.fail('', 'frames', [error(desc='bad')], times=10 ** 9)
+        raised = self.assertRaises(
+            error, self.make_driver().check_for_setup_error)
+        self.assertIn('bad', str(raised))
+
+    def test_an_unknown_pool(self):
+        made = self.make_driver(dsware_pools=[0, 9])
+        error = self.assertRaises(exceptions.ObjectAbsent,
+                                  made.check_for_setup_error)
+        self.assertIn('dsware_pools names pool 9', str(error))
+
+    def test_options_that_the_driver_reads(self):
+        names = [opt.name for opt in driver.DSWareDriver.get_driver_options()]
+        for name in ('san_ip', 'san_password', 'driver_use_ssl',
+                     'reserved_percentage', 'dsware_agents'):
+            self.assertIn(name, names)
+        self.assertEqual(len(names), len(set(names)))
+
+
+@ddt.ddt
+class RecoveryTestCase(base.DriverTestCase):
+    """What a crash left, with volumes in Cinder's database."""
+
+    def store(self, status, host='host@dsware#0', source=None):
+        volume = objects.Volume(
+            self.context, size=1, host=host, status=status,
+            source_volid=source, volume_type_id=self.vt['id'])
+        volume.create()
+        self.cluster.add_volume('source-' + volume.id)
+        self.cluster.add_snapshot(volume.name + '.clone',
+                                  'source-' + volume.id)
+        return volume.name + '.clone'
+
+    def start_service(self, cluster_name=None):
+        made = self.make_driver()
+        made.cluster_name = cluster_name
+        made.check_for_setup_error()
+        made.set_initialized()
+        return made
+
+    def left(self):
+        return set(self.cluster.snapshots)
+
+    @ddt.data('creating', 'error')
+    def test_an_interrupted_clone(self, status):
+        self.store(status, source=self.make_id())
+        made = self.start_service()
+        self.assertEqual(set(), self.left())
+        self.assertTrue(made.initialized)
+
+    def test_a_clone_for_an_image(self):
+        # Made from the image cache: Cinder names no source volume.
+        self.store('creating')
+        self.start_service()
+        self.assertEqual(set(), self.left())
+
+    def test_what_others_own_is_left_alone(self):
+        kept = {self.store('creating', host='other@dsware#0',
+                           source=self.make_id()),
+                self.store('available', source=self.make_id()),
+                self.store('in-use', source=self.make_id())}
+        self.cluster.add_volume('v')
+        self.cluster.add_snapshot('volume-unknown.clone', 'v')
+        self.start_service()
+        self.assertEqual(kept | {'volume-unknown.clone'}, self.left())
+
+    def test_in_a_cluster_others_may_be_cloning(self):
+        kept = self.store('creating', source=self.make_id())
+        self.store('error', source=self.make_id())
+        self.start_service('cluster@dsware')
+        self.assertEqual({kept}, self.left())
+
+    def test_what_cannot_be_deleted_does_not_stop_the_service(self):
+        kept = self.store('error', source=self.make_id())
+        self.store('error', source=self.make_id())
+        self.cluster.fail('deleteSnapshot', 'result', 50150002, name=kept)
+        made = self.start_service()
+        self.assertEqual({kept}, self.left())
+        self.assertTrue(made.initialized)
+
+    def test_a_cluster_that_goes_down_meanwhile_is_not_waited_for(self):
+        for _ in range(5):
+            self.store('error')
+        self.cluster.fail('deleteSnapshot', 'unsent', times=10 ** 9)
+        start = self.clock.now
+        self.start_service()
+        self.assertLess(self.clock.now - start, 62)
+
+    def test_nothing_is_asked_of_a_cluster_that_is_down(self):
+        kept = self.store('error', source=self.make_id())
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        start = self.clock.now
+        made = self.start_service()
+        self.assertEqual({kept}, self.left())
+        self.assertTrue(made.initialized)
+        self.assertLess(self.clock.now - start, 13)
