@@ -73,6 +73,13 @@ class HostAttacher:
             raise exception.InvalidInput(reason=_(
                 'connector of host %s has no ip; the Dsware agent of the '
                 'host cannot be told') % connector.get('host'))
+        # Connectors come from users of the API.
+        if not (isinstance(address, str)
+                and operations.is_address(address)):
+            raise exception.InvalidInput(reason=_(
+                'connector of host %(host)s: %(address)r is neither an IP '
+                'address nor a host name') % {
+                    'host': connector.get('host'), 'address': address})
         return operations.Endpoint(address, self._port)
 
     def attach(self, volume, connector, discard):
@@ -263,12 +270,30 @@ def detach_everywhere(attacher, array, volume):
     :param attacher: tells the agent of a host
     :param array: the :class:`array.Array`
     :param volume: the Cinder volume
-    :raises VolumeBackendAPIException: it could not be detached
+    :raises VolumeBackendAPIException: it could not be detached from every
+        host; it is detached from as many as possible
     """
-    agents = {attacher.agent_of(c) for c in _connectors(volume)}
-    with translation.for_volume(volume):
-        for agent in sorted(agents, key=str):
-            array.detach_by_ip(volume.name, agent.host)
+    failures = []
+    addresses = set()
+    for connector in _connectors(volume):
+        try:
+            addresses.add(attacher.agent_of(connector).host)
+        except exception.InvalidInput as error:
+            failures.append(error)
+    for address in sorted(addresses):
+        try:
+            with translation.for_volume(volume):
+                array.detach_by_ip(volume.name, address)
+        except exceptions.EndpointUnavailable:
+            # Nobody answers, so the other hosts' turn would come to nothing.
+            raise
+        except exception.CinderException as error:
+            LOG.error('Volume %(volume)s stays attached at %(address)s: '
+                      '%(error)s', {'volume': volume.name,
+                                    'address': address, 'error': error})
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def make_attacher(array, configuration):

@@ -57,13 +57,21 @@ class Endpoint:
             port = default_port
         if not netutils.is_valid_port(port) or int(port) == 0:
             raise ValueError(f'port {port} is not between 1 and 65535')
-        if not (_is_ipv6(host) or _is_host(host)):
+        if not is_address(host):
             raise ValueError(f'{host[:300]!r} is neither an IP address nor a '
                              f'host name')
         return cls(host, int(port))
 
     def __str__(self) -> str:
         return f'{netutils.escape_ipv6(self.host)}:{self.port}'
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a text is an IP address or a host name, without a port.
+
+    :param host: any text
+    """
+    return _is_ipv6(host) or _is_host(host)
 
 
 def _is_ipv6(host: str) -> bool:

@@ -1,0 +1,400 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attaching: what a host is told, and who is detached when."""
+
+import json
+import uuid
+
+import ddt
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume import driver as volume_driver
+from cinder.volume.drivers.dsware import exceptions
+
+ONE, TWO = (endpoint.host for endpoint in fakes.ENDPOINTS)
+
+
+def connector(host='compute-1', ip=ONE, **more):
+    return {'host': host, 'ip': ip, 'multipath': False, **more}
+
+
+class AttachTestCase(base.DriverTestCase):
+
+    options = {}
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_started_driver(**self.options)
+        self.volume = self.make_volume(pool=1)
+        self.record = self.stored(self.volume)
+
+    def attach(self, *args, volume=None, **kwargs):
+        return self.driver.initialize_connection(
+            volume or self.volume, connector(*args, **kwargs))
+
+    def detach(self, *args, **kwargs):
+        return self.driver.terminate_connection(
+            self.volume, connector(*args, **kwargs))
+
+    def on(self):
+        return set(self.cluster.attached[self.volume.name])
+
+    def users(self, *connectors):
+        """Let Cinder know of these attachments of the volume."""
+        self.volume.volume_attachment = None
+        found = self.attachments(*connectors)
+        self.patch('cinder.objects.Volume.volume_attachment', found)
+
+
+@ddt.ddt
+class HostTestCase(AttachTestCase):
+    """The connector on the host attaches."""
+
+    def test_what_the_host_is_told(self):
+        found = self.attach()
+        attachment = found['data'].pop('attachment')
+        self.assertEqual({
+            'driver_volume_type': 'dsware',
+            'data': {
+                'format_version': 1, 'volume_name': self.volume.name,
+                'wwn': self.record['wwn'], 'discard': True,
+                'manager_ip': '192.0.2.10', 'agent_ip': ONE,
+                'agent_port': 10519}}, found)
+        self.assertEqual(attachment, str(uuid.UUID(attachment)))
+        # It goes through RPC and lives in Nova's database.
+        json.dumps(found)
+
+    def test_each_use_is_told_apart(self):
+        self.assertNotEqual(self.attach()['data']['attachment'],
+                            self.attach()['data']['attachment'])
+
+    def test_nothing_secret_is_told(self):
+        made = self.make_started_driver(
+            san_password='secret', san_login='admin', driver_use_ssl=True)
+        self.assertNotIn('secret', json.dumps(
+            made.initialize_connection(self.volume, connector())))
+
+    def test_the_cluster_is_only_queried(self):
+        self.attach()
+        self.detach()
+        self.assertEqual(['queryVolume'], self.cluster.ops())
+
+    def test_an_older_cluster(self):
+        self.cluster.with_wwn = False
+        self.assertEqual('', self.attach()['data']['wwn'])
+
+    def test_a_thick_volume_keeps_its_space(self):
+        thick = self.make_volume(specs={'provisioning:type': 'thick'})
+        self.stored(thick)
+        self.assertFalse(self.attach(volume=thick)['data']['discard'])
+
+    def test_gone(self):
+        error = self.assertRaises(exception.VolumeNotFound, self.attach,
+                                  volume=self.make_volume())
+        self.assertIn('not on the Dsware cluster', str(error))
+
+    def test_a_migrated_volume(self):
+        moved = self.make_volume(_name_id=self.make_id())
+        self.stored(moved)
+        self.assertIn(moved.name_id, self.attach(
+            volume=moved)['data']['volume_name'])
+
+    def test_a_host_without_fsc_cli(self):
+        error = self.assertRaises(exception.InvalidInput, self.attach,
+                                  dsware_cli=False)
+        for word in ('compute-1', 'fsc_cli', 'dsware_attach_by'):
+            self.assertIn(word, str(error))
+        self.attach(dsware_cli=True)
+
+    @ddt.data(
+        ({}, {}, (ONE, 10519)),
+        ({'ip': '2001:db8::7'}, {}, ('2001:db8::7', 10519)),
+        ({'dsware_agent_ip': TWO}, {}, (TWO, 10519)),
+        ({'dsware_agent_ip': '2001:db8::7'}, {}, ('2001:db8::7', 10519)),
+        ({'dsware_agent_ip': 'agent.example.org'}, {},
+         ('agent.example.org', 10519)),
+        ({'ip': None, 'dsware_agent_ip': TWO}, {}, (TWO, 10519)),
+        ({}, {'dsware_host_agents': {'compute-1': '192.0.2.9:80'}},
+         ('192.0.2.9', 80)),
+        ({}, {'dsware_host_agents': {'compute-10': '192.0.2.9'}},
+         (ONE, 10519)),
+        # What the host itself says wins.
+        ({'dsware_agent_ip': TWO},
+         {'dsware_host_agents': {'compute-1': '192.0.2.9'}}, (TWO, 10519)),
+        ({}, {'san_api_port': 8080}, (ONE, 8080)))
+    @ddt.unpack
+    def test_the_agent_of_a_host(self, properties, options, expected):
+        made = self.make_started_driver(**options)
+        data = made.initialize_connection(
+            self.volume, connector(**properties))['data']
+        self.assertEqual(expected, (data['agent_ip'], data['agent_port']))
+
+    @ddt.data(None, '')
+    def test_a_host_without_an_address(self, address):
+        error = self.assertRaises(exception.InvalidInput, self.attach,
+                                  ip=address)
+        self.assertIn('compute-1', str(error))
+
+    @ddt.data('a b', '192.0.2.1:80', '-v', '1.2.3', 'a\nb', '[::1]')
+    def test_a_host_with_a_malformed_address(self, address):
+        """Connectors come from users of the API."""
+        for key in ('ip', 'dsware_agent_ip'):
+            error = self.assertRaises(exception.InvalidInput, self.attach,
+                                      **{key: address})
+            self.assertIn('compute-1', str(error))
+
+    def test_force_detach(self):
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector(), connector(), connector('compute-2', TWO))
+        self.driver.terminate_connection(self.volume, None)
+        self.assertEqual(set(), self.on())
+        self.assertEqual(['detachVolumeByIp'] * 2, self.cluster.ops())
+
+    def test_force_detach_of_a_dead_host(self):
+        self.cluster.attached[self.volume.name] |= {'192.0.2.99'}
+        self.users(connector(ip='192.0.2.99'))
+        self.driver.terminate_connection(self.volume, None)
+        self.assertEqual(set(), self.on())
+        self.assertNotIn('192.0.2.99', {
+            endpoint.host for _r, endpoint in self.cluster.requests})
+
+    def test_force_detach_without_attachments(self):
+        self.users()
+        self.driver.terminate_connection(self.volume, None)
+        self.users(None, {})
+        self.driver.terminate_connection(self.volume, None)
+        self.assertEqual([], self.cluster.requests)
+
+    def test_force_detach_where_one_attachment_is_odd(self):
+        """All the others are detached; the error is told."""
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector('x', None), connector(),
+                   connector('compute-2', TWO))
+        self.assertRaises(exception.InvalidInput,
+                          self.driver.terminate_connection, self.volume,
+                          None)
+        self.assertEqual(set(), self.on())
+
+    def test_force_detach_in_an_outage(self):
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector(), connector('compute-2', TWO))
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        start = self.clock.now
+        self.assertRaises(exceptions.EndpointUnavailable,
+                          self.driver.terminate_connection, self.volume,
+                          None)
+        self.assertLess(self.clock.now - start, 61)
+
+    def test_force_detach_where_one_host_is_busy(self):
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector(), connector('compute-2', TWO))
+        self.cluster.fail('detachVolumeByIp', 'result', 50150002)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.terminate_connection, self.volume,
+                          None)
+        self.assertEqual(1, len(self.on()))
+
+
+@ddt.ddt
+class ManagerTestCase(AttachTestCase):
+    """The driver attaches."""
+
+    options = {'dsware_attach_by': 'manager'}
+
+    def test_what_the_host_is_told(self):
+        found = self.attach()
+        self.assertEqual({
+            'driver_volume_type': 'local',
+            'data': {
+                'format_version': 1, 'volume_name': self.volume.name,
+                'wwn': self.record['wwn'], 'discard': True,
+                'device_path': '/dev/disk/by-id/wwn-0x'
+                               + self.record['wwn']}}, found)
+        self.assertEqual({ONE}, self.on())
+        json.dumps(found)
+
+    def test_on_the_hosts_own_agent(self):
+        self.attach(ip=TWO)
+        self.assertEqual({TWO}, self.on())
+
+    def test_again(self):
+        first = self.attach()
+        self.assertEqual(first, self.attach())
+        self.assertEqual({ONE}, self.on())
+
+    def test_an_older_cluster(self):
+        self.cluster.with_wwn = False
+        self.assertEqual('/dev/sdb', self.attach()['data']['device_path'])
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  self.attach)
+        self.assertIn('attached at 192.0.2.1:10519 already', str(error))
+
+    def test_a_plain_file_in_place_of_a_device(self):
+        self.cluster.fail('attachVolume', 'records',
+                          [{'devName': '/var/lib/sim/v'}])
+        self.assertEqual('/var/lib/sim/v',
+                         self.attach()['data']['device_path'])
+
+    def test_no_device_is_told(self):
+        self.cluster.fail('attachVolume', 'records', [])
+        self.assertIn('wwn-0x', self.attach()['data']['device_path'])
+
+    def test_a_wwn_that_is_none_makes_no_path(self):
+        self.cluster.edit = lambda record: {**record, 'wwn': '../../sda'}
+        self.assertEqual('/dev/sdb', self.attach()['data']['device_path'])
+
+    def test_gone(self):
+        self.assertRaises(exception.VolumeNotFound, self.attach,
+                          volume=self.make_volume())
+        self.assertEqual(0, self.cluster.count('attachVolume'))
+
+    def test_a_host_that_does_not_answer(self):
+        self.cluster.fail('attachVolume', 'unsent', times=10 ** 9)
+        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
+
+    def test_too_many_attachments(self):
+        self.cluster.fail('attachVolume', 'result', 50151402)
+        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
+
+    def test_detach(self):
+        self.attach()
+        self.users(connector())
+        self.detach()
+        self.assertEqual(set(), self.on())
+
+    @ddt.data(50151601, 50155007, 50151404, 50150005)
+    def test_detach_of_what_is_gone(self, code):
+        self.users(connector())
+        self.cluster.fail('detachVolume', 'result', code)
+        self.detach()
+
+    def test_detach_leaves_other_users_of_the_host_alone(self):
+        self.attach()
+        self.users(connector(), connector(), connector('compute-2', TWO))
+        self.detach()
+        self.assertEqual({ONE}, self.on())
+        self.users(connector(), connector('compute-2', TWO))
+        self.detach()
+        self.assertEqual(set(), self.on())
+
+    def test_detach_without_any_attachment(self):
+        self.attach()
+        self.users()
+        self.detach()
+        self.assertEqual(set(), self.on())
+
+    def test_detach_from_one_of_two_hosts(self):
+        self.attach()
+        self.attach('compute-2', TWO)
+        self.users(connector(), connector('compute-2', TWO))
+        self.detach()
+        self.assertEqual({TWO}, self.on())
+
+    def test_busy(self):
+        self.attach()
+        self.users(connector())
+        self.cluster.fail('detachVolume', 'result', 50150013, times=10 ** 9)
+        self.assertRaises(exception.VolumeIsBusy, self.detach)
+        self.assertEqual({ONE}, self.on())
+
+    @ddt.data('unsent', 'lost', 'hangs')
+    def test_detach_from_a_dead_host(self, kind):
+        self.attach()
+        self.users(connector())
+        self.cluster.fail('detachVolume', kind, times=10 ** 9)
+        # The name is a part of that of the other operation.
+        self.cluster.faults[-1].hits = (
+            lambda request: request.op == 'detachVolume')
+        self.detach()
+        self.assertEqual(set(), self.on())
+
+    def test_force_detach(self):
+        self.attach()
+        self.attach('compute-2', TWO)
+        self.users(connector(), connector('compute-2', TWO))
+        self.driver.terminate_connection(self.volume, None)
+        self.assertEqual(set(), self.on())
+
+    def own(self):
+        return self.driver._attacher.own_use(connector())
+
+    def test_own_use_beside_an_instance(self):
+        """An image of a volume in use, on an all-in-one host."""
+        self.attach()
+        self.users(connector())
+        self.driver.initialize_connection(self.volume, self.own())
+        self.driver.terminate_connection(self.volume, self.own())
+        self.assertEqual({ONE}, self.on())
+        self.detach()
+        self.assertEqual(set(), self.on())
+
+    def test_an_instance_leaves_during_own_use(self):
+        self.attach()
+        self.users(connector())
+        self.driver.initialize_connection(self.volume, self.own())
+        self.detach()
+        self.assertEqual({ONE}, self.on())
+        self.users()
+        self.driver.terminate_connection(self.volume, self.own())
+        self.assertEqual(set(), self.on())
+
+    def test_two_own_uses(self):
+        self.users()
+        for _ in range(2):
+            self.driver.initialize_connection(self.volume, self.own())
+        self.driver.terminate_connection(self.volume, self.own())
+        self.assertEqual({ONE}, self.on())
+        self.driver.terminate_connection(self.volume, self.own())
+        self.assertEqual(set(), self.on())
+        self.assertEqual({}, self.driver._attacher._own_uses)
+
+    def test_own_use_that_fails_is_not_counted(self):
+        self.users()
+        self.cluster.with_wwn = False
+        self.cluster.fail('attachVolume', 'records', [])
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.initialize_connection, self.volume,
+                          self.own())
+        self.cluster.fail('attachVolume', 'result', 50151402)
+        self.assertRaises(exceptions.CapacityExceeded,
+                          self.driver.initialize_connection, self.volume,
+                          self.own())
+        self.assertEqual({}, self.driver._attacher._own_uses)
+
+    def test_the_services_own_attachments_are_marked(self):
+        attach = self.patch('cinder.volume.driver.VolumeDriver'
+                            '._attach_volume')
+        detach = self.patch('cinder.volume.driver.VolumeDriver'
+                            '._detach_volume')
+        self.assertTrue(hasattr(volume_driver.VolumeDriver,
+                                '_attach_volume'))
+        properties = connector()
+        self.driver._attach_volume(self.context, self.volume, properties)
+        attach.assert_called_once_with(self.context, self.volume,
+                                       self.own(), remote=False)
+        self.driver._detach_volume(self.context, {}, self.volume,
+                                   properties, force=True)
+        detach.assert_called_once_with(
+            self.context, {}, self.volume, self.own(), force=True,
+            remote=False, ignore_errors=False)
+        self.assertEqual(connector(), properties)
+
+
+class OwnUseOfHostsTestCase(AttachTestCase):
+
+    def test_hosts_count_their_users_themselves(self):
+        properties = connector()
+        self.assertEqual(properties,
+                         self.driver._attacher.own_use(properties))

@@ -1,0 +1,360 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The driver with Cinder's own objects, on a cluster in memory."""
+
+import ddt
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import exceptions
+
+GIB = base.GIB
+
+
+class VolumeTestCase(base.DriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_started_driver()
+
+    def on_cluster(self, volume):
+        return self.cluster.volumes[volume.name]
+
+
+@ddt.ddt
+class CreateTestCase(VolumeTestCase):
+
+    def test_create(self):
+        volume = self.make_volume(size=3, pool=1)
+        self.assertIsNone(self.driver.create_volume(volume))
+        made = self.on_cluster(volume)
+        self.assertEqual((3 * GIB, 1), (made['vol_size'], made['pool_id']))
+
+    def test_the_name_is_cinders(self):
+        self.flags(volume_name_template='vol_%s.x')
+        volume = self.make_volume()
+        self.driver.create_volume(volume)
+        self.assertEqual(['vol_%s.x' % volume.id],
+                         list(self.cluster.volumes))
+        self.driver.delete_volume(volume)
+        self.assertEqual({}, self.cluster.volumes)
+
+    def test_a_template_that_the_cluster_cannot_take(self):
+        self.flags(volume_name_template='my volume %s')
+        self.assertRaises(exceptions.InvalidRequest,
+                          self.driver.create_volume, self.make_volume())
+        self.assertEqual([], self.cluster.requests)
+
+    @ddt.data((None, True, 1), (None, False, 0), ('thick', True, 0),
+              ('thin', False, 1))
+    @ddt.unpack
+    def test_thinness(self, spec, option, flag):
+        made = self.make_started_driver(san_thin_provision=option)
+        made.create_volume(self.make_volume(
+            specs={'provisioning:type': spec} if spec else None))
+        self.assertEqual(flag, self.cluster.requests[0][0].args['thinFlag'])
+
+    def test_a_type_with_an_unknown_value(self):
+        self.assertRaises(
+            exception.InvalidInput, self.driver.create_volume,
+            self.make_volume(specs={'provisioning:type': 'fat'}))
+        self.assertEqual([], self.cluster.requests)
+
+    @ddt.data('host@dsware', 'host@dsware#', 'host@dsware#pool',
+              'host@dsware#-1', 'host@dsware#1.5', 'host@dsware#\xb2')
+    def test_a_host_without_a_pool(self, host):
+        error = self.assertRaises(exception.InvalidInput,
+                                  self.driver.create_volume,
+                                  self.make_volume(host=host))
+        self.assertIn('#POOL', str(error))
+
+    def test_a_full_pool(self):
+        self.cluster.pools[0] = GIB
+        error = self.assertRaises(
+            exception.VolumeBackendAPIException, self.driver.create_volume,
+            self.make_volume(size=2))
+        self.assertIn('free MiB by pool: 0: 1024', str(error))
+
+    def test_exists(self):
+        volume = self.make_volume()
+        self.stored(volume, data='theirs')
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.create_volume, volume)
+        self.assertEqual('theirs', self.on_cluster(volume)['data'])
+
+    def test_get_pool(self):
+        volume = self.make_volume(pool=0)
+        self.assertRaises(exception.VolumeNotFound, self.driver.get_pool,
+                          volume)
+        self.cluster.add_volume(volume.name, GIB, 1)
+        self.assertEqual('1', self.driver.get_pool(volume))
+
+    def test_exports_are_not_needed(self):
+        volume = self.make_volume()
+        self.assertIsNone(self.driver.ensure_export(self.context, volume))
+        self.assertIsNone(
+            self.driver.create_export(self.context, volume, {}))
+        self.assertIsNone(self.driver.remove_export(self.context, volume))
+        self.assertEqual([], self.cluster.requests)
+
+
+@ddt.ddt
+class DeleteTestCase(VolumeTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.volume = self.make_volume()
+        self.stored(self.volume)
+
+    def test_delete(self):
+        self.driver.delete_volume(self.volume)
+        self.assertEqual({}, self.cluster.volumes)
+
+    def test_gone(self):
+        self.driver.delete_volume(self.make_volume())
+        self.assertIn(self.volume.name, self.cluster.volumes)
+
+    def test_the_object_of_a_migrated_volume_is_its_name_id(self):
+        moved = self.make_volume(_name_id=self.make_id())
+        self.stored(moved)
+        self.assertIn(moved.name_id, moved.name)
+        self.cluster.add_volume('volume-' + moved.id)
+        self.driver.delete_volume(moved)
+        self.assertEqual({self.volume.name, 'volume-' + moved.id},
+                         set(self.cluster.volumes))
+
+    def test_in_use(self):
+        self.cluster.attached[self.volume.name].add('192.0.2.1')
+        error = self.assertRaises(exception.VolumeIsBusy,
+                                  self.driver.delete_volume, self.volume)
+        self.assertIn('NODE_IN_USE', str(error))
+        self.assertIn(self.volume.name, self.cluster.volumes)
+
+    def test_leftovers_go_too(self):
+        self.cluster.add_volume('source')
+        self.cluster.add_snapshot(self.volume.name + '.clone', 'source')
+        self.driver.delete_volume(self.volume)
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_an_outage(self):
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.delete_volume, self.volume)
+
+
+class ExtendTestCase(VolumeTestCase):
+
+    def test_extend(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.driver.extend_volume(volume, 5)
+        self.assertEqual(5 * GIB, self.on_cluster(volume)['vol_size'])
+
+    def test_gone(self):
+        self.assertRaises(exception.VolumeNotFound,
+                          self.driver.extend_volume, self.make_volume(), 5)
+
+    def test_a_full_pool(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        error = self.assertRaises(
+            exception.VolumeBackendAPIException, self.driver.extend_volume,
+            volume, 10 ** 6)
+        self.assertIn('free MiB', str(error))
+
+    def test_busy(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.fail('expandVolume', 'result', 50151211, times=10 ** 9)
+        self.assertRaises(exception.VolumeIsBusy, self.driver.extend_volume,
+                          volume, 5)
+
+
+@ddt.ddt
+class SnapshotTestCase(VolumeTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.volume = self.make_volume()
+        self.stored(self.volume, data='now')
+        self.snapshot = self.make_snapshot(self.volume)
+
+    def test_create_and_delete(self):
+        self.driver.create_snapshot(self.snapshot)
+        made = self.cluster.snapshots[self.snapshot.name]
+        self.assertEqual((self.volume.name, 'now'), (made['father_name'],
+                                                     made['data']))
+        self.driver.delete_snapshot(self.snapshot)
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_of_a_migrated_volume(self):
+        moved = self.make_volume(_name_id=self.make_id())
+        self.stored(moved)
+        snapshot = self.make_snapshot(moved)
+        self.driver.create_snapshot(snapshot)
+        self.assertEqual(moved.name, self.cluster.snapshots[
+            snapshot.name]['father_name'])
+
+    def test_the_name_is_cinders(self):
+        self.flags(snapshot_name_template='s_%s')
+        self.driver.create_snapshot(self.snapshot)
+        self.assertEqual(['s_' + self.snapshot.id],
+                         list(self.cluster.snapshots))
+
+    def test_no_volume(self):
+        self.assertRaises(
+            exception.VolumeNotFound, self.driver.create_snapshot,
+            self.make_snapshot(self.make_volume()))
+
+    def test_a_limit(self):
+        self.cluster.fail('createSnapshot', 'result', 50152502)
+        self.assertRaises(exception.SnapshotLimitReached,
+                          self.driver.create_snapshot, self.snapshot)
+
+    def test_delete_gone(self):
+        self.driver.delete_snapshot(self.snapshot)
+
+    def test_delete_busy(self):
+        self.driver.create_snapshot(self.snapshot)
+        self.cluster.fail('deleteSnapshot', 'result', 50151203,
+                          times=10 ** 9)
+        self.assertRaises(exception.SnapshotIsBusy,
+                          self.driver.delete_snapshot, self.snapshot)
+
+    def test_delete_in_an_outage_is_not_busy(self):
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  self.driver.delete_snapshot,
+                                  self.snapshot)
+        self.assertNotIsInstance(error, exception.SnapshotIsBusy)
+
+
+@ddt.ddt
+class CopyTestCase(VolumeTestCase):
+    """Volumes from snapshots and volumes, in every way to make them."""
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.make_volume(size=2)
+        self.stored(self.source, data='then')
+        self.snapshot = self.make_snapshot(self.source)
+        self.driver.create_snapshot(self.snapshot)
+        self.cluster.volumes[self.source.name]['data'] = 'now'
+        self.cluster.requests.clear()
+
+    def check(self, volume, data, linked):
+        made = self.on_cluster(volume)
+        self.assertEqual(
+            (data, volume.size * GIB, 0), (made['data'], made['vol_size'],
+                                           made['status']))
+        self.assertEqual(int(volume.host[-1]), made['pool_id'])
+        self.assertEqual(linked, bool(made['father_name']))
+        self.assertEqual([self.snapshot.name], list(self.cluster.snapshots))
+
+    @ddt.data((2, 0, {}, True), (5, 0, {}, True), (2, 1, {}, False),
+              (5, 1, {}, False), (2, 0, {'dsware:clone': 'full'}, False),
+              (5, 0, {'dsware:clone': 'full'}, False),
+              (2, 0, {'provisioning:type': 'thick'}, False),
+              (2, 1, {'dsware:clone': 'linked'}, False))
+    @ddt.unpack
+    def test_ways(self, size, pool, specs, linked):
+        volume = self.make_volume(size, pool, specs)
+        self.driver.create_volume_from_snapshot(volume, self.snapshot)
+        self.check(volume, 'then', linked)
+        volume = self.make_volume(size, pool, specs)
+        self.driver.create_cloned_volume(volume, self.source)
+        self.check(volume, 'now', linked)
+
+    @ddt.data(({}, False), ({'dsware:clone': 'linked'}, True))
+    @ddt.unpack
+    def test_full_by_option(self, specs, linked):
+        made = self.make_started_driver(dsware_clone='full')
+        volume = self.make_volume(2, 0, specs)
+        made.create_volume_from_snapshot(volume, self.snapshot)
+        self.check(volume, 'then', linked)
+
+    def test_a_clone_of_a_migrated_volume(self):
+        moved = self.make_volume(2, _name_id=self.make_id())
+        self.stored(moved, data='moved')
+        volume = self.make_volume(2)
+        self.driver.create_cloned_volume(volume, moved)
+        self.check(volume, 'moved', True)
+
+    def test_no_snapshot(self):
+        gone = self.make_snapshot(self.source)
+        for pool in (0, 1):
+            for clone in ('linked', 'full'):
+                error = self.assertRaises(
+                    exception.SnapshotNotFound,
+                    self.driver.create_volume_from_snapshot,
+                    self.make_volume(2, pool, {'dsware:clone': clone}),
+                    gone)
+                self.assertIn(gone.name, str(error))
+
+    def test_no_source(self):
+        error = self.assertRaises(
+            exception.VolumeNotFound, self.driver.create_cloned_volume,
+            self.make_volume(2), self.make_volume(2))
+        self.assertIn('VOLUME_NOT_EXIST', str(error))
+
+    def test_an_absent_pool_is_not_an_absent_snapshot(self):
+        error = self.assertRaises(
+            exception.VolumeBackendAPIException,
+            self.driver.create_volume_from_snapshot, self.make_volume(2, 9),
+            self.snapshot)
+        self.assertIn('no such pool', str(error))
+
+    @ddt.data(('createVolumeFromSnap', 50152401, {}),
+              ('createVolumeFromSnap', 50153012, {}),
+              ('createFullVolumeFromSnap', 50152501,
+               {'dsware:clone': 'full'}))
+    @ddt.unpack
+    def test_limits(self, op, code, specs):
+        self.cluster.fail(op, 'result', code, times=2)
+        self.assertRaises(exception.SnapshotLimitReached,
+                          self.driver.create_volume_from_snapshot,
+                          self.make_volume(2, 0, specs), self.snapshot)
+        self.assertRaises(exception.SnapshotLimitReached,
+                          self.driver.create_cloned_volume,
+                          self.make_volume(2, 0, specs), self.source)
+        self.assertEqual([self.source.name], list(self.cluster.volumes))
+        self.assertEqual([self.snapshot.name], list(self.cluster.snapshots))
+
+    def test_a_snapshot_limit_of_the_source(self):
+        self.cluster.fail('createSnapshot', 'result', 50152502)
+        self.assertRaises(exception.SnapshotLimitReached,
+                          self.driver.create_cloned_volume,
+                          self.make_volume(2), self.source)
+
+    def test_a_type_with_an_unknown_value_leaves_nothing(self):
+        volume = self.make_volume(2, 0, {'dsware:clone': 'quick'})
+        self.assertRaises(exception.InvalidInput,
+                          self.driver.create_cloned_volume, volume,
+                          self.source)
+        self.assertEqual([self.snapshot.name], list(self.cluster.snapshots))
+
+    def test_interrupted(self):
+        self.cluster.fail('createVolumeFromSnap', 'stopped')
+        self.assertRaises(fakes.Interrupted,
+                          self.driver.create_cloned_volume,
+                          self.make_volume(2), self.source)
+        self.assertEqual([self.snapshot.name], list(self.cluster.snapshots))
+
+    def test_an_older_cluster(self):
+        self.cluster.single_pool = True
+        self.cluster.with_wwn = False
+        made = self.make_started_driver()
+        volume = self.make_volume(2)
+        made.create_cloned_volume(volume, self.source)
+        self.check(volume, 'now', True)
