@@ -135,6 +135,11 @@ class Cinder(object):
                    PYTHONPATH=str(programs.project_root()))
         env['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = (
             '1' if self._native_threads else '0')
+        if self._native_threads:
+            # Cinder reads and writes images through eventlet's pool of
+            # threads all the same, which hangs in all native threads but
+            # the first; with no threads in the pool it does not.
+            env['EVENTLET_THREADPOOL_SIZE'] = '0'
         return env
 
     def _write_files(self):

@@ -70,6 +70,7 @@ from cinder import utils  # noqa: E402
 from cinder import version  # noqa: E402
 
 from functional.services import lifeline  # noqa: E402
+from functional.services import sqlite  # noqa: E402
 from functional.services import wsgi  # noqa: E402
 
 CONF = cfg.CONF
@@ -172,6 +173,7 @@ def _start(one):
 def main():
     """Serve until the process is told to end."""
     end = lifeline.Lifeline()
+    sqlite.take_turns()
     _initialize(sys.argv[1:])
     services = _create_services()
     for one in services:

@@ -21,6 +21,7 @@ import os
 import threading
 
 from functional.services import lifeline
+from functional.services import sqlite
 from functional.services import wsgi
 
 
@@ -45,6 +46,7 @@ def main():
     """Serve until the process is told to end."""
     args = _parse_arguments()
     end = lifeline.Lifeline()
+    sqlite.take_turns()
 
     from glance.common import wsgi_app
 

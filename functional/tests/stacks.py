@@ -25,7 +25,15 @@ from functional.services import simulator
 from functional.services import stack
 
 # An outage is noticed by tests, which cannot wait as long as an operator.
-_QUICK = {'dsware_request_timeout': 15, 'dsware_connect_timeout': 2}
+_QUICK = {'dsware_request_timeout': 8, 'dsware_connect_timeout': 2}
+
+# A volume that one pool could not hold goes to another one, and is not tried
+# for longer than it takes to see that.
+_SCHEDULING = {
+    'scheduler_max_attempts': 2,
+    'scheduler_default_filters': [
+        'AvailabilityZoneFilter', 'CapacityFilter', 'CapabilitiesFilter',
+        'IgnoreAttemptedHostsFilter']}
 
 
 def has_native_threads():
@@ -44,7 +52,7 @@ def make_default(directory):
         'socket': ('main', dict(_QUICK)),
         'cli': ('main', dict(_QUICK, dsware_transport='cli')),
         'full': ('main', dict(_QUICK, dsware_clone='full')),
-    })
+    }, options=_SCHEDULING)
 
 
 def make_old(directory):

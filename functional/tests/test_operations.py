@@ -25,6 +25,7 @@ class SocketTest(operations.VolumeOperations,
     """The driver talks to the agents over sockets."""
 
     backend = 'socket'
+    upload_format = 'raw'
 
 
 class CLITest(operations.VolumeOperations,

@@ -1,0 +1,130 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A compute host: Nova's libvirt driver in a process as nova-compute is."""
+
+import importlib.util
+import json
+import os
+import socket
+import sys
+
+from functional.services import configfile
+from functional.services import http
+from functional.services import process
+from functional.services import programs
+
+START_SECONDS = 120
+CALL_SECONDS = 120
+
+
+class NovaError(Exception):
+    """Nova raised an exception; the text starts with its class."""
+
+
+def why_not():
+    """Tell what keeps this Python from being a compute host.
+
+    :returns: text; empty when nothing does
+    """
+    missing = [package for module, package in (
+        ('nova', 'nova'), ('libvirt', 'libvirt-python'))
+        if not importlib.util.find_spec(module)]
+    return missing and 'not installed: %s' % ', '.join(missing) or ''
+
+
+class Nova(object):
+    """The process, and calls to it."""
+
+    def __init__(self, directory, libvirt_uri, address, lock_path,
+                 brick_options, sudo_dir, hostname='nova'):
+        """Describe a compute host; start() starts it.
+
+        :param directory: path of a directory for its files, a short one
+        :param libvirt_uri: where libvirt answers
+        :param address: address of this host
+        :param lock_path: directory that services of this host share
+        :param brick_options: a dict of options for the section [os_brick]
+        :param sudo_dir: path of the directory with the services' sudo
+        :param hostname: what the host is called in attachments
+        """
+        self.directory = directory
+        self.log_path = directory / 'nova-compute.log'
+        self._socket_path = str(directory / 'socket')
+        self._sudo_dir = sudo_dir
+        self._sections = {
+            'DEFAULT': {
+                'my_ip': address, 'host': hostname, 'debug': True,
+                'state_path': directory, 'log_file': self.log_path},
+            'database': {
+                'connection': 'sqlite:///%s' % (directory / 'nova.sqlite')},
+            'libvirt': {
+                'connection_uri': libvirt_uri, 'virt_type': 'qemu'},
+            'oslo_concurrency': {'lock_path': lock_path},
+            'os_brick': brick_options,
+            'workarounds': {'disable_rootwrap': True}}
+        self.process = None
+
+    def start(self):
+        """Start the process and wait until it answers.
+
+        After a kill() it goes on with what it had.
+
+        :raises functional.services.process.ProcessFailed: it does not
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        configfile.write(self.directory / 'nova.conf', self._sections)
+        self.process = process.Process(
+            'nova-compute',
+            [sys.executable, '-m', 'functional.services.nova_compute',
+             '--config-file', str(self.directory / 'nova.conf')],
+            self.directory / 'output.log',
+            dict(os.environ, PYTHONWARNINGS='ignore',
+                 PYTHONPATH=str(programs.project_root()),
+                 PATH=programs.search_path(self._sudo_dir)))
+        self.process.start()
+        self.process.wait_until(self._answers, START_SECONDS,
+                                'The start of nova-compute')
+
+    def stop(self):
+        """End the process; one that is not there is fine."""
+        if self.process:
+            self.process.stop()
+
+    def kill(self):
+        """End the process as the kernel does when it is out of memory."""
+        self.process.kill()
+
+    def call(self, method, **arguments):
+        """Have the compute host do something.
+
+        :param method: a method of nova_compute.Compute
+        :param arguments: its arguments
+        :returns: what it returned
+        :raises NovaError: it raised something
+        """
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(CALL_SECONDS)
+            connection.connect(self._socket_path)
+            with connection.makefile('rw') as stream:
+                stream.write(json.dumps([method, arguments]) + '\n')
+                stream.flush()
+                answer = json.loads(stream.readline())
+        if 'error' in answer:
+            raise NovaError(answer['error'])
+        return answer['result']
+
+    def _answers(self):
+        try:
+            return self.call('is_ready')
+        except (OSError, ValueError) as exc:
+            raise http.NoAnswer(exc)
