@@ -78,5 +78,8 @@ class TLSSettings:
         else:
             context.load_verify_locations(cafile=self.ca_path)
         if self.client_cert:
-            context.load_cert_chain(self.client_cert, self.client_key)
+            # An encrypted key is an error; OpenSSL itself would ask at the
+            # terminal for its password, and the service would hang.
+            context.load_cert_chain(self.client_cert, self.client_key,
+                                    password=lambda: '')
         return context

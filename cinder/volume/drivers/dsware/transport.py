@@ -289,9 +289,10 @@ class SocketTransport:
     def _exchange(self, pool, request, deadline):
         connection = self._idle_connection(pool)
         reused = connection is not None
+        if not reused:
+            connection = _Connection(self.endpoint, self._settings)
         try:
             if not reused:
-                connection = _Connection(self.endpoint, self._settings)
                 connection.open(deadline)
             connection.send(request, deadline)
             frame = connection.receive(request, deadline)
@@ -301,8 +302,7 @@ class SocketTransport:
         except BaseException:
             # An eventlet time-out or an abandoned iterator is no Exception,
             # and leaves a reply in the socket that nobody waits for.
-            if connection is not None:
-                connection.close()
+            connection.close()
             raise
         if frame.result != result_codes.UNAUTHORIZED:
             pool.idle.append(connection)

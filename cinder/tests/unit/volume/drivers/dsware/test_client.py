@@ -318,6 +318,23 @@ class DeadlineTestCase(ClientTestCase):
         self.assertEqual('cannot connect', error.desc)
         self.assertIn(error.endpoint, [str(e) for e in fakes.ENDPOINTS])
 
+    @ddt.data(exceptions.CertificateRefused, exceptions.CommandUnavailable)
+    def test_a_reason_that_tells_more_is_told(self, error):
+        """Whichever agent is asked last."""
+        self.down(TWO)
+        self.transports[ONE].exchange = self.refusing(error)
+        for _ in range(2):
+            raised = self.raises(error, self.query, patience=0)
+            self.assertEqual('v', raised.name)
+            self.assertEqual('why', raised.desc)
+
+    @staticmethod
+    def refusing(error):
+        def exchange(request, deadline):
+            raise error(desc='why', endpoint=str(ONE))
+            yield
+        return exchange
+
     def test_a_given_deadline(self):
         self.cluster.fail('', 'unsent', times=10 ** 6)
         start = self.clock.now
