@@ -29,7 +29,6 @@ from functional.services import nova
 from functional.services import simulator
 from functional.services import stack
 from functional.tests import base
-from functional.tests import stacks
 
 GIB = base.GIB
 MIB = base.MIB
@@ -52,7 +51,7 @@ class ComputeStack(stack.Stack):
     def __init__(self, directory):
         main = simulator.Simulator(directory / 'main')
         super().__init__(directory, {'main': main},
-                         {BACKEND: ('main', dict(stacks._QUICK))},
+                         {BACKEND: ('main', {})},
                          options={'enable_force_upload': True})
         self.libvirt = libvirt.Libvirt(directory / 'lv')
         self.nova = None
