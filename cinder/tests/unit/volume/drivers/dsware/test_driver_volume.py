@@ -72,7 +72,7 @@ class CreateTestCase(VolumeTestCase):
         self.assertEqual([], self.cluster.requests)
 
     @ddt.data('host@dsware', 'host@dsware#', 'host@dsware#pool',
-              'host@dsware#-1', 'host@dsware#1.5', 'host@dsware#\xb2')
+              'host@dsware#-1', 'host@dsware#1.5', 'host@dsware#1_0')
     def test_a_host_without_a_pool(self, host):
         error = self.assertRaises(exception.InvalidInput,
                                   self.driver.create_volume,
