@@ -205,6 +205,8 @@ class Connection(asyncio.Protocol):
             self._service.handle(self, request, self._login)
         elif not self._signed_in:
             self._service.handle(self, request, _refuse)
+        elif request.op == engine.QUERY_DEVICE and self.local:
+            self._service.handle(self, request, self._device)
         else:
             self._service.handle(self, request, None)
 
@@ -218,6 +220,10 @@ class Connection(asyncio.Protocol):
                 return _refuse(request)
         self._signed_in = True
         return engine.Answer(codes.OK)
+
+    def _device(self, request):
+        return self._service.device(self.agent.address,
+                                    request.args.get('volName', ''))
 
     def reply(self, request, answer):
         """Send a reply and go on with the next request.

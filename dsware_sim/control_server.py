@@ -17,8 +17,12 @@ import os
 
 from dsware_sim import cluster
 from dsware_sim import codes
+from dsware_sim import engine
 from dsware_sim import faults as faults_
 from dsware_sim import settings
+
+# What a fault can be for besides the cluster's operations.
+_OTHERS = ('*', 'login', engine.QUERY_DEVICE)
 
 _MAX_LINE = 1048576
 
@@ -113,7 +117,7 @@ class ControlServer:
         :returns: its number
         """
         op = fault.get('op') or '*'
-        if op not in ('*', 'login') and op not in cluster.OPERATIONS:
+        if op not in _OTHERS and op not in cluster.OPERATIONS:
             raise faults_.FaultError('no operation %s' % op)
         agent = fault.get('agent')
         if agent and agent not in self._server.agents:

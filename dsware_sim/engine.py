@@ -22,6 +22,7 @@ import collections
 import time
 
 from dsware_sim import cluster
+from dsware_sim import codec
 from dsware_sim import codes
 from dsware_sim import data
 from dsware_sim import worker as worker_
@@ -34,6 +35,9 @@ Answer.__doc__ = """What a request is answered.
 :param desc: free text
 :param lines: iterable of record lines, as bytes
 """
+
+#: What sds_cli asks. No operation of the socket interface tells the device.
+QUERY_DEVICE = 'querydev'
 
 # Arguments that name objects; a clone only reads its source.
 _NAMES = ('volName', 'volNameSrc', 'snapName', 'snapNameDst', 'volNameList',
@@ -193,6 +197,20 @@ class Engine:
         if device is not None:
             work.item.attachments[work.agent] = device
             self.state.attachments[work.agent, work.item.name] = device
+
+    def device(self, agent, name):
+        """Tell the device of an object on a host.
+
+        :param agent: address of the host's agent
+        :param name: name of the object
+        :returns: :class:`Answer`
+        """
+        device = self.state.attachments.get((agent, name))
+        if device is None:
+            return Answer(codes.VOLUME_NOT_ATTACH, codes.describe(
+                codes.VOLUME_NOT_ATTACH, name))
+        return Answer(codes.OK, lines=(
+            codec.encode_record({'dev_addr': device}),))
 
     def commit(self, events):
         """Make events durable and apply them.

@@ -173,6 +173,29 @@ def show(operation, frames, out):
                           for line in lines))
 
 
+def ask(directory, address, manager, operation, options):
+    """Ask an agent.
+
+    :param directory: where the agents' sockets are
+    :param address: address of the agent
+    :param manager: address of the manager
+    :param operation: name of the operation
+    :param options: dict of its arguments
+    :returns: iterator of what :func:`replies` yields
+    :raises OSError: the agent cannot be reached
+    :raises NoAnswer: the agent gave no answer
+    """
+    if set(address) - _ADDRESS:
+        raise NoAnswer('no agent at %s' % address)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(directory + '/' + SOCKET_NAME % address)
+        connection.sendall(request(manager, operation, options))
+        yield from replies(connection)
+    finally:
+        connection.close()
+
+
 def run(argv, directory, out):
     """Carry out a command line.
 
@@ -188,15 +211,7 @@ def run(argv, directory, out):
         out.write('result=%d\ndesc=malformed command: %s\n'
                   % (_COMMAND_FORMAT_ERROR, error))
         return
-    if set(address) - _ADDRESS:
-        raise NoAnswer('no agent at %s' % address)
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        connection.connect(directory + '/' + SOCKET_NAME % address)
-        connection.sendall(request(manager, operation, options))
-        show(operation, replies(connection), out)
-    finally:
-        connection.close()
+    show(operation, ask(directory, address, manager, operation, options), out)
 
 
 def main(argv, directory):

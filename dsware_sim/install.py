@@ -17,6 +17,7 @@ import shutil
 import sys
 
 from dsware_sim import fsc_cli
+from dsware_sim import sds_cli
 
 _PROGRAM = '''#!%s -IS
 # Written by dsware-sim: talks to the simulated agents of %s.
@@ -26,8 +27,17 @@ import fsc_cli
 sys.exit(fsc_cli.main(sys.argv[1:], %r))
 '''
 
+_SDS_PROGRAM = '''#!%s -IS
+# Written by dsware-sim: talks to the simulated agents of %s.
+import sys
+sys.path.insert(0, %r)
+import fsc_cli
+import sds_cli
+sys.exit(sds_cli.main(sys.argv[1:], %r, %r, fsc_cli))
+'''
 
-def install(directory, run_dir):
+
+def install(directory, run_dir, agent):
     """Write the programs that talk to the agents.
 
     They need nothing but a Python interpreter: the paths are written into
@@ -35,22 +45,28 @@ def install(directory, run_dir):
 
     :param directory: the state directory; the programs go into its bin
     :param run_dir: where the agents' sockets are
+    :param agent: address of the agent whose host sds_cli is on
     :returns: path of the directory that belongs on PATH
     """
     library = os.path.join(directory, 'lib')
     programs = os.path.join(directory, 'bin')
     os.makedirs(library, exist_ok=True)
     os.makedirs(programs, exist_ok=True)
-    module = os.path.join(library, 'fsc_cli.py')
-    shutil.copyfile(fsc_cli.__file__, module)
-    # Compiled now: who runs it may not be allowed to write there.
-    py_compile.compile(module, doraise=True)
-    # Not the interpreter of a virtual environment, as the program needs
+    for source in (fsc_cli, sds_cli):
+        module = os.path.join(library, os.path.basename(source.__file__))
+        shutil.copyfile(source.__file__, module)
+        # Compiled now: who runs it may not be allowed to write there.
+        py_compile.compile(module, doraise=True)
+    # Not the interpreter of a virtual environment, as the programs need
     # nothing of it and would have to find out about it.
-    interpreter = os.path.realpath(sys.executable)
-    path = os.path.join(programs, 'fsc_cli')
+    known = os.path.realpath(sys.executable), directory, library, run_dir
+    _write(os.path.join(programs, 'fsc_cli'), _PROGRAM % known)
+    _write(os.path.join(programs, 'sds_cli'), _SDS_PROGRAM % (*known, agent))
+    return programs
+
+
+def _write(path, text):
     with open(path + '.new', 'w') as program:
-        program.write(_PROGRAM % (interpreter, directory, library, run_dir))
+        program.write(text)
         os.fchmod(program.fileno(), 0o755)
     os.replace(path + '.new', path)
-    return programs

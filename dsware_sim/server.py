@@ -184,7 +184,8 @@ class Server:
                 self._run_dir, fsc_cli.SOCKET_NAME % address))
         self._control = control_server.ControlServer(self)
         await self._control.start(self._control_path())
-        install.install(self.directory, self._run_dir)
+        install.install(self.directory, self._run_dir,
+                        self.settings.agents[0][0])
 
     def _make_run_dir(self):
         path = self._path('run')

@@ -67,6 +67,15 @@ class Service:
         self.log.clear()
         self.protocol_errors.clear()
 
+    def device(self, agent, name):
+        """Tell the device of an object on a host.
+
+        :param agent: address of the host's agent
+        :param name: name of the object
+        :returns: :class:`dsware_sim.engine.Answer`
+        """
+        return self._engine.device(agent, name)
+
     def handle(self, connection, request, special):
         """Carry a request out and answer it, now or later.
 
