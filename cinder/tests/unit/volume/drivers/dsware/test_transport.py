@@ -22,142 +22,23 @@ import threading
 from unittest import mock
 
 import ddt
-import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware import scripted
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
-from cinder.volume.drivers.dsware import tls
 from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import waiting
 
-ENDPOINT = operations.Endpoint('192.0.2.1', 10519)
-QUERY = operations.Request('queryVolume', {'volName': 'v'})
-CREATE = operations.Request('createVolume', {
-    'volName': 'v', 'poolId': 0, 'volSize': 1024, 'thinFlag': 1})
-SECRET = 'pa%ss,w0rd'
-ESTABLISHED = 1
-CLOSE_WAIT = 8
-
-
-def reply(seq, result=0, more=False, body=''):
-    """Make a reply frame.
-
-    :returns: bytes
-    """
-    text = f'seq={seq}\nresult={result}' + ('\nmore=1' if more else '')
-    if body:
-        text += '\n\n' + body
-    return struct.pack('>I', len(text)) + text.encode()
-
-
-class ScriptedSocket:
-    """A socket whose peer follows a script.
-
-    :param receives: what recv() gives: bytes, an error, or a function that
-        gives one of them
-    :param sends: for each send(), how many bytes it takes, or an error
-    """
-
-    def __init__(self, *receives, sends=()):
-        self.receives = list(receives)
-        self.sends = list(sends)
-        self.sent = b''
-        self.timeouts = []
-        self.options = []
-        self.state = ESTABLISHED
-        self.closed = False
-
-    def send(self, data):
-        self._check()
-        step = self.sends.pop(0) if self.sends else len(data)
-        if isinstance(step, BaseException):
-            raise step
-        self.sent += bytes(data[:step])
-        return min(step, len(data))
-
-    def recv(self, size):
-        self._check()
-        step = self.receives.pop(0) if self.receives else b''
-        if callable(step):
-            step = step()
-        if isinstance(step, BaseException):
-            raise step
-        if len(step) > size:
-            self.receives.insert(0, step[size:])
-        return step[:size]
-
-    def _check(self):
-        if self.closed:
-            raise OSError(errno.EBADF, 'closed')
-        if not self.timeouts or not self.timeouts[-1]:
-            raise AssertionError('it would wait for ever')
-
-    def settimeout(self, seconds):
-        self.timeouts.append(seconds)
-
-    def setsockopt(self, *option):
-        self.options.append(option)
-
-    def getsockopt(self, level, option, size):
-        if isinstance(self.state, Exception):
-            raise self.state
-        return bytes([self.state])
-
-    def close(self):
-        self.closed = True
-
-
-class TransportTestCase(testtools.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.clock = fakes.Clock().install(self)
-        self.sockets = []
-        self.connects = []
-        patcher = mock.patch.object(transport.socket, 'create_connection',
-                                    self.connect)
-        patcher.start()
-        self.addCleanup(patcher.stop)
-
-    def connect(self, address, timeout):
-        self.connects.append((address, timeout))
-        found = self.sockets.pop(0)
-        if callable(found):
-            found = found()
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    def make(self, *sockets, **settings):
-        """Make a transport that connects to scripted sockets.
-
-        :param sockets: a socket, or an error, for each connection
-        :param settings: further settings
-        :returns: the transport
-        """
-        self.sockets += sockets
-        return transport.SocketTransport(ENDPOINT, transport.SocketSettings(
-            manage_ip='192.0.2.10', **settings))
-
-    @staticmethod
-    def exchange(carrier, request=QUERY, seconds=60):
-        return list(carrier.exchange(request, waiting.Deadline(seconds)))
-
-    def fails(self, error, carrier, request=QUERY, seconds=60):
-        """Exchange what must raise exactly this class.
-
-        :returns: the exception
-        """
-        raised = self.assertRaises(error, self.exchange, carrier, request,
-                                   seconds)
-        self.assertIs(error, type(raised))
-        return raised
+CREATE = scripted.CREATE
+QUERY = scripted.QUERY
+reply = scripted.reply
+ScriptedSocket = scripted.ScriptedSocket
 
 
 @ddt.ddt
-class ExchangeTestCase(TransportTestCase):
+class ExchangeTestCase(scripted.TransportTestCase):
 
     def test_nothing_is_connected_before_the_first_request(self):
         carrier = self.make()
@@ -292,7 +173,7 @@ class ExchangeTestCase(TransportTestCase):
 
 
 @ddt.ddt
-class DeadlineTestCase(TransportTestCase):
+class DeadlineTestCase(scripted.TransportTestCase):
 
     def slowly(self, data, seconds):
         def step():
@@ -348,7 +229,7 @@ class DeadlineTestCase(TransportTestCase):
 
 
 @ddt.ddt
-class PoolTestCase(TransportTestCase):
+class PoolTestCase(scripted.TransportTestCase):
 
     def hold(self, carrier, peer):
         """Start a request whose reply does not end yet."""
@@ -421,7 +302,7 @@ class PoolTestCase(TransportTestCase):
         other = ScriptedSocket(reply(1))
         carrier = self.make(peer, other)
         self.exchange(carrier)
-        peer.state = CLOSE_WAIT
+        peer.state = scripted.CLOSE_WAIT
         self.exchange(carrier)
         self.assertTrue(peer.closed)
         self.assertEqual(2, len(self.connects))
@@ -503,7 +384,7 @@ class PoolTestCase(TransportTestCase):
 
 
 @ddt.ddt
-class InterruptedTestCase(TransportTestCase):
+class InterruptedTestCase(scripted.TransportTestCase):
     """What ends in the middle never reaches another request."""
 
     def check(self, peer, carrier):
@@ -550,156 +431,3 @@ class InterruptedTestCase(TransportTestCase):
             next(frames)
         self.exchange(carrier, seconds=1)
         self.assertEqual(1, len(self.connects))
-
-
-class FakeTLS:
-    """TLS settings whose context wraps nothing, or fails."""
-
-    def __init__(self, problem=None):
-        self.problem = problem
-        self.names = []
-
-    def context(self):
-        return self
-
-    def wrap_socket(self, sock, server_hostname):
-        self.names.append(server_hostname)
-        if self.problem:
-            raise self.problem
-        return sock
-
-
-@ddt.ddt
-class TLSTestCase(TransportTestCase):
-
-    def test_the_host_name_is_checked(self):
-        settings = FakeTLS()
-        peer = ScriptedSocket(reply(1))
-        self.exchange(self.make(peer, tls_settings=settings))
-        self.assertEqual(['192.0.2.1'], settings.names)
-        # The handshake is limited too.
-        self.assertEqual(5, peer.timeouts[0])
-
-    def refused(self, problem, error_class):
-        peer = ScriptedSocket()
-        raised = self.fails(error_class,
-                            self.make(peer, tls_settings=FakeTLS(problem)))
-        self.assertTrue(peer.closed)
-        self.assertEqual(b'', peer.sent)
-        return raised
-
-    def test_a_bad_certificate(self):
-        problem = ssl.SSLCertVerificationError(1, 'long text')
-        problem.verify_message = 'certificate has expired'
-        error = self.refused(problem, exceptions.CertificateRefused)
-        self.assertIn('the certificate was refused: certificate has expired',
-                      str(error))
-
-    def test_no_common_protocol(self):
-        error = self.refused(ssl.SSLError(1, 'unsupported protocol'),
-                             exceptions.CertificateRefused)
-        self.assertIn('unsupported protocol', str(error))
-
-    @ddt.data(ssl.SSLEOFError(8, 'EOF'), ssl.SSLZeroReturnError(6, 'over'),
-              ssl.SSLSyscallError(5, 'reset'), TimeoutError('late'),
-              ConnectionResetError(errno.ECONNRESET, 'reset'),
-              FileNotFoundError(errno.ENOENT, 'no such file'))
-    def test_a_peer_that_goes_away_says_nothing_about_certificates(
-            self, problem):
-        self.refused(problem, exceptions.EndpointUnavailable)
-
-    def test_interrupted_handshake(self):
-        peer = ScriptedSocket()
-        carrier = self.make(peer, tls_settings=FakeTLS(fakes.Interrupted()))
-        self.assertRaises(fakes.Interrupted, self.exchange, carrier)
-        self.assertTrue(peer.closed)
-
-    def test_a_record_may_have_left_in_part(self):
-        peer = ScriptedSocket(sends=[ConnectionResetError('reset')])
-        self.fails(exceptions.OutcomeUnknown,
-                   self.make(peer, tls_settings=FakeTLS()), CREATE)
-
-
-@ddt.ddt
-class SignInTestCase(TransportTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.settings = {
-            'tls_settings': FakeTLS(),
-            'credentials': tls.Credentials('admin', SECRET)}
-
-    def test_it_is_the_first_request(self):
-        peer = ScriptedSocket(reply(1), reply(2), reply(3))
-        carrier = self.make(peer, **self.settings)
-        self.exchange(carrier)
-        self.exchange(carrier)
-        self.assertTrue(peer.sent[4:].startswith(
-            b'seq=1\nop=login\nmanage_ip=192.0.2.10\nuserName=admin\n'
-            b'password=pa%25ss%2Cw0rd'))
-        self.assertEqual(1, peer.sent.count(b'op=login'))
-        self.assertIn(b'seq=3\nop=queryVolume', peer.sent)
-
-    def test_refused(self):
-        peer = ScriptedSocket(reply(1, 10000003))
-        carrier = self.make(peer, **self.settings)
-        error = self.fails(exceptions.AccessDenied, carrier, CREATE)
-        self.assertEqual(('login', 'admin', 10000003),
-                         (error.op, error.name, error.result))
-        self.assertIn('san_password', str(error))
-        self.assertNotIn(SECRET, str(error))
-        self.assertTrue(peer.closed)
-        self.assertNotIn(b'createVolume', peer.sent)
-
-    @ddt.data(b'', TimeoutError('late'), b'\0\0\0\0')
-    def test_no_answer_means_that_nothing_was_asked(self, answer):
-        peer = ScriptedSocket(answer)
-        error = self.fails(exceptions.EndpointUnavailable,
-                           self.make(peer, **self.settings), CREATE)
-        self.assertIn('sign-in', str(error))
-        self.assertTrue(peer.closed)
-        self.assertNotIn(b'createVolume', peer.sent)
-
-    def test_it_is_limited_like_connecting(self):
-        def late():
-            self.clock.now += 10
-            return reply(1)[:5]
-        peer = ScriptedSocket(late, reply(1)[5:])
-        self.fails(exceptions.EndpointUnavailable,
-                   self.make(peer, **self.settings))
-
-    def test_a_name_that_cannot_be_sent(self):
-        self.settings['credentials'] = tls.Credentials('u', SECRET * 9000)
-        error = self.fails(exceptions.InvalidRequest,
-                           self.make(ScriptedSocket(), **self.settings))
-        self.assertNotIn(SECRET, str(error))
-
-    def test_a_sign_in_that_has_run_out_is_made_again(self):
-        old = ScriptedSocket(reply(1), reply(2), reply(3, 10000003))
-        new = ScriptedSocket(reply(1), reply(2, 0, body='vol_name=v'))
-        carrier = self.make(old, new, max_connections=1, **self.settings)
-        self.exchange(carrier)
-        frame, = self.exchange(carrier, CREATE)
-        self.assertEqual([{'vol_name': 'v'}], frame.records)
-        self.assertTrue(old.closed)
-        self.assertIn(b'op=login', new.sent)
-        self.assertEqual(1, new.sent.count(b'op=createVolume'))
-
-    def test_a_new_sign_in_that_does_not_help_is_not_repeated(self):
-        old = ScriptedSocket(reply(1), reply(2), reply(3, 10000003))
-        new = ScriptedSocket(reply(1), reply(2, 10000003))
-        carrier = self.make(old, new, **self.settings)
-        self.exchange(carrier)
-        self.assertEqual(10000003, self.exchange(carrier)[0].result)
-        self.assertTrue(new.closed)
-        self.assertEqual(2, len(self.connects))
-
-    def test_a_password_is_never_sent_without_tls(self):
-        self.assertRaises(ValueError, transport.SocketSettings,
-                          manage_ip='m',
-                          credentials=self.settings['credentials'])
-
-    def test_a_password_is_never_shown(self):
-        settings = transport.SocketSettings(manage_ip='m', **self.settings)
-        self.assertNotIn(SECRET, repr(settings))
-        self.assertNotIn(SECRET, str(settings.credentials))
