@@ -34,6 +34,10 @@ GIB = 1 << 30
 CHUNK = 4 * MIB
 _ZEROS = bytes(CHUNK)
 
+# What an image is, for people to read.
+PATTERN = 'a pattern of data and holes'
+FILE_SYSTEM = 'an ext4 file system'
+
 # From the kernel's headers.
 _LOOP_MAJOR = 7
 _LOOP_SET_DIRECT_IO = 0x4C08
@@ -119,8 +123,8 @@ def _data_ranges(handle, length):
 def compare(path, twin, expected_size):
     """Compare all the bytes of a device or file with what it should hold.
 
-    :param path: where; a device is read from the medium and not from this
-                 host's cache
+    :param path: where; it is read from the medium and not from this host's
+                 cache, where that is possible
     :param twin: path of a file with the bytes; behind its end all are zero
     :param expected_size: size that the device should have, in bytes
     :returns: how many bytes were compared
@@ -143,11 +147,8 @@ def compare(path, twin, expected_size):
 
 def _chunks(path):
     """Read a device or file to its end."""
-    is_device = stat.S_ISBLK(os.stat(path).st_mode)
-    handle = os.open(path, os.O_RDONLY | (os.O_DIRECT if is_device else 0))
+    handle = _open_direct(path)
     try:
-        if is_device:
-            _bypass_page_cache(handle)
         # Memory maps are aligned as O_DIRECT wants it.
         with mmap.mmap(-1, CHUNK) as buffer:
             position = 0
@@ -156,6 +157,17 @@ def _chunks(path):
                 position += count
     finally:
         os.close(handle)
+
+
+def _open_direct(path):
+    """Open for reading from the medium, where the file system can do it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError:
+        return os.open(path, os.O_RDONLY)
+    if stat.S_ISBLK(os.fstat(handle).st_mode):
+        _bypass_page_cache(handle)
+    return handle
 
 
 def _bypass_page_cache(handle):
@@ -193,12 +205,12 @@ def make_image(path, megabytes):
 
     :param path: path of the image
     :param megabytes: its size in MiB
-    :returns: what it is, for people to read
+    :returns: what it is: PATTERN or FILE_SYSTEM
     """
     mkfs = _system_program('mkfs.ext4')
     if not mkfs:
         _make_pattern(path, megabytes)
-        return 'a pattern of data and holes'
+        return PATTERN
     tree = path.parent / 'tree'
     tree.mkdir()
     (tree / 'README').write_text('Made by the demonstration.\n')
@@ -206,7 +218,7 @@ def make_image(path, megabytes):
     subprocess.run([mkfs, '-q', '-d', str(tree), str(path),
                     '%dM' % megabytes], check=True, capture_output=True)
     shutil.rmtree(tree)
-    return 'an ext4 file system'
+    return FILE_SYSTEM
 
 
 def _make_pattern(path, megabytes):

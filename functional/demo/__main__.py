@@ -145,6 +145,9 @@ class Demonstration(object):
                 self._keep()
         except process.ProcessFailed as exc:
             self._output.line('FAILED  %s' % exc)
+        except Exception as exc:
+            logging.exception('The demonstration cannot go on.')
+            self._output.line('FAILED  %s: %s' % (type(exc).__name__, exc))
         except Interrupted:
             self._output.end_progress()
             self._output.line('Interrupted: stopping everything.')
@@ -217,7 +220,7 @@ class Demonstration(object):
     def _reason_to_skip(self, step):
         if self._args.keep and step in ('delete', 'cluster_is_empty'):
             return 'left for you to look at (--keep)'
-        needs = ('upload_image', 'volume_from_image', 'volume_to_image')
+        needs = ('volume_from_image', 'volume_to_image')
         if step in needs and not programs.qemu_img():
             return ('qemu-img is missing, which Cinder needs for images; '
                     'to install it: ' + programs.INSTALL_QEMU_IMG)
@@ -260,8 +263,16 @@ class Demonstration(object):
             self._output.heading('Why "%s" failed' % name)
             self._output.block(text)
         self._output.line()
-        self._output.line({0: 'All is well.',
-                           INTERRUPTED: 'Interrupted.'}.get(code, 'FAILED'))
+        self._output.line(self._verdict(code))
+
+    def _verdict(self, code):
+        if code == INTERRUPTED:
+            return 'Interrupted.'
+        if code:
+            return 'FAILED'
+        skipped = len(self._runner.skipped)
+        return ('All is well; %d steps were skipped.' % skipped if skipped
+                else 'All is well.')
 
 
 def main(arguments=None):

@@ -48,6 +48,7 @@ class Steps(object):
         self._output = output
         self._directory = directory
         self._image_file = directory / 'image.raw'
+        self._kind = None
         self._image = self._volume = self._snapshot = None
         self._copy = self._clone = self._upload = None
         # What each volume should hold, by the name that is used here.
@@ -106,13 +107,13 @@ class Steps(object):
     def upload_image(self, step):
         """Make an image and give it to Glance."""
         step.progress('making the image')
-        kind = content.make_image(self._image_file, IMAGE_MIB)
+        self._kind = content.make_image(self._image_file, IMAGE_MIB)
         step.progress('uploading %d MiB' % IMAGE_MIB)
         self._image = self._images.create_image(
             'demo', filename=str(self._image_file), disk_format='raw',
             container_format='bare', wait=True, validate_checksum=False)
         found = self._wait.wait_for_image(self._image)
-        step.done = '%d MiB, %s' % (IMAGE_MIB, kind)
+        step.done = '%d MiB, %s' % (IMAGE_MIB, self._kind)
         step.equal('size', found.size, IMAGE_MIB * MIB)
         algorithm, wanted = content.checksum(self._image_file)
         step.equal(algorithm, found.hash_value, wanted)
@@ -126,16 +127,20 @@ class Steps(object):
 
     def attach_volume(self, step):
         """The volume becomes a device of this host and has the bytes."""
+        from_image = self._volume is not None
+        if not from_image:
+            self._make_empty_volume()
         path = self._attach('volume', self._volume)
         step.done = path
         step.progress('comparing')
         self._compare(step, 'volume', 1)
-        if content.check_file_system(path):
+        if (from_image and self._kind == content.FILE_SYSTEM
+                and content.check_file_system(path)):
             step.check('file system clean', True)
 
     def write(self, step):
         """Write behind the image, and at the end of the device."""
-        self._own_twin('volume', self._image_file)
+        self._own_twin('volume', self._twins['volume'])
         written = (self._write('volume', 'first', 200 * MIB, 16 * MIB)
                    + self._write('volume', 'end', GIB - 3 * MIB, 3 * MIB))
         step.done = '%d MiB' % (written // MIB)
@@ -269,6 +274,12 @@ class Steps(object):
                    [(pool['used'], pool['alloc'])
                     for pool in status['pools']],
                    [(0, 0)] * len(status['pools']))
+
+    def _make_empty_volume(self):
+        """What is used when volumes cannot be made from images."""
+        self._volume = self._create('demo', 1)
+        self._twins['volume'] = self._twin('empty')
+        self._twins['volume'].touch()
 
     def _create(self, name, size, **attributes):
         made = self._volumes.create_volume(name=name, size=size,
