@@ -24,6 +24,7 @@ from cinder.volume.drivers.dsware import tls
 from cinder.volume.drivers.dsware import transport
 
 CREATE = scripted.CREATE
+FakeTLS = scripted.FakeTLS
 reply = scripted.reply
 ScriptedSocket = scripted.ScriptedSocket
 SECRET = 'pa%ss,w0rd'
@@ -33,7 +34,7 @@ SECRET = 'pa%ss,w0rd'
 class TLSTestCase(scripted.TransportTestCase):
 
     def test_the_host_name_is_checked(self):
-        settings = scripted.FakeTLS()
+        settings = FakeTLS()
         peer = ScriptedSocket(reply(1))
         self.exchange(self.make(peer, tls_settings=settings))
         self.assertEqual(['192.0.2.1'], settings.names)
@@ -43,7 +44,7 @@ class TLSTestCase(scripted.TransportTestCase):
     def refused(self, problem, error_class):
         peer = ScriptedSocket()
         raised = self.fails(error_class,
-                            self.make(peer, tls_settings=scripted.FakeTLS(problem)))
+                            self.make(peer, tls_settings=FakeTLS(problem)))
         self.assertTrue(peer.closed)
         self.assertEqual(b'', peer.sent)
         return raised
@@ -70,14 +71,14 @@ class TLSTestCase(scripted.TransportTestCase):
 
     def test_interrupted_handshake(self):
         peer = ScriptedSocket()
-        carrier = self.make(peer, tls_settings=scripted.FakeTLS(fakes.Interrupted()))
+        carrier = self.make(peer, tls_settings=FakeTLS(fakes.Interrupted()))
         self.assertRaises(fakes.Interrupted, self.exchange, carrier)
         self.assertTrue(peer.closed)
 
     def test_a_record_may_have_left_in_part(self):
         peer = ScriptedSocket(sends=[ConnectionResetError('reset')])
         self.fails(exceptions.OutcomeUnknown,
-                   self.make(peer, tls_settings=scripted.FakeTLS()), CREATE)
+                   self.make(peer, tls_settings=FakeTLS()), CREATE)
 
 
 @ddt.ddt
@@ -86,7 +87,7 @@ class SignInTestCase(scripted.TransportTestCase):
     def setUp(self):
         super().setUp()
         self.settings = {
-            'tls_settings': scripted.FakeTLS(),
+            'tls_settings': FakeTLS(),
             'credentials': tls.Credentials('admin', SECRET)}
 
     def test_it_is_the_first_request(self):
