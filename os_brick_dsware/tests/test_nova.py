@@ -58,18 +58,24 @@ def _instance(number=1):
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
 class NovaTestCase(fakes.ConnectorTestCase):
-    """Gives each test Nova's libvirt driver, which need not reach libvirt."""
+    """Gives each test Nova's libvirt driver, on a host without libvirt."""
 
     def setUp(self):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger())
-        self.libvirt = nova_driver.LibvirtDriver(mock.Mock(), False)
-        self.libvirt._host = mock.create_autospec(
-            nova_host.Host, instance=True)
+        self.libvirt = self._libvirt_driver()
         self.libvirt._host.find_secret.return_value = None
         self.libvirt._volume_api = mock.Mock()
         self.driver = self.libvirt._get_volume_driver(self.info())
         self.driver.connector = self.new_connector()
+
+    def _libvirt_driver(self):
+        for patch in (mock.patch.dict(sys.modules, libvirt=mock.Mock()),
+                      mock.patch.object(nova_driver, 'libvirt', mock.Mock()),
+                      mock.patch.object(nova_host, 'Host', autospec=True)):
+            patch.start()
+            self.addCleanup(patch.stop)
+        return nova_driver.LibvirtDriver(mock.Mock(), False)
 
     def info(self, token='token-1', top=None, **changes):
         """Make connection_info as Nova gets it from Cinder."""
