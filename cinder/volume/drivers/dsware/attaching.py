@@ -154,7 +154,6 @@ class ManagerAttacher(HostAttacher):
         """
         return dict(properties, **{_OWN_USE: True})
 
-    @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
     def attach(self, volume, connector, discard):
         """Attach a volume to a host.
 
@@ -162,9 +161,15 @@ class ManagerAttacher(HostAttacher):
         :param connector: the host's connector properties
         :param discard: whether the volume gives back discarded space
         :returns: connection_info
+        :raises InvalidInput: the connector does not name the host
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeBackendAPIException: it could not be attached
         """
+        _check_host(connector)
+        return self._attach(volume, connector, discard)
+
+    @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
+    def _attach(self, volume, connector, discard):
         found = _existing(self._array, volume)
         agent = self.agent_of(connector)
         with translation.for_volume(volume):
@@ -202,12 +207,14 @@ class ManagerAttacher(HostAttacher):
         :param volume: the Cinder volume
         :param connector: the host's connector properties, or None for all
             hosts
+        :raises InvalidInput: the connector does not name the host
         :raises VolumeIsBusy: the device is in use
         :raises VolumeBackendAPIException: it could not be detached
         """
         if connector is None:
             detach_everywhere(self, self._array, volume)
         else:
+            _check_host(connector)
             self._leave(volume, connector)
 
     @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
@@ -244,6 +251,13 @@ class ManagerAttacher(HostAttacher):
         if own <= 0:
             del self._own_uses[key]
         return attachments + max(own, 0)
+
+
+def _check_host(connector):
+    if not connector.get('host'):
+        raise exception.InvalidInput(reason=_(
+            'the connector has no host, so the users of a volume on that '
+            'host cannot be told apart'))
 
 
 def _existing(array, volume):

@@ -154,6 +154,13 @@ def _credentials(configuration):
     if not configuration.san_login:
         _refuse('san_login', "''", _('san_password is set, so the user '
                                      'name must be too'))
+    if (configuration.dsware_attach_by == 'manager'
+            and not configuration.driver_ssl_cert_verify):
+        # The address of a host's agent comes with the request to attach.
+        _refuse('san_password', '***', _(
+            'with dsware_attach_by = manager it is given to the agent of '
+            'each host, which has to prove who it is; set '
+            'driver_ssl_cert_verify = true'))
     return tls.Credentials(configuration.san_login,
                            configuration.san_password)
 

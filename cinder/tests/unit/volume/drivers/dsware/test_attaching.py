@@ -225,6 +225,14 @@ class ManagerTestCase(AttachTestCase):
         self.assertEqual({ONE}, self.on())
         json.dumps(found)
 
+    def test_a_connector_that_does_not_name_the_host(self):
+        for call in (self.driver.initialize_connection,
+                     self.driver.terminate_connection):
+            error = self.assertRaises(exception.InvalidInput, call,
+                                      self.volume, {'ip': ONE})
+            self.assertIn('has no host', str(error))
+        self.assertEqual(set(), self.on())
+
     def test_on_the_hosts_own_agent(self):
         self.attach(ip=TWO)
         self.assertEqual({TWO}, self.on())

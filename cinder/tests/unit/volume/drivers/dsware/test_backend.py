@@ -139,6 +139,14 @@ class SocketTestCase(BackendTestCase):
         self.refused('san_login', san_password='secret', san_login='',
                      driver_use_ssl=True)
 
+    def test_a_password_is_for_hosts_that_prove_who_they_are(self):
+        options = {'san_password': 'secret', 'driver_use_ssl': True,
+                   'dsware_attach_by': 'manager'}
+        message = self.refused('driver_ssl_cert_verify', **options)
+        self.assertNotIn('secret', message)
+        self.assertIsNotNone(self.transport(
+            driver_ssl_cert_verify=True, **options)._settings.credentials)
+
     def test_credentials(self):
         settings = self.transport(san_password='secret', san_login='me',
                                   driver_use_ssl=True)._settings
