@@ -21,6 +21,7 @@ import traceback
 import testtools
 
 import fixtures
+
 from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
 from os_brick_dsware import processes

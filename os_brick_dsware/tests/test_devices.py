@@ -17,6 +17,7 @@ import os
 import testtools
 
 import fixtures
+
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import properties

@@ -22,6 +22,7 @@ import zipfile
 import testtools
 
 import fixtures
+
 import os_brick_dsware
 
 ROOT = pathlib.Path(os_brick_dsware.__file__).parent.parent

@@ -18,6 +18,7 @@ from os_brick.initiator import connector
 import testtools
 
 import fixtures
+
 from os_brick_dsware import connector as dsware_connector
 from os_brick_dsware import options
 from os_brick_dsware import registry

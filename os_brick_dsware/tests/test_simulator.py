@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 
+import fixtures
 from os_brick import exception
 from os_brick.privileged import rootwrap
 from oslo_concurrency import processutils
@@ -27,7 +28,6 @@ import testtools
 
 from dsware_sim import devices as simulated_devices
 from dsware_sim import testing
-import fixtures
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli

@@ -22,6 +22,7 @@ import textwrap
 import testtools
 
 import fixtures
+
 import os_brick_dsware
 
 REGISTERED = """
