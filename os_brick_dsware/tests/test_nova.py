@@ -358,6 +358,13 @@ class HostTestCase(NovaTestCase):
         self.assertEqual(1, len(self.users()))
         self.cluster.script['detachVolume'] = ['hang'] * 20
         self.disconnect(self.info(), force=True)
+        # Remembered, so that the next one to leave takes it away.
+        self.assertEqual([attachments.LEFTOVER],
+                         [user.kind for user in self.users()])
+        self.cluster.script.clear()
+        self.connect(self.info('token-2'))
+        self.disconnect(self.info('token-2'))
+        self.assertEqual({}, self.cluster.attached)
         self.assertEqual([], self.users())
 
     def test_many_at_once_through_one_driver(self):
