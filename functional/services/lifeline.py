@@ -20,6 +20,7 @@ that nothing goes on when the parent is killed.
 import os
 import select
 import signal
+import sys
 
 OUTLIVE = 'DSWARE_FUNCTIONAL_OUTLIVE_PARENT'
 
@@ -42,5 +43,6 @@ class Lifeline(object):
         """Return when this process has to end."""
         watched = [self._reader]
         if not os.environ.get(OUTLIVE):
-            watched.append(0)
+            # The file, as eventlet's select overlooks descriptor number 0.
+            watched.append(sys.stdin)
         select.select(watched, [], [])
