@@ -13,8 +13,8 @@
 """What a host's command line program can do, as calls with typed answers.
 
 The connector needs four things of a program: attach, detach, describe and a
-name for messages. FSCAdapter gives them for ``fsc_cli``; another program of
-the family needs only another adapter.
+name for messages. FSCAdapter gives them for ``fsc_cli``, SDSAdapter for
+``sds_cli``; another program of the family needs only another adapter.
 
 An adapter runs its program once a call and judges nothing: whether to repeat
 is the connector's business.
@@ -22,6 +22,7 @@ is the connector's business.
 
 from collections.abc import Callable
 import dataclasses
+import functools
 import re
 
 from oslo_concurrency import processutils
@@ -29,6 +30,7 @@ from oslo_concurrency import processutils
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import result_codes
+from os_brick_dsware import sds_cli
 
 _MIB = 1024 * 1024
 _NUMBER = re.compile(r'[0-9]{1,18}')
@@ -38,6 +40,8 @@ _MARGIN = 15
 _NOT_RUN = (126, 127)
 #: It was ended: timeout(1) says so, or was ended with it.
 _ENDED = (124, 137, -9)
+#: Stands for the agent's address with a program that takes none.
+THIS_HOST = 'this-host'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Reply:
 
     :param kind: a class of result_codes
     :param text: what happened, in words fit for a message
-    :param device: path of the device, if the answer to attach named one
+    :param device: path of the device, if the answer named one
     :param size: bytes of the volume, if it was described
     :param wwn: World Wide Name of the volume, if it was described and the
         cluster knows one
@@ -73,15 +77,22 @@ class Reply:
     wwn: str = ''
 
 
-class FSCAdapter:
-    """Dsware's ``fsc_cli``."""
+class Adapter:
+    """Runs a program and judges how the run ended."""
+
+    #: Whether describe() tells the device of an attached volume.
+    tells_device = False
+    #: The option that names the program.
+    option = ''
+    #: Who must be able to run it.
+    runner = ''
 
     def __init__(self, execute: Callable, program: str, timeout: int,
                  target: Target):
         """Nothing is run yet.
 
-        :param execute: runs a command as root, like os-brick's executors
-        :param program: name or path of ``fsc_cli``
+        :param execute: runs a command, like os-brick's executors
+        :param program: name or path of the program
         :param timeout: seconds that one run may take
         :param target: where commands go
         """
@@ -93,105 +104,60 @@ class FSCAdapter:
     @property
     def name(self) -> str:
         """Who is asked, for messages."""
-        return '%s through agent %s' % (self._program, self._target.agent_ip)
+        return self._program
 
-    def attach(self, volume: str) -> Reply:
-        """Attach a volume or a snapshot to this host.
+    @property
+    def target(self) -> Target:
+        """Where commands go."""
+        return self._target
 
-        :param volume: its name
-        :returns: what came of it; of kind ATTACHED when it already was
+    def _run(self, argv: list[str], parse: Callable, changes: bool):
+        """Run the program once.
+
+        :param argv: the program and its arguments
+        :param parse: understands what the program prints
+        :param changes: whether it changes something
+        :returns: (a Reply; what parse returned, None if it could not)
         :raises ConfigurationError: if the program cannot be run
         """
-        reply, records = self._run('attachVolume', changes=True,
-                                   volName=volume)
-        for record in records:
-            reply = dataclasses.replace(reply, device=record['devName'])
-        return reply
-
-    def detach(self, volume: str) -> Reply:
-        """Detach a volume or a snapshot from this host.
-
-        :param volume: its name
-        :returns: what came of it; of kind DETACHED when it already was
-        :raises ConfigurationError: if the program cannot be run
-        """
-        return self._run('detachVolume', changes=True, volName=volume)[0]
-
-    def describe(self, volume: str) -> Reply:
-        """Ask the cluster what it knows of a volume or a snapshot.
-
-        :param volume: its name
-        :returns: what came of it; of kind OK with its size and wwn
-        :raises ConfigurationError: if the program cannot be run
-        """
-        reply, records = self._run('queryVolume', changes=False,
-                                   volName=volume)
-        name, size = 'vol_name', 'vol_size'
-        if reply.kind == result_codes.ABSENT:
-            reply, records = self._run('querySnapshot', changes=False,
-                                       snapName=volume)
-            name, size = 'snap_name', 'snap_size'
-        if reply.kind != result_codes.OK:
-            return reply
-        for record in records:
-            if (record.get(name) == volume
-                    and _NUMBER.fullmatch(record.get(size, ''))):
-                return dataclasses.replace(
-                    reply, size=int(record[size]) * _MIB,
-                    wwn=record.get('wwn', ''))
-        return Reply(result_codes.UNKNOWN,
-                     '%s did not describe %s' % (self.name, volume))
-
-    # Running ----------------------------------------------------------------
-
-    def _run(self, op: str, changes: bool,
-             **args: str) -> tuple[Reply, tuple[dict[str, str], ...]]:
         # os-brick's own time limit signals the program once, and only it: a
         # shell script's children would keep the pipe open and the caller
         # waiting. timeout(1) ends the whole process group; only with this
         # signal does it leave nobody who ignored a more polite one.
-        argv = ['timeout', '-s', 'KILL', str(self._timeout)]
-        try:
-            argv += fsc_cli.command(
-                self._program, op, self._target.manager_ip,
-                self._target.agent_ip, self._target.agent_port, args)
-        except fsc_cli.ArgumentError as exc:
-            raise exceptions.InvalidConnectionProperties(str(exc))
+        limit = ['timeout', '-s', 'KILL', str(self._timeout)]
         try:
             out, _err = self._execute(
-                *argv, timeout=self._timeout + _MARGIN)
+                *limit, *argv, timeout=self._timeout + _MARGIN)
         except processutils.ProcessExecutionError as exc:
-            return self._failed(op, changes, exc)
+            return self._failed(parse, changes, exc)
         except OSError as exc:
             # The way to the privileged process broke while it was running.
-            return self._unknown(changes, fsc_cli.printable(str(exc))), ()
-        return self._understood(op, changes, out)
+            return self._unknown(changes, fsc_cli.printable(str(exc))), None
+        try:
+            said = parse(out or '')
+        except fsc_cli.OutputError as exc:
+            return self._unknown(changes, str(exc)), None
+        return self._reply(changes, said), said
 
-    def _failed(self, op, changes, exc):
+    def _failed(self, parse, changes, exc):
         """Judge a run that did not end well but may have said something."""
         try:
-            said = fsc_cli.parse(op, exc.stdout or '')
+            said = parse(exc.stdout or '')
         except fsc_cli.OutputError:
             if exc.exit_code in _NOT_RUN:
                 raise exceptions.ConfigurationError(
                     "%s cannot be run on this host (%s): option "
-                    "dsware_fsc_cli in group os_brick must name the Dsware "
-                    "command line program, which root must be able to run"
-                    % (self._program, self._ended(exc)))
-            return self._unknown(changes, self._ended(exc)), ()
+                    "%s in group os_brick must name the Dsware "
+                    "command line program, which %s must be able to run"
+                    % (self._program, self._ended(exc), self.option,
+                       self.runner))
+            return self._unknown(changes, self._ended(exc)), None
         if said.result == 0:
             return self._unknown(changes, '%s after success'
-                                 % self._ended(exc)), said.records
-        return self._reply(changes, said), said.records
+                                 % self._ended(exc)), said
+        return self._reply(changes, said), said
 
-    def _understood(self, op, changes, out):
-        try:
-            said = fsc_cli.parse(op, out or '')
-        except fsc_cli.OutputError as exc:
-            return self._unknown(changes, str(exc)), ()
-        return self._reply(changes, said), said.records
-
-    def _reply(self, changes: bool, said: fsc_cli.Output) -> Reply:
+    def _reply(self, changes: bool, said) -> Reply:
         kind = result_codes.kind(said.result)
         words = result_codes.describe(said.result)
         if said.desc:
@@ -212,3 +178,135 @@ class FSCAdapter:
         said = fsc_cli.printable(
             (exc.stderr or exc.description or '').strip())
         return '%s: %s' % (code, said) if said else code
+
+
+class FSCAdapter(Adapter):
+    """Dsware's ``fsc_cli``; it runs as root."""
+
+    option = 'dsware_fsc_cli'
+    runner = 'root'
+
+    @property
+    def name(self) -> str:
+        """Who is asked, for messages."""
+        return '%s through agent %s' % (self._program, self._target.agent_ip)
+
+    def attach(self, volume: str) -> Reply:
+        """Attach a volume or a snapshot to this host.
+
+        :param volume: its name
+        :returns: what came of it; of kind ATTACHED when it already was
+        :raises ConfigurationError: if the program cannot be run
+        """
+        reply, records = self._call('attachVolume', changes=True,
+                                    volName=volume)
+        for record in records:
+            reply = dataclasses.replace(reply, device=record['devName'])
+        return reply
+
+    def detach(self, volume: str) -> Reply:
+        """Detach a volume or a snapshot from this host.
+
+        :param volume: its name
+        :returns: what came of it; of kind DETACHED when it already was
+        :raises ConfigurationError: if the program cannot be run
+        """
+        return self._call('detachVolume', changes=True, volName=volume)[0]
+
+    def describe(self, volume: str) -> Reply:
+        """Ask the cluster what it knows of a volume or a snapshot.
+
+        :param volume: its name
+        :returns: what came of it; of kind OK with its size and wwn
+        :raises ConfigurationError: if the program cannot be run
+        """
+        reply, records = self._call('queryVolume', changes=False,
+                                    volName=volume)
+        name, size = 'vol_name', 'vol_size'
+        if reply.kind == result_codes.ABSENT:
+            reply, records = self._call('querySnapshot', changes=False,
+                                        snapName=volume)
+            name, size = 'snap_name', 'snap_size'
+        if reply.kind != result_codes.OK:
+            return reply
+        for record in records:
+            if (record.get(name) == volume
+                    and _NUMBER.fullmatch(record.get(size, ''))):
+                return dataclasses.replace(
+                    reply, size=int(record[size]) * _MIB,
+                    wwn=record.get('wwn', ''))
+        return Reply(result_codes.UNKNOWN,
+                     '%s did not describe %s' % (self.name, volume))
+
+    def _call(self, op: str, changes: bool,
+              **args: str) -> tuple[Reply, tuple[dict[str, str], ...]]:
+        try:
+            argv = fsc_cli.command(
+                self._program, op, self._target.manager_ip,
+                self._target.agent_ip, self._target.agent_port, args)
+        except fsc_cli.ArgumentError as exc:
+            raise exceptions.InvalidConnectionProperties(str(exc))
+        reply, said = self._run(
+            argv, functools.partial(fsc_cli.parse, op), changes)
+        return reply, said.records if said else ()
+
+
+class SDSAdapter(Adapter):
+    """SDSHypervisor's ``sds_cli``.
+
+    It knows only this host, and of a volume only whether it is attached and
+    as which device. os-brick's own connector runs it as the service's user.
+    """
+
+    tells_device = True
+    option = 'dsware_sds_cli'
+    runner = "the service's user"
+
+    def attach(self, volume: str) -> Reply:
+        """Attach a volume to this host.
+
+        :param volume: its name
+        :returns: what came of it; of kind ATTACHED when it already was
+        :raises ConfigurationError: if the program cannot be run
+        """
+        reply = self._call(sds_cli.ATTACH, volume, changes=True)
+        if reply.kind in (result_codes.OK, result_codes.ATTACHED):
+            reply = dataclasses.replace(
+                reply, device=self.describe(volume).device)
+        return reply
+
+    def detach(self, volume: str) -> Reply:
+        """Detach a volume from this host.
+
+        50151209, which os-brick's own connector takes for a success, leaves
+        the outcome unknown: the program said that the VBS is not well, and
+        not that the device is gone.
+
+        :param volume: its name
+        :returns: what came of it; of kind DETACHED when it already was
+        :raises ConfigurationError: if the program cannot be run
+        """
+        return self._call(sds_cli.DETACH, volume, changes=True)
+
+    def describe(self, volume: str) -> Reply:
+        """Ask which device a volume has on this host.
+
+        :param volume: its name
+        :returns: what came of it; of kind OK with its device, of kind
+            DETACHED or ABSENT when it is certain that it has none
+        :raises ConfigurationError: if the program cannot be run
+        """
+        reply = self._call(sds_cli.QUERY, volume, changes=False)
+        if reply.kind == result_codes.OK and not reply.device:
+            return Reply(result_codes.RETRY, '%s did not name the device of '
+                         '%s' % (self.name, volume))
+        return reply
+
+    def _call(self, action: str, volume: str, changes: bool) -> Reply:
+        try:
+            argv = sds_cli.command(self._program, action, volume)
+        except fsc_cli.ArgumentError as exc:
+            raise exceptions.InvalidConnectionProperties(str(exc))
+        reply, said = self._run(argv, sds_cli.parse, changes)
+        return dataclasses.replace(
+            reply, device=said.device if said else '')

@@ -79,6 +79,10 @@ class User:
     :param device: the device, empty until it is known
     :param generation: tells the device from others of the same name
     :param path: the path that was handed out, empty until then
+    :param wwn: World Wide Name of the volume, its digits; empty if it is not
+        known
+    :param manager: address of the management service that the agent was told
+    :param port: port of the agent, None for the default
     """
 
     token: str
@@ -88,6 +92,9 @@ class User:
     device: str = ''
     generation: str = ''
     path: str = ''
+    wwn: str = ''
+    manager: str = ''
+    port: int | None = None
 
     def shares_with(self, other: 'User') -> bool:
         """Tell whether two users hold the same attachment.
@@ -113,7 +120,10 @@ class User:
                 str(fields['namespace'])),
             agent=str(fields['agent']), device=str(fields.get('device', '')),
             generation=str(fields.get('generation', '')),
-            path=str(fields.get('path', '')))
+            path=str(fields.get('path', '')),
+            wwn=str(fields.get('wwn', '')),
+            manager=str(fields.get('manager', '')),
+            port=int(fields['port']) if fields.get('port') else None)
 
     def to_dict(self) -> dict:
         """Write a user for the ledger.
@@ -124,7 +134,8 @@ class User:
                 'pid': self.process.pid, 'start': self.process.start,
                 'namespace': self.process.namespace, 'agent': self.agent,
                 'device': self.device, 'generation': self.generation,
-                'path': self.path}
+                'path': self.path, 'wwn': self.wwn,
+                'manager': self.manager, 'port': self.port}
 
 
 def read_boot_id() -> str:

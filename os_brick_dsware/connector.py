@@ -31,6 +31,7 @@ from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import options
 from os_brick_dsware import properties
+from os_brick_dsware import sds_cli
 from os_brick_dsware import volume
 from os_brick_dsware import waiting
 
@@ -61,6 +62,16 @@ def _ledger_directory() -> str:
     return os.path.join(path, LEDGER_DIRECTORY)
 
 
+def sds_program(configured: str | None) -> str:
+    """Choose the SDSHypervisor command line program of this host.
+
+    :param configured: value of option dsware_sds_cli
+    :returns: its name or path
+    """
+    return (configured or os.environ.get(sds_cli.PROGRAM_VARIABLE)
+            or sds_cli.DEFAULT_PROGRAM)
+
+
 def _program_found(program: str) -> bool:
     """Tell whether a program is there, as far as this user may look."""
     if shutil.which(program) or shutil.which(program, path=_SYSTEM_PATH):
@@ -79,11 +90,20 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
     """Attaches volumes with a command line program of the Dsware family."""
 
     @abc.abstractmethod
-    def _adapter(self, target: adapters.Target):
+    def _target(self, connection: properties.Connection) -> adapters.Target:
+        """Choose where commands for a volume go.
+
+        :param connection: what the volume driver said
+        :returns: the addresses
+        :raises ConfigurationError: if they are not known
+        """
+
+    @abc.abstractmethod
+    def _adapter(self, target: adapters.Target) -> adapters.Adapter:
         """Give access to the program.
 
         :param target: where its commands go
-        :returns: an object like adapter.FSCAdapter
+        :returns: an adapter.FSCAdapter or an adapter.SDSAdapter
         """
 
     @staticmethod
@@ -103,7 +123,8 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :raises DSWareError: if it cannot be done; nothing is left behind
         """
         path = self._volume(connection_properties).connect()
-        return properties.device_info(path, connection_properties)
+        return properties.device_info(
+            path, self._understood(connection_properties))
 
     @utils.trace
     @utils.connect_volume_undo_prepare_result(unlink_after=True)
@@ -186,6 +207,22 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         return waiting.Waits(command=2 * timeout,
                              lock=max(600, 10 * timeout))
 
+    def _understood(self, connection_properties) -> dict:
+        """Read what the volume driver sent, as our own driver sends it."""
+        return connection_properties
+
+    def _volume(self, connection_properties,
+                device_info=None) -> volume.HostVolume:
+        connection = properties.Connection.from_dict(
+            self._understood(connection_properties), device_info)
+        return volume.HostVolume(
+            connection, self._adapter(self._target(connection)),
+            self._ledger(), self._host(), self._run_as_root, self._waits())
+
+
+class DSWareConnector(BaseDSWareConnector):
+    """Attaches volumes with Dsware's ``fsc_cli``."""
+
     def _target(self, connection: properties.Connection) -> adapters.Target:
         """Choose the addresses: this host's own settings win."""
         conf = CONF.os_brick
@@ -199,19 +236,6 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                     % (what, connection.volume, what))
         return adapters.Target(
             manager, agent, conf.dsware_agent_port or connection.agent_port)
-
-    def _volume(self, connection_properties,
-                device_info=None) -> volume.HostVolume:
-        connection = properties.Connection.from_dict(
-            connection_properties, device_info)
-        target = self._target(connection)
-        return volume.HostVolume(
-            connection, target.agent_ip, self._adapter(target),
-            self._ledger(), self._host(), self._run_as_root, self._waits())
-
-
-class DSWareConnector(BaseDSWareConnector):
-    """Attaches volumes with Dsware's ``fsc_cli``."""
 
     def _adapter(self, target: adapters.Target) -> adapters.FSCAdapter:
         """Give access to ``fsc_cli``; see BaseDSWareConnector."""
@@ -238,3 +262,34 @@ class DSWareConnector(BaseDSWareConnector):
             # It is asked for every attachment of every kind of storage.
             LOG.exception('Cannot tell what this host has of Dsware')
             return {}
+
+
+class SDSHypervisorConnector(BaseDSWareConnector):
+    """Attaches SDSHypervisor's volumes with ``sds_cli``.
+
+    It takes the place of os-brick's HuaweiStorHyperConnector and the
+    connection properties that are made for that: ``volume_id`` is the
+    volume's name.
+    """
+
+    def _understood(self, connection_properties) -> dict:
+        return properties.of_sds(connection_properties)
+
+    def _target(self, connection: properties.Connection) -> adapters.Target:
+        """Choose this host, which is all that ``sds_cli`` knows."""
+        return adapters.Target('', adapters.THIS_HOST)
+
+    def _adapter(self, target: adapters.Target) -> adapters.SDSAdapter:
+        """Give access to ``sds_cli``; see BaseDSWareConnector."""
+        return adapters.SDSAdapter(
+            self._run_as_user, sds_program(CONF.os_brick.dsware_sds_cli),
+            CONF.os_brick.dsware_cli_timeout, target)
+
+    def _run_as_user(self, *argv, **kwargs):
+        return self._execute(*argv, run_as_root=False,
+                             root_helper=self._root_helper, **kwargs)
+
+    @staticmethod
+    def get_connector_properties(root_helper, *args, **kwargs):
+        """Tell the volume driver nothing, like os-brick's own connector."""
+        return {}

@@ -116,6 +116,27 @@ def _checked(what: str, value: str, pattern: re.Pattern[str]) -> str:
         % (what, printable(value), MAX_VALUE))
 
 
+def checked_program(program: str) -> str:
+    """Make sure that a program's name can be nothing but that.
+
+    :param program: name or path of a program
+    :returns: the same
+    :raises ArgumentError: if it could be taken for something else
+    """
+    return _checked('program', program, _PROGRAM)
+
+
+def checked_value(what: str, value: str) -> str:
+    """Make sure that an argument can be nothing but one value.
+
+    :param what: what it is, for the message
+    :param value: the argument
+    :returns: the same
+    :raises ArgumentError: if it could be taken for something else
+    """
+    return _checked(what, value, _VALUE)
+
+
 def _text(key: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ArgumentError(
@@ -143,15 +164,15 @@ def command(program: str, op: str, manage_ip: str, agent_ip: str,
         raise ArgumentError(
             "operation login is not for the command line: a password must "
             "not appear among a process's arguments")
-    argv = [_checked('program', program, _PROGRAM),
-            '--manage_ip', _checked('manage_ip', manage_ip, _VALUE),
-            '--ip', _checked('ip', agent_ip, _VALUE)]
+    argv = [checked_program(program),
+            '--manage_ip', checked_value('manage_ip', manage_ip),
+            '--ip', checked_value('ip', agent_ip)]
     if port is not None:
-        argv += ['--port', _checked('port', _text('port', port), _VALUE)]
+        argv += ['--port', checked_value('port', _text('port', port))]
     argv += ['--op', _checked('op', op, _KEY)]
     for key, value in args.items():
         argv += ['--' + _checked('key', key, _KEY),
-                 _checked(key, _text(key, value), _VALUE)]
+                 checked_value(key, _text(key, value))]
     return argv
 
 
@@ -227,7 +248,13 @@ def _qos_records(lines: list[str]) -> list[dict[str, str]]:
     return [record] if record else []
 
 
-def _device(path: str) -> str:
+def device_path(path: str) -> str:
+    """Make sure that what the cluster calls a device can be one.
+
+    :param path: what it printed
+    :returns: the same
+    :raises OutputError: if it is not an absolute path of plain characters
+    """
     if not _PATH.fullmatch(path) or {'.', '..'} & set(path.split('/')):
         raise OutputError("'%s' is not the path of a device"
                           % printable(path))
@@ -244,7 +271,7 @@ def _attach_records(lines: list[str], result: int) -> list[dict[str, str]]:
     if len(paths) > 1:
         raise OutputError("more than one device: '%s'"
                           % printable(' '.join(sorted(paths))))
-    return [{'devName': _device(path)} for path in paths]
+    return [{'devName': device_path(path)} for path in paths]
 
 
 def _records(op: str, lines: list[str],

@@ -38,12 +38,19 @@ dsware_opts = [
         default='fsc_cli',
         help='Name or absolute path of the Dsware command line program on '
              'this host. It is run as root.'),
+    cfg.StrOpt(
+        'dsware_sds_cli',
+        help='Name or absolute path of the SDSHypervisor command line '
+             'program on this host. It is run as the user of the service. '
+             'When not set, the environment variable '
+             'HUAWEISDSHYPERVISORCLI_PATH names it, and without that it is '
+             '/usr/local/bin/sds/sds_cli.'),
     cfg.IntOpt(
         'dsware_cli_timeout',
         default=60,
         min=1,
         max=3600,
-        help='Seconds that one run of the Dsware command line program may '
+        help='Seconds that one run of a command line program may '
              'take. A run that takes longer is ended, and what it did is '
              'found out by asking the cluster.'),
 ]

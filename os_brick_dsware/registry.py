@@ -19,6 +19,7 @@ service starts as if this package were not there.
 
 import importlib
 import importlib.util
+import os
 import sys
 
 from oslo_log import log as logging
@@ -27,6 +28,14 @@ LOG = logging.getLogger(__name__)
 
 PROTOCOL = 'DSWARE'
 CONNECTOR = 'os_brick_dsware.connector.DSWareConnector'
+
+#: What SDSHypervisor's volume driver asks os-brick for, in capitals.
+SDS_PROTOCOL = 'HUAWEISDSHYPERVISOR'
+SDS_CONNECTOR = 'os_brick_dsware.connector.SDSHypervisorConnector'
+#: os-brick's own, which ours takes the place of.
+SDS_REPLACED = 'os_brick.initiator.connectors.huawei.HuaweiStorHyperConnector'
+#: Set in a service's environment to keep os-brick's own.
+SDS_KEEP = 'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR'
 
 VOLUME_TYPE = 'dsware'
 NOVA_MODULE = 'os_brick_dsware.nova'
@@ -68,10 +77,28 @@ def _check_importable(path: str) -> None:
 def _into_os_brick(module) -> None:
     mapping = _mapping(module, '_connector_mapping_linux')
     classes = _list(module, 'unix_connector_list')
-    _check_importable(CONNECTOR)
+    for connector in (CONNECTOR, SDS_CONNECTOR):
+        _check_importable(connector)
     _set(mapping, PROTOCOL, CONNECTOR)
     if CONNECTOR not in classes:
         classes.append(CONNECTOR)
+    _replace_sds(mapping)
+
+
+def _replace_sds(mapping: dict) -> None:
+    """Put our SDSHypervisor connector in the place of os-brick's.
+
+    Under the same name, for that is what volume drivers ask for. Who else
+    provides one is left alone.
+    """
+    if os.environ.get(SDS_KEEP, '0') not in ('', '0'):
+        return
+    there = mapping.get(SDS_PROTOCOL, SDS_REPLACED)
+    if there == SDS_REPLACED:
+        mapping[SDS_PROTOCOL] = SDS_CONNECTOR
+    elif there != SDS_CONNECTOR:
+        LOG.warning('Volumes of type %s are attached by %s, not by '
+                    'cinder-dsware', SDS_PROTOCOL, there)
 
 
 def _into_nova(module) -> None:

@@ -26,6 +26,7 @@ from oslo_concurrency import processutils
 from oslo_log import log as logging
 
 from os_brick import exception
+
 from os_brick_dsware import adapter as adapters
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
@@ -48,14 +49,14 @@ _UNREACHABLE = (exceptions.OutcomeUnknown, exceptions.AgentUnavailable,
 class HostVolume:
     """A volume as one user of this host sees it."""
 
-    def __init__(self, connection: properties.Connection, agent: str, adapter,
+    def __init__(self, connection: properties.Connection, adapter,
                  ledger: attachments.Ledger, host: devices.Devices,
                  execute: Callable, waits: waiting.Waits):
         """Nothing is run yet.
 
         :param connection: what the volume driver said
-        :param agent: address of this host's agent
-        :param adapter: runs the command line program: an FSCAdapter
+        :param adapter: runs the command line program: an FSCAdapter or an
+            SDSAdapter
         :param ledger: who uses which volume
         :param host: the block devices of this host
         :param execute: runs a command as root
@@ -63,7 +64,8 @@ class HostVolume:
         """
         self._connection = connection
         self._name = connection.volume
-        self._agent = agent
+        self._target = adapter.target
+        self._agent = adapter.target.agent_ip
         self._adapter = adapter
         self._ledger = ledger
         self._host = host
@@ -88,7 +90,7 @@ class HostVolume:
         with self._ledger.lock(self._name, self._waits.lock):
             before = self._ledger.users(self._name)
             mine = self._mine(before)
-            rest = [user for user in before if user not in mine]
+            rest = without(before, mine)
             user = self._user(mine)
             self._ledger.save(self._name, rest + [user])
             try:
@@ -116,7 +118,7 @@ class HostVolume:
         with self._ledger.lock(self._name, self._waits.lock):
             users = self._ledger.users(self._name)
             mine = self._mine(users)
-            rest = [user for user in users if user not in mine]
+            rest = without(users, mine)
             sharing = self._sharing(mine, rest)
             device, recorded = self._device(mine + sharing, users)
             if any(self._ledger.alive(user) for user in sharing):
@@ -128,8 +130,7 @@ class HostVolume:
             else:
                 gone = self._let_go(device, recorded, force, errors)
                 left = [] if gone else [self._leftover(device, mine)]
-                self._ledger.save(self._name, left + [
-                    user for user in rest if user not in sharing])
+                self._ledger.save(self._name, left + without(rest, sharing))
         if errors and not ignore_errors:
             raise errors
 
@@ -148,7 +149,10 @@ class HostVolume:
             reply = self._repeat(self._adapter.describe)
             if reply.kind != result_codes.OK:
                 raise self._error('query', reply)
-            self._wait_for_size(device, reply.size)
+            if reply.size is None:
+                self._look_again(device)
+            else:
+                self._wait_for_size(device, reply.size)
             return self._host.size(device)
 
     def paths(self) -> list[str]:
@@ -167,10 +171,20 @@ class HostVolume:
 
     def _user(self, mine: list[attachments.User]) -> attachments.User:
         lasting = any(user.kind == attachments.INSTANCE for user in mine)
-        return attachments.User(
+        user = attachments.User(
             token=self._connection.token,
             kind=attachments.INSTANCE if lasting else self._connection.kind,
-            process=processes.current(), agent=self._agent)
+            process=processes.current(), agent=self._agent,
+            wwn=self._connection.wwn, manager=self._target.manager_ip,
+            port=self._target.agent_port)
+        # Who connects again has the device already: should this attempt be
+        # killed, its record must not look like that of a first one.
+        for had in self._of_agent(mine):
+            if had.path and had.kind != attachments.LEFTOVER:
+                return dataclasses.replace(
+                    user, device=had.device, generation=had.generation,
+                    path=had.path)
+        return user
 
     def _leftover(self, device, mine) -> attachments.User:
         return dataclasses.replace(
@@ -192,8 +206,7 @@ class HostVolume:
     def _shared(self) -> list[attachments.User]:
         users = self._ledger.users(self._name)
         mine = self._mine(users)
-        return mine + self._sharing(
-            mine, [user for user in users if user not in mine])
+        return mine + self._sharing(mine, without(users, mine))
 
     # Commands ---------------------------------------------------------------
 
@@ -310,8 +323,9 @@ class HostVolume:
                     return self._host.canonical(device), path
             return None
 
-        timeout = self._waits.device if reply.device else self._waits.link
-        found = waiting.until(look, timeout)
+        sure = reply.device or reply.kind == result_codes.OK
+        found = waiting.until(
+            look, self._waits.device if sure else self._waits.link)
         if found:
             return found
         if any(self._host.exists(device) for device in doubts):
@@ -329,12 +343,24 @@ class HostVolume:
         others = {user.device for user in before
                   if user.agent != self._agent}
         found = [user.device for user in self._of_agent(before)
-                 if self._is_still(user)] + self._by_wwn()
+                 if self._is_still(user)] + self._told() + self._by_wwn()
         # Where one machine plays several hosts, the link may be another's.
         return sorted(dict.fromkeys(found), key=others.__contains__)
 
+    def _told(self) -> list[str]:
+        """Ask for the device, where the program knows it."""
+        if not self._adapter.tells_device:
+            return []
+        device = self._describe().device
+        return [self._host.canonical(device)] if device else []
+
+    def _wwn(self) -> str:
+        if self._connection.wwn or self._adapter.tells_device:
+            return self._connection.wwn
+        return devices.normal_wwn(self._describe().wwn)
+
     def _by_wwn(self) -> list[str]:
-        wwn = self._connection.wwn or devices.normal_wwn(self._describe().wwn)
+        wwn = self._wwn()
         if not wwn:
             return []
         link = self._host.link(wwn)
@@ -362,10 +388,38 @@ class HostVolume:
                 '%s says its World Wide Name is %s, the volume has %s'
                 % (device, told, wwn))
         described = self._describe()
+        if self._adapter.tells_device:
+            return self._judge_told(device, described)
         return (device if size == described.size else ''), (
             '%s has %d bytes, the volume %s' % (
                 device, size, described.size or 'cannot be queried: '
                 + described.text))
+
+    def _judge_told(self, device, described) -> tuple[str, str]:
+        """Judge by what the program says, which knows no size."""
+        if not described.device:
+            return '', '%s: %s' % (device, described.text)
+        if (self._host.canonical(described.device)
+                != self._host.canonical(device)):
+            return '', '%s is not %s, which the cluster names' % (
+                device, described.device)
+        other = self._recorded_for_another(device)
+        return ('', '%s is recorded as the device of volume %s' % (
+            device, other)) if other else (device, '')
+
+    def _recorded_for_another(self, device: str) -> str:
+        for name in self._ledger.volumes():
+            try:
+                users = self._ledger.users(name)
+            except exceptions.StateError:
+                # Another volume's trouble.
+                continue
+            if name != self._name and any(
+                    user.device == self._host.canonical(device)
+                    and self._ledger.alive(user) and self._is_still(user)
+                    for user in users):
+                return name
+        return ''
 
     def _is_still(self, user: attachments.User) -> bool:
         return bool(user.device) and (
@@ -373,6 +427,8 @@ class HostVolume:
 
     def _device(self, sharing, users) -> tuple[str, bool]:
         """Find the volume's device, without asking the cluster.
+
+        A program that tells devices is asked if there is no record.
 
         :param sharing: users that have the same device
         :param users: all users of the volume
@@ -382,6 +438,9 @@ class HostVolume:
         for user in sharing:
             if self._is_still(user):
                 return user.device, True
+        told = next(filter(self._host.exists, self._told()), '')
+        if told:
+            return told, True
         if not self._connection.wwn:
             return '', False
         others = {user.device for user in users if user not in sharing}
@@ -448,6 +507,7 @@ class HostVolume:
         :returns: whether it was attached until now, as far as is known
         """
         self._tried = False
+        self._description = None
         reply = self._detach_reply()
         if reply.kind == result_codes.OK:
             return True
@@ -457,7 +517,19 @@ class HostVolume:
             LOG.warning('Volume %s: device %s is gone although %s',
                         self._name, device, reply.text)
             return True
+        if not device and self._is_detached(reply):
+            return True
         raise self._error('detach', reply)
+
+    def _is_detached(self, reply) -> bool:
+        """Look for a device, where the program tells which it would be."""
+        if (reply.kind != result_codes.UNKNOWN
+                or not self._adapter.tells_device):
+            return False
+        told = self._describe()
+        if told.kind == result_codes.OK:
+            return not self._host.generation(told.device)
+        return told.kind in (result_codes.DETACHED, result_codes.ABSENT)
 
     def _detach_reply(self) -> adapters.Reply:
         for _round in waiting.pauses(self._waits.busy, 0.1, 1):
@@ -490,6 +562,13 @@ class HostVolume:
                 % (self._name, size, device, self._host.size(device),
                    self._waits.growth))
 
+    def _look_again(self, device: str) -> None:
+        """Wait a little for growth, where nobody tells how much is due."""
+        before = self._host.size(device) or 0
+        self._rescan(device)
+        waiting.until(lambda: (self._host.size(device) or 0) > before,
+                      self._waits.link)
+
     def _rescan(self, device: str) -> None:
         rescan = self._host.can_rescan(device)
         if not rescan:
@@ -499,6 +578,17 @@ class HostVolume:
         except processutils.ProcessExecutionError as exc:
             LOG.warning('Device %s of volume %s could not be asked for its '
                         'size again: %s', device, self._name, exc)
+
+
+def without(users: list[attachments.User],
+            others: list[attachments.User]) -> list[attachments.User]:
+    """Leave users out.
+
+    :param users: some users
+    :param others: those to leave out
+    :returns: the rest
+    """
+    return [user for user in users if user not in others]
 
 
 def _sync(path: str) -> None:

@@ -13,6 +13,7 @@
 """A cluster and a host that live in a directory, behind an executor."""
 
 import os
+import re
 
 from oslo_concurrency import processutils
 from oslo_config import cfg
@@ -20,7 +21,7 @@ from oslo_config import fixture as config_fixture
 import testtools
 
 import fixtures
-
+from os_brick_dsware import adapter
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import waiting
@@ -28,6 +29,7 @@ from os_brick_dsware import waiting
 MIB = 1024 * 1024
 WWN = '6888603000000001'
 NAME = 'volume-1'
+AGENT = '127.0.1.1'
 
 
 class Died(BaseException):
@@ -67,6 +69,8 @@ class FakeCluster:
     next calls: an int is a result code; 'lost' carries the call out and ends
     without a word; 'hang' does neither; 'garbage' prints nonsense; 'failed'
     carries out, prints the result and exits with 1; any exception is raised.
+
+    sds_cli reaches the same, as the host of agent AGENT.
     """
 
     def __init__(self, root):
@@ -91,22 +95,46 @@ class FakeCluster:
         self.wwns[name] = wwn
 
     def ops(self):
-        return [op for op, _agent, _name in self.calls]
+        """List what was asked for; of where a device is, see calls."""
+        return [op for op, _agent, _name in self.calls if op != 'querydev']
 
     # The executor -----------------------------------------------------------
 
     def execute(self, *cmd, **kwargs):
-        assert kwargs['run_as_root'] and kwargs['timeout']
+        assert kwargs['timeout']
+        assert kwargs['run_as_root'] == ('sds_cli' not in cmd)
         self.commands.append((cmd, kwargs))
         if cmd[0] != 'timeout':
             return self.tool(*cmd, **kwargs)
         assert cmd[:3] == ('timeout', '-s', 'KILL'), cmd
+        return (self.sds_cli if cmd[4] == 'sds_cli' else self.fsc_cli)(cmd)
+
+    def fsc_cli(self, cmd):
         assert cmd[4] == 'fsc_cli', cmd
         args = dict(zip(cmd[5::2], cmd[6::2]))
         op = args['--op']
         name = args.get('--volName') or args['--snapName']
         self.calls.append((op, args['--ip'], name))
         return self.run(op, args['--ip'], name), ''
+
+    def sds_cli(self, cmd):
+        (option, action), (other, name) = cmd[5:7], cmd[7:]
+        assert (option, other) == ('-c', '-v'), cmd
+        op = {'attach': 'attachVolume', 'detach': 'detachVolume',
+              'querydev': 'querydev'}[action]
+        self.calls.append((op, AGENT, name))
+        try:
+            return self.as_sds(self.run(op, AGENT, name)), ''
+        except processutils.ProcessExecutionError as exc:
+            exc.stdout = self.as_sds(exc.stdout or '')
+            raise
+
+    def as_sds(self, text):
+        lines = (line for line in text.splitlines(True)
+                 if not line.startswith('DSwareAttachResult'))
+        return ''.join(re.sub('^desc=', 'ret_desc=', re.sub(
+            '^result=', 'ret_code=', line)) for line in lines).replace(
+                '=50151601', '=50155007')
 
     def tool(self, *cmd, **kwargs):
         scripted = self.script.get(cmd[0], [])
@@ -168,6 +196,11 @@ class FakeCluster:
             self.remove_node(device)
         return 'result=0\ndesc=success\n'
 
+    def querydev(self, agent, name):
+        device = self.attached.get((agent, name))
+        return ('result=0\ndev_addr=%s\n' % device if device
+                else 'result=50151601\n')
+
     # Devices ----------------------------------------------------------------
 
     def path(self, *names):
@@ -215,8 +248,8 @@ class FakeCluster:
                 os.unlink(link)
 
 
-class QuickConnector(connector.DSWareConnector):
-    """A connector of a fake host, which does not wait long."""
+class Quick:
+    """Makes a connector one of a fake host, which does not wait long."""
 
     cluster: FakeCluster
     host: FakeDevices
@@ -230,14 +263,31 @@ class QuickConnector(connector.DSWareConnector):
         return self.waits
 
 
+class QuickConnector(Quick, connector.DSWareConnector):
+    """Runs fsc_cli."""
+
+
+class QuickSDSConnector(Quick, connector.SDSHypervisorConnector):
+    """Runs sds_cli."""
+
+
 class ConnectorTestCase(testtools.TestCase):
     """Gives each test a cluster, a host and a connector of its own."""
+
+    connector_class: type = QuickConnector
+    #: How the ledger calls the agent, and errors call who was asked.
+    agent = AGENT
+    asked = AGENT
+    option = 'dsware_fsc_cli'
+    #: What asks for a volume and changes nothing.
+    query = 'queryVolume'
 
     def setUp(self):
         super().setUp()
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
         self.conf.config(group='os_brick',
+                         dsware_sds_cli='sds_cli',
                          lock_path=os.path.join(self.directory, 'lock'))
         self.cluster = FakeCluster(os.path.join(self.directory, 'host'))
         self.host = FakeDevices(self.cluster.root)
@@ -246,7 +296,7 @@ class ConnectorTestCase(testtools.TestCase):
 
     def new_connector(self):
         """Make a connector, as each service and each call may."""
-        made = QuickConnector('sudo', execute=self.cluster.execute)
+        made = self.connector_class('sudo', execute=self.cluster.execute)
         made.cluster = self.cluster
         made.host = self.host
         return made
@@ -267,3 +317,21 @@ class ConnectorTestCase(testtools.TestCase):
 
     def users(self, name=NAME):
         return self.connector._ledger().users(name)
+
+
+class SDSTestCase(ConnectorTestCase):
+    """The same, with SDSHypervisor's program and connection properties."""
+
+    connector_class = QuickSDSConnector
+    agent = adapter.THIS_HOST
+    asked = 'sds_cli'
+    option = 'dsware_sds_cli'
+    query = 'querydev'
+
+    def properties(self, token='token-1', **changes):
+        found = super().properties(token, **changes)
+        for key in ('manager_ip', 'agent_ip', 'agent_port'):
+            found.pop(key, None)
+        if 'volume_name' in found:
+            found['volume_id'] = found.pop('volume_name')
+        return found

@@ -26,7 +26,84 @@ def failed(code, **kwargs):
     return processutils.ProcessExecutionError(exit_code=code, **kwargs)
 
 
-class ConnectTestCase(fakes.ConnectorTestCase):
+class Connecting:
+    """What holds with every program."""
+
+    def test_bad_properties(self):
+        for changes in ({'volume_name': 'missing'}, {'volume_name': ''},
+                        {'volume_name': '../../etc/passwd'},
+                        {'volume_name': '-x'}, {'volume_name': 'a b'}):
+            self.assertRaises(exceptions.InvalidConnectionProperties,
+                              self.connector.connect_volume,
+                              self.properties(**changes))
+        self.assertEqual([], self.cluster.calls)
+
+    def test_no_lock_path(self):
+        self.conf.config(group='os_brick', lock_path=None)
+        self.conf.config(group='oslo_concurrency', lock_path=None)
+        error = self.assertRaises(
+            exceptions.ConfigurationError, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('lock_path', str(error))
+
+    def test_unknown_keys_and_types_are_tolerated(self):
+        info = self.connector.connect_volume(self.properties(
+            format_version=9, novelty=[1], agent_port='x', wwn=7))
+        self.assertEqual(fakes.MIB, os.path.getsize(info['path']))
+
+    def test_connect_again_is_idempotent(self):
+        first = self.connector.connect_volume(self.properties())
+        again = self.new_connector().connect_volume(self.properties())
+        self.assertEqual(first, again)
+        self.assertEqual(1, len(self.users()))
+
+    def test_already_attached_by_somebody_unknown(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.link, info['path'])
+
+    def test_already_attached_and_wwn_known_to_the_cluster_only(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        info = self.connector.connect_volume(self.properties(wwn=None))
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_already_attached_and_named(self):
+        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
+        self.cluster.tells_device = True
+        os.unlink(self.link)
+        info = self.connector.connect_volume(self.properties())
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
+    def test_refused(self):
+        for code, error in ((50150009, exceptions.CommandRefused),
+                            (50151002, exceptions.VolumeInUse),
+                            (50150002, exceptions.CommandRefused),
+                            (50151404, exceptions.CommandRefused)):
+            self.cluster.script['attachVolume'] = [code]
+            raised = self.assertRaises(error, self.connector.connect_volume,
+                                       self.properties())
+            self.assertIn(str(code), str(raised))
+            self.assertIn(fakes.NAME, str(raised))
+            self.assertIsInstance(raised, exception.BrickException)
+        self.assertEqual(['attachVolume'] * 4, self.cluster.ops())
+        self.assertEqual([], self.users())
+
+    def test_refused_for_now(self):
+        self.cluster.script['attachVolume'] = [50150016]
+        self.connector.connect_volume(self.properties())
+        self.assertEqual(['attachVolume'] * 2, self.cluster.ops())
+
+    def test_refused_for_too_long(self):
+        self.cluster.script['attachVolume'] = [50150012] * 50
+        error = self.assertRaises(
+            exceptions.AgentUnavailable, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('nothing was changed', str(error))
+        self.assertEqual([], self.users())
+        self.assertNotIn('detachVolume', self.cluster.ops())
+
+
+class ConnectTestCase(Connecting, fakes.ConnectorTestCase):
 
     def test_connect(self):
         info = self.connector.connect_volume(self.properties())
@@ -58,6 +135,12 @@ class ConnectTestCase(fakes.ConnectorTestCase):
         command, _kwargs = self.cluster.commands[0]
         self.assertIn('10600', command)
 
+    def test_bad_address(self):
+        self.assertRaises(exceptions.InvalidConnectionProperties,
+                          self.connector.connect_volume,
+                          self.properties(manager_ip='--op'))
+        self.assertEqual([], self.cluster.calls)
+
     def test_no_address(self):
         for what in ('manager', 'agent'):
             error = self.assertRaises(
@@ -66,57 +149,11 @@ class ConnectTestCase(fakes.ConnectorTestCase):
             self.assertIn('dsware_%s_ip' % what, str(error))
         self.assertEqual([], self.cluster.calls)
 
-    def test_bad_properties(self):
-        for changes in ({'volume_name': 'missing'}, {'volume_name': ''},
-                        {'volume_name': '../../etc/passwd'},
-                        {'volume_name': '-x'}, {'volume_name': 'a b'},
-                        {'manager_ip': '--op'}):
-            self.assertRaises(exceptions.InvalidConnectionProperties,
-                              self.connector.connect_volume,
-                              self.properties(**changes))
-        self.assertEqual([], self.cluster.calls)
-
-    def test_no_lock_path(self):
-        self.conf.config(group='os_brick', lock_path=None)
-        self.conf.config(group='oslo_concurrency', lock_path=None)
-        error = self.assertRaises(
-            exceptions.ConfigurationError, self.connector.connect_volume,
-            self.properties())
-        self.assertIn('lock_path', str(error))
-
-    def test_unknown_keys_and_types_are_tolerated(self):
-        info = self.connector.connect_volume(self.properties(
-            format_version=9, novelty=[1], agent_port='x', wwn=7))
-        self.assertEqual(fakes.MIB, os.path.getsize(info['path']))
-
     def test_older_cluster_without_wwn(self):
         self.cluster.add(wwn='')
         info = self.connector.connect_volume(self.properties(wwn='missing'))
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
         self.assertEqual(['attachVolume', 'queryVolume'], self.cluster.ops())
-
-    def test_connect_again_is_idempotent(self):
-        first = self.connector.connect_volume(self.properties())
-        again = self.new_connector().connect_volume(self.properties())
-        self.assertEqual(first, again)
-        self.assertEqual(1, len(self.users()))
-
-    def test_already_attached_by_somebody_unknown(self):
-        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.link, info['path'])
-
-    def test_already_attached_and_wwn_known_to_the_cluster_only(self):
-        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
-        info = self.connector.connect_volume(self.properties(wwn=None))
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-
-    def test_already_attached_and_named(self):
-        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
-        self.cluster.tells_device = True
-        os.unlink(self.link)
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
     def test_already_attached_and_not_to_be_found(self):
         self.cluster.add(wwn='')
@@ -128,36 +165,9 @@ class ConnectTestCase(fakes.ConnectorTestCase):
         self.assertNotIn('detachVolume', self.cluster.ops())
         self.assertEqual([], self.users())
 
-    def test_refused(self):
-        for code, error in ((50150009, exceptions.CommandRefused),
-                            (50151002, exceptions.VolumeInUse),
-                            (50150002, exceptions.CommandRefused),
-                            (50151404, exceptions.CommandRefused)):
-            self.cluster.script['attachVolume'] = [code]
-            raised = self.assertRaises(error, self.connector.connect_volume,
-                                       self.properties())
-            self.assertIn(str(code), str(raised))
-            self.assertIn(fakes.NAME, str(raised))
-            self.assertIsInstance(raised, exception.BrickException)
-        self.assertEqual(['attachVolume'] * 4, self.cluster.ops())
-        self.assertEqual([], self.users())
 
-    def test_refused_for_now(self):
-        self.cluster.script['attachVolume'] = [50150016]
-        self.connector.connect_volume(self.properties())
-        self.assertEqual(['attachVolume'] * 2, self.cluster.ops())
-
-    def test_refused_for_too_long(self):
-        self.cluster.script['attachVolume'] = [50150012] * 50
-        error = self.assertRaises(
-            exceptions.AgentUnavailable, self.connector.connect_volume,
-            self.properties())
-        self.assertIn('nothing was changed', str(error))
-        self.assertEqual([], self.users())
-        self.assertNotIn('detachVolume', self.cluster.ops())
-
-
-class UnknownOutcomeTestCase(fakes.ConnectorTestCase):
+class UnknownOutcomes:
+    """Attempts that may have done it."""
 
     def test_happened(self):
         for event in ('lost', 'failed'):
@@ -174,37 +184,15 @@ class UnknownOutcomeTestCase(fakes.ConnectorTestCase):
             self.assertEqual(self.link, info['path'])
             self.connector.disconnect_volume(self.properties())
 
-    def test_happened_and_no_wwn_tells_the_device(self):
-        self.cluster.add(wwn='')
-        self.cluster.script['attachVolume'] = ['lost']
-        info = self.connector.connect_volume(self.properties(wwn=''))
-        self.assertEqual(['attachVolume', 'attachVolume', 'queryVolume',
-                          'detachVolume', 'attachVolume'],
-                         self.cluster.ops()[:5])
-        self.assertEqual(self.cluster.path('dev/sdc'), info['path'])
-        self.assertEqual(1, len(self.cluster.attached))
-
-    def test_happened_but_somebody_else_may_use_it(self):
-        self.cluster.add(wwn='')
-        first = self.connector.connect_volume(self.properties(wwn=''))
-        self.cluster.script['attachVolume'] = ['lost']
-        other = self.properties('token-2', wwn='', agent_ip='127.0.1.2')
-        # The same host, called by another address.
-        self.cluster.attached['127.0.1.2', fakes.NAME] = first['path']
-        self.assertRaises(exceptions.DeviceNotFound,
-                          self.connector.connect_volume, other)
-        self.assertNotIn('detachVolume', self.cluster.ops())
-        self.assertEqual(1, len(self.users()))
-
     def test_agent_down(self):
         self.cluster.script['attachVolume'] = ['hang'] * 50
         self.cluster.script['detachVolume'] = ['hang'] * 50
-        self.cluster.script['queryVolume'] = ['hang'] * 50
+        self.cluster.script[self.query] = ['hang'] * 50
         error = self.assertRaises(
             exceptions.OutcomeUnknown, self.connector.connect_volume,
             self.properties())
         self.assertIn('did not end within 60 s', str(error))
-        self.assertIn('127.0.1.1', str(error))
+        self.assertIn(self.asked, str(error))
         self.assertEqual(3, self.cluster.ops().count('attachVolume'))
         # It may have been attached: the next attempt must know whose it is.
         self.assertEqual(['token-1'], [user.token for user in self.users()])
@@ -229,7 +217,7 @@ class UnknownOutcomeTestCase(fakes.ConnectorTestCase):
         self.assertRaises(fakes.Died, self.connector.connect_volume,
                           self.properties())
         self.connector.connect_volume(self.properties())
-        self.cluster.script['queryVolume'] = [fakes.Died()]
+        self.cluster.script[self.query] = [fakes.Died()]
         os.unlink(self.link)
         self.assertRaises(fakes.Died, self.connector.connect_volume,
                           self.properties('token-2'))
@@ -243,9 +231,34 @@ class UnknownOutcomeTestCase(fakes.ConnectorTestCase):
         error = self.assertRaises(
             exceptions.ConfigurationError, self.connector.connect_volume,
             self.properties())
-        self.assertIn('dsware_fsc_cli', str(error))
+        self.assertIn(self.option, str(error))
         self.assertEqual(['attachVolume'], self.cluster.ops())
         self.assertEqual([], self.users())
+
+
+class UnknownOutcomeTestCase(UnknownOutcomes, fakes.ConnectorTestCase):
+
+    def test_happened_and_no_wwn_tells_the_device(self):
+        self.cluster.add(wwn='')
+        self.cluster.script['attachVolume'] = ['lost']
+        info = self.connector.connect_volume(self.properties(wwn=''))
+        self.assertEqual(['attachVolume', 'attachVolume', 'queryVolume',
+                          'detachVolume', 'attachVolume'],
+                         self.cluster.ops()[:5])
+        self.assertEqual(self.cluster.path('dev/sdc'), info['path'])
+        self.assertEqual(1, len(self.cluster.attached))
+
+    def test_happened_but_somebody_else_may_use_it(self):
+        self.cluster.add(wwn='')
+        first = self.connector.connect_volume(self.properties(wwn=''))
+        self.cluster.script['attachVolume'] = ['lost']
+        other = self.properties('token-2', wwn='', agent_ip='127.0.1.2')
+        # The same host, called by another address.
+        self.cluster.attached['127.0.1.2', fakes.NAME] = first['path']
+        self.assertRaises(exceptions.DeviceNotFound,
+                          self.connector.connect_volume, other)
+        self.assertNotIn('detachVolume', self.cluster.ops())
+        self.assertEqual(1, len(self.users()))
 
     def test_nonzero_exit_with_an_answer(self):
         self.cluster.script['attachVolume'] = [
@@ -256,7 +269,8 @@ class UnknownOutcomeTestCase(fakes.ConnectorTestCase):
         self.assertIn('gone', str(error))
 
 
-class DeviceTestCase(fakes.ConnectorTestCase):
+class DevicesOfVolumes:
+    """Whatever the program is, the device must be right."""
 
     def test_device_never_appears(self):
         self.cluster.nodes = False
@@ -299,6 +313,9 @@ class DeviceTestCase(fakes.ConnectorTestCase):
         info = self.connector.connect_volume(self.properties())
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
+
+class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
+
     def test_device_of_the_wrong_size(self):
         self.cluster.links = False
         self.cluster.script['queryVolume'] = []
@@ -337,7 +354,7 @@ class DeviceTestCase(fakes.ConnectorTestCase):
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
 
-class BlockDeviceTestCase(fakes.ConnectorTestCase):
+class BlockDevices:
     """What the kernel says of a block device counts most."""
 
     def setUp(self):
@@ -382,12 +399,6 @@ class BlockDeviceTestCase(fakes.ConnectorTestCase):
         self.assertIn('6888603000009999', str(error))
         self.assertEqual({}, self.cluster.attached)
 
-    def test_no_wwn_of_its_own(self):
-        self.cluster.links = False
-        info = self.connect_to()
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-        self.assertEqual(['attachVolume', 'queryVolume'], self.cluster.ops())
-
     def test_found_by_its_own_wwn_when_already_attached(self):
         self.cluster.links = False
         self.connect_to(device__wwid='naa.' + fakes.WWN)
@@ -403,7 +414,17 @@ class BlockDeviceTestCase(fakes.ConnectorTestCase):
         self.assertTrue(user.generation.endswith('.1'))
 
 
-class OtherCallsTestCase(fakes.ConnectorTestCase):
+class BlockDeviceTestCase(BlockDevices, fakes.ConnectorTestCase):
+
+    def test_no_wwn_of_its_own(self):
+        self.cluster.links = False
+        info = self.connect_to()
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+        self.assertEqual(['attachVolume', 'queryVolume'], self.cluster.ops())
+
+
+class OtherCalls:
+    """What else a service may call."""
 
     def test_search_path(self):
         self.assertEqual(self.cluster.path('by-id'),
@@ -447,17 +468,9 @@ class OtherCallsTestCase(fakes.ConnectorTestCase):
         self.assertRaises(exceptions.DeviceNotFound,
                           self.connector.extend_volume, self.properties())
 
-    def test_extend_that_does_not_reach_the_device(self):
-        self.connector.connect_volume(self.properties())
-        self.cluster.volumes[fakes.NAME] = 3
-        error = self.assertRaises(exceptions.DSWareError,
-                                  self.connector.extend_volume,
-                                  self.properties())
-        self.assertIn('3145728', str(error))
-
     def test_extend_cannot_ask(self):
         self.connector.connect_volume(self.properties())
-        self.cluster.script['queryVolume'] = [50000001] * 50
+        self.cluster.script[self.query] = [50000001] * 50
         self.assertRaises(exceptions.AgentUnavailable,
                           self.connector.extend_volume, self.properties())
 
@@ -477,6 +490,17 @@ class OtherCallsTestCase(fakes.ConnectorTestCase):
         self.cluster.tool = tool
         self.assertEqual(2 * fakes.MIB,
                          self.connector.extend_volume(self.properties()))
+
+
+class OtherCallsTestCase(OtherCalls, fakes.ConnectorTestCase):
+
+    def test_extend_that_does_not_reach_the_device(self):
+        self.connector.connect_volume(self.properties())
+        self.cluster.volumes[fakes.NAME] = 3
+        error = self.assertRaises(exceptions.DSWareError,
+                                  self.connector.extend_volume,
+                                  self.properties())
+        self.assertIn('3145728', str(error))
 
     def test_extend_survives_a_failed_rescan(self):
         self.cluster.block = True

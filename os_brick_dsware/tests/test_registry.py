@@ -15,6 +15,7 @@
 import types
 
 from os_brick.initiator import connector
+from os_brick.initiator.connectors import huawei
 import testtools
 
 import fixtures
@@ -45,11 +46,38 @@ class RegistryTestCase(testtools.TestCase):
         for _time in range(2):
             self.assertTrue(registry.register_into(module))
             self.assertEqual(
-                {'LOCAL': LOCAL, 'DSWARE': registry.CONNECTOR},
+                {'LOCAL': LOCAL, 'DSWARE': registry.CONNECTOR,
+                 'HUAWEISDSHYPERVISOR': registry.SDS_CONNECTOR},
                 module._connector_mapping_linux)
             self.assertEqual([LOCAL, registry.CONNECTOR],
                              module.unix_connector_list)
         self.assertEqual('', self.log.output)
+
+    def sds(self, there):
+        module = self.os_brick(_connector_mapping_linux={
+            'HUAWEISDSHYPERVISOR': there})
+        self.assertTrue(registry.register_into(module))
+        return module._connector_mapping_linux['HUAWEISDSHYPERVISOR']
+
+    def test_replaces_the_sdshypervisor_connector(self):
+        self.assertEqual(registry.SDS_REPLACED,
+                         '%s.HuaweiStorHyperConnector' % huawei.__name__)
+        self.assertTrue(huawei.HuaweiStorHyperConnector)
+        self.assertEqual(registry.SDS_CONNECTOR,
+                         self.sds(registry.SDS_REPLACED))
+        self.assertEqual('', self.log.output)
+
+    def test_keeps_the_sdshypervisor_connector_on_demand(self):
+        for value, expected in (('1', registry.SDS_REPLACED),
+                                ('0', registry.SDS_CONNECTOR),
+                                ('', registry.SDS_CONNECTOR)):
+            self.useFixture(fixtures.EnvironmentVariable(
+                'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR', value))
+            self.assertEqual(expected, self.sds(registry.SDS_REPLACED))
+
+    def test_keeps_another_sdshypervisor_connector(self):
+        self.assertEqual('theirs.Connector', self.sds('theirs.Connector'))
+        self.assertIn('theirs.Connector', self.log.output)
 
     def test_shape_has_changed(self):
         for changes in ({'_connector_mapping_linux': None},
@@ -118,6 +146,11 @@ class RegistryTestCase(testtools.TestCase):
             connector.InitiatorConnector.factory(
                 'dsware', 'sudo', execute=lambda *cmd, **kwargs: ('', '')),
             dsware_connector.DSWareConnector)
+        self.assertIsInstance(
+            connector.InitiatorConnector.factory(
+                'huaweisdshypervisor', 'sudo',
+                execute=lambda *cmd, **kwargs: ('', '')),
+            dsware_connector.SDSHypervisorConnector)
 
 
 class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
@@ -155,7 +188,7 @@ class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
         self.assertEqual('os_brick', group)
         self.assertEqual(
             ['dsware_manager_ip', 'dsware_agent_ip', 'dsware_agent_port',
-             'dsware_fsc_cli', 'dsware_cli_timeout'],
+             'dsware_fsc_cli', 'dsware_sds_cli', 'dsware_cli_timeout'],
             [option.name for option in found])
         self.assertTrue(all(option.help for option in found))
 

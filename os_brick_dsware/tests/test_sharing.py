@@ -26,7 +26,8 @@ from os_brick_dsware import properties
 from os_brick_dsware.tests import fakes
 
 
-class UsersTestCase(fakes.ConnectorTestCase):
+class Users:
+    """Calls of several users."""
 
     def connect(self, token, **changes):
         return self.new_connector().connect_volume(
@@ -40,7 +41,8 @@ class UsersTestCase(fakes.ConnectorTestCase):
         return not self.cluster.attached
 
 
-class SharingTestCase(UsersTestCase):
+class Sharing:
+    """Who leaves last detaches."""
 
     def test_the_last_one_detaches_in_every_order(self):
         tokens = ('a', 'b', 'c')
@@ -99,32 +101,10 @@ class SharingTestCase(UsersTestCase):
         self.disconnect('a')
         self.assertTrue(self.detached())
 
-    def test_one_machine_plays_two_hosts(self):
-        first = self.connect('a', agent_ip='127.0.1.1')
-        second = self.connect('b', agent_ip='127.0.1.2')
-        self.assertNotEqual(os.path.realpath(first),
-                            os.path.realpath(second) and first)
-        self.assertEqual(2, len(self.cluster.attached))
-        self.disconnect('a', agent_ip='127.0.1.1')
-        self.assertEqual([('127.0.1.2', fakes.NAME)],
-                         list(self.cluster.attached))
-        self.disconnect('b', agent_ip='127.0.1.2')
-        self.assertTrue(self.detached())
-
-    def test_one_agent_is_called_by_two_addresses(self):
-        self.connect('a')
-        self.cluster.attached['10.0.0.5', fakes.NAME] = (
-            self.cluster.path('dev/sdb'))
-        self.connect('b', agent_ip='10.0.0.5')
-        self.disconnect('a')
-        self.assertTrue(os.path.exists(self.cluster.path('dev/sdb')))
-        self.disconnect('b', agent_ip='10.0.0.5')
-        self.assertFalse(os.path.exists(self.cluster.path('dev/sdb')))
-
     def test_a_failed_attempt_does_not_take_it_from_others(self):
         self.connect('a')
         os.unlink(self.link)
-        self.cluster.script['queryVolume'] = ['hang'] * 50
+        self.cluster.script[self.query] = ['hang'] * 50
         self.cluster.script['attachVolume'] = ['hang', 50150002]
         self.assertRaises(exceptions.CommandRefused, self.connect, 'b')
         self.assertFalse(self.detached())
@@ -160,7 +140,32 @@ class SharingTestCase(UsersTestCase):
         self.assertTrue(self.detached())
 
 
-class KilledTestCase(UsersTestCase):
+class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
+
+    def test_one_machine_plays_two_hosts(self):
+        first = self.connect('a', agent_ip='127.0.1.1')
+        second = self.connect('b', agent_ip='127.0.1.2')
+        self.assertNotEqual(os.path.realpath(first),
+                            os.path.realpath(second) and first)
+        self.assertEqual(2, len(self.cluster.attached))
+        self.disconnect('a', agent_ip='127.0.1.1')
+        self.assertEqual([('127.0.1.2', fakes.NAME)],
+                         list(self.cluster.attached))
+        self.disconnect('b', agent_ip='127.0.1.2')
+        self.assertTrue(self.detached())
+
+    def test_one_agent_is_called_by_two_addresses(self):
+        self.connect('a')
+        self.cluster.attached['10.0.0.5', fakes.NAME] = (
+            self.cluster.path('dev/sdb'))
+        self.connect('b', agent_ip='10.0.0.5')
+        self.disconnect('a')
+        self.assertTrue(os.path.exists(self.cluster.path('dev/sdb')))
+        self.disconnect('b', agent_ip='10.0.0.5')
+        self.assertFalse(os.path.exists(self.cluster.path('dev/sdb')))
+
+
+class Killed:
     """Users whose process was killed."""
 
     def setUp(self):
@@ -175,7 +180,7 @@ class KilledTestCase(UsersTestCase):
 
     def user(self, token, kind=attachments.PROCESS, **changes):
         return attachments.User(token=token, kind=kind, process=self.process,
-                                agent='127.0.1.1', **changes)
+                                agent=self.agent, **changes)
 
     def record(self, *users):
         ledger = self.connector._ledger()
@@ -232,6 +237,17 @@ class KilledTestCase(UsersTestCase):
         self.assertRaises(exceptions.VolumeInUse, self.disconnect, 'a')
         self.assertFalse(self.detached())
 
+    def test_leftover_is_undone_when_it_is_of_no_use(self):
+        self.record(self.user('b'))
+        self.kill()
+        self.cluster.nodes = False
+        self.assertRaises(exceptions.DeviceNotFound, self.connect, 'a')
+        self.assertTrue(self.detached())
+        self.assertEqual([], self.users())
+
+
+class KilledTestCase(Killed, Users, fakes.ConnectorTestCase):
+
     def test_killed_between_attaching_and_recording(self):
         self.cluster.add(wwn='')
         self.record(self.user('b'))
@@ -241,14 +257,6 @@ class KilledTestCase(UsersTestCase):
         self.assertEqual(self.cluster.path('dev/sdc'), path)
         self.disconnect('a', wwn='')
         self.assertTrue(self.detached())
-
-    def test_leftover_is_undone_when_it_is_of_no_use(self):
-        self.record(self.user('b'))
-        self.kill()
-        self.cluster.nodes = False
-        self.assertRaises(exceptions.DeviceNotFound, self.connect, 'a')
-        self.assertTrue(self.detached())
-        self.assertEqual([], self.users())
 
 
 class ProcessesTestCase(fakes.ConnectorTestCase):

@@ -20,6 +20,7 @@ import sys
 
 import fixtures
 from os_brick import exception
+from os_brick.initiator.connectors import huawei
 from os_brick.privileged import rootwrap
 from oslo_concurrency import processutils
 from oslo_config import cfg
@@ -52,15 +53,25 @@ def execute_confined(*cmd, **kwargs):
     return execute(*only, *cmd, **kwargs)
 
 
-class QuickConnector(connector.DSWareConnector):
+class Quick:
 
     def _waits(self):
         return waiting.Waits(device=5, link=0.5, busy=0.5, removal=5,
                              growth=5, command=2, lock=30)
 
 
+class QuickConnector(Quick, connector.DSWareConnector):
+    """Runs fsc_cli."""
+
+
+class QuickSDSConnector(Quick, connector.SDSHypervisorConnector):
+    """Runs sds_cli."""
+
+
 class SimulatorTestCase(testtools.TestCase):
 
+    connector_class: type = QuickConnector
+    option = 'dsware_fsc_cli'
     devices = 'file'
     single_pool = False
 
@@ -75,9 +86,11 @@ class SimulatorTestCase(testtools.TestCase):
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
         self.conf.config(group='os_brick', dsware_fsc_cli=self.program,
+                         dsware_sds_cli=os.path.join(
+                             self.simulator.bin, 'sds_cli'),
                          dsware_cli_timeout=20,
                          lock_path=os.path.join(self.directory, 'lock'))
-        self.connector = QuickConnector('sudo', execute=execute)
+        self.connector = self.connector_class('sudo', execute=execute)
         self.cli('createVolume', volName=NAME, poolId=0, volSize=4,
                  thinFlag=1)
 
@@ -139,22 +152,6 @@ class Scenarios:
             self.disconnect(token)
             self.assertEqual(1, len(self.attached()))
         self.disconnect('c')
-        self.assertEqual(set(), self.attached())
-
-    def test_two_hosts(self):
-        first, second = self.connect('a'), self.connect('b', agent=1)
-        with open(first, 'r+b') as device:
-            device.write(b'seen by both')
-            device.flush()
-            os.fsync(device.fileno())
-        with open(second, 'rb') as device:
-            self.assertEqual(b'seen by both', device.read(12))
-        self.assertEqual(2, len(self.attached()))
-        self.disconnect('a')
-        self.assertEqual({self.simulator.agents[1][0]}, self.attached())
-        self.assertEqual([second], self.connector.get_volume_paths(
-            self.properties('b', agent=1)))
-        self.disconnect('b', agent=1)
         self.assertEqual(set(), self.attached())
 
     def test_extend(self):
@@ -226,13 +223,13 @@ class Scenarios:
             if mode:
                 with open(program, 'w') as stream:
                     os.fchmod(stream.fileno(), mode)
-            self.conf.config(group='os_brick', dsware_fsc_cli=program)
+            self.conf.config(group='os_brick', **{self.option: program})
             error = self.assertRaises(
                 exceptions.ConfigurationError,
                 self.connector.connect_volume,
-                {'volume_name': NAME, 'manager_ip': '127.0.0.1',
-                 'agent_ip': '127.0.0.1'})
-            self.assertIn('dsware_fsc_cli', str(error))
+                {'volume_name': NAME, 'volume_id': NAME,
+                 'manager_ip': '127.0.0.1', 'agent_ip': '127.0.0.1'})
+            self.assertIn(self.option, str(error))
 
     def test_program_with_children_is_ended(self):
         # A shell script whose child ignores signals and keeps the pipe open.
@@ -242,28 +239,46 @@ class Scenarios:
             os.fchmod(stream.fileno(), 0o755)
         self.useFixture(fixtures.MonkeyPatch(
             'os_brick_dsware.volume._UNKNOWN_ATTEMPTS', 1))
-        self.conf.config(group='os_brick', dsware_fsc_cli=program,
-                         dsware_cli_timeout=1)
+        self.conf.config(group='os_brick', dsware_cli_timeout=1,
+                         **{self.option: program})
         error = self.assertRaises(
             exceptions.OutcomeUnknown, self.connector.connect_volume,
-            {'volume_name': NAME, 'manager_ip': '127.0.0.1',
-             'agent_ip': '127.0.0.1'})
+            {'volume_name': NAME, 'volume_id': NAME,
+             'manager_ip': '127.0.0.1', 'agent_ip': '127.0.0.1'})
         self.assertIn('within 1 s', str(error))
 
 
-class FileTestCase(Scenarios, SimulatorTestCase):
+class Hosts:
+    """What only a program that is told an agent can do on one machine."""
+
+    def test_two_hosts(self):
+        first, second = self.connect('a'), self.connect('b', agent=1)
+        with open(first, 'r+b') as device:
+            device.write(b'seen by both')
+            device.flush()
+            os.fsync(device.fileno())
+        with open(second, 'rb') as device:
+            self.assertEqual(b'seen by both', device.read(12))
+        self.assertEqual(2, len(self.attached()))
+        self.disconnect('a')
+        self.assertEqual({self.simulator.agents[1][0]}, self.attached())
+        self.assertEqual([second], self.connector.get_volume_paths(
+            self.properties('b', agent=1)))
+        self.disconnect('b', agent=1)
+        self.assertEqual(set(), self.attached())
+
+
+class FileTestCase(Scenarios, Hosts, SimulatorTestCase):
     """Without root plain files take the place of devices."""
 
 
-class OlderClusterTestCase(Scenarios, SimulatorTestCase):
+class OlderClusterTestCase(Scenarios, Hosts, SimulatorTestCase):
     """No volume has a World Wide Name."""
 
     single_pool = True
 
 
-@testtools.skipUnless(simulated_devices.have_loop_devices(),
-                      'loop devices need root and the loop driver')
-class LoopTestCase(Scenarios, SimulatorTestCase):
+class Loops:
     """Real block devices with real by-id links."""
 
     devices = 'loop'
@@ -356,7 +371,8 @@ class LoopTestCase(Scenarios, SimulatorTestCase):
         self.disconnect()
 
     def test_with_the_capabilities_of_os_brick(self):
-        self.connector = QuickConnector('sudo', execute=execute_confined)
+        self.connector = self.connector_class(
+            'sudo', execute=execute_confined)
         out, _err = execute_confined('grep', 'CapEff', '/proc/self/status')
         # CAP_DAC_READ_SEARCH is bit 2, CAP_SYS_ADMIN bit 21.
         self.assertEqual(1 << 2 | 1 << 21, int(out.split()[1], 16))
@@ -367,5 +383,85 @@ class LoopTestCase(Scenarios, SimulatorTestCase):
         self.cli('expandVolume', volName=NAME, volSize=8)
         self.assertEqual(8 * MIB,
                          self.connector.extend_volume(self.properties()))
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+
+@testtools.skipUnless(simulated_devices.have_loop_devices(),
+                      'loop devices need root and the loop driver')
+class LoopTestCase(Loops, Scenarios, Hosts, SimulatorTestCase):
+    """With fsc_cli."""
+
+
+class SDSTestCase(SimulatorTestCase):
+    """With sds_cli, which knows one host only."""
+
+    connector_class = QuickSDSConnector
+    option = 'dsware_sds_cli'
+
+    def properties(self, token='token-1', agent=0):
+        self.useFixture(fixtures.EnvironmentVariable(
+            'DSWARE_SIM_AGENT', self.simulator.agents[agent][0]))
+        return {'volume_id': NAME, 'wwn': self.wwn(), 'attachment': token,
+                'access_mode': 'rw', 'qos_specs': None}
+
+
+class SDSFileTestCase(Scenarios, SDSTestCase):
+    """Without root."""
+
+
+@testtools.skipUnless(simulated_devices.have_loop_devices(),
+                      'loop devices need root and the loop driver')
+class SDSLoopTestCase(Loops, Scenarios, SDSTestCase):
+    """Real block devices with real by-id links."""
+
+
+@testtools.skipUnless(simulated_devices.have_loop_devices(),
+                      'loop devices need root and the loop driver')
+class SDSPlainTestCase(SDSTestCase):
+    """As SDSHypervisor's volume driver has it: nothing but a name."""
+
+    devices = 'loop'
+
+    def properties(self, token='token-1', agent=0):
+        return {'volume_id': NAME, 'access_mode': 'rw', 'qos_specs': None}
+
+    def test_connect_write_extend_disconnect(self):
+        path = self.connect()
+        self.assertTrue(path.startswith('/dev/loop'))
+        with open(path, 'r+b') as device:
+            device.write(b'written')
+        self.cli('expandVolume', volName=NAME, volSize=8)
+        self.assertEqual(8 * MIB,
+                         self.connector.extend_volume(self.properties()))
+        with open(path, 'rb') as device:
+            self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+        with open(self.connect(), 'rb') as device:
+            self.assertEqual(b'written', device.read(7))
+        self.disconnect()
+
+    def test_vbs_abnormal(self):
+        self.connect()
+        self.fault('result_after', 'detachVolume', code=50151209, count=1)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+        self.connect()
+        self.fault('result', 'detachVolume', code=50151209)
+        self.assertRaises(exceptions.OutcomeUnknown, self.disconnect)
+        self.assertEqual(1, len(self.attached()))
+        self.control.clear_faults()
+        self.disconnect()
+
+    def test_attached_by_os_bricks_own_connector(self):
+        self.useFixture(fixtures.EnvironmentVariable(
+            'HUAWEISDSHYPERVISORCLI_PATH',
+            os.path.join(self.simulator.bin, 'sds_cli')))
+        own = huawei.HuaweiStorHyperConnector('sudo', execute=execute)
+        info = own.connect_volume(self.properties())
+        with open(info['path'], 'rb'):
+            self.assertRaises(exceptions.VolumeInUse, self.disconnect)
+        self.assertEqual(info['path'], self.connect())
         self.disconnect()
         self.assertEqual(set(), self.attached())

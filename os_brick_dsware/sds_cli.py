@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The SDSHypervisor command line: what to run, and its text to read.
+
+``sds_cli`` is the vendor's program on a host of SDSHypervisor, of the same
+family as ``fsc_cli``. What it accepts and prints was learnt from os-brick's
+HuaweiStorHyperConnector.
+"""
+
+import dataclasses
+import re
+
+from os_brick_dsware import fsc_cli
+
+ATTACH = 'attach'
+DETACH = 'detach'
+QUERY = 'querydev'
+
+#: What os-brick's own connector runs when it is not told otherwise.
+DEFAULT_PROGRAM = '/usr/local/bin/sds/sds_cli'
+#: The environment variable that tells os-brick's own connector otherwise.
+PROGRAM_VARIABLE = 'HUAWEISDSHYPERVISORCLI_PATH'
+
+_LINE = re.compile(r'\s*(ret_code|ret_desc|dev_addr)\s*=\s*(.*?)\s*')
+_CODE = re.compile(r'-?[0-9]{1,18}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What one run of the program said.
+
+    :param result: the result code, 0 for success
+    :param desc: the program's own words, fit for a message
+    :param device: path of the volume's device; empty if it said none
+    """
+
+    result: int
+    desc: str
+    device: str
+
+
+def command(program: str, action: str, volume: str) -> list[str]:
+    """Build the argument list of one run.
+
+    :param program: name or path of ``sds_cli``
+    :param action: ATTACH, DETACH or QUERY
+    :param volume: name of the volume
+    :returns: the arguments, program first; they need no shell
+    :raises ArgumentError: if anything could be taken for something else than
+        the one value that it is
+    """
+    return [fsc_cli.checked_program(program), '-c', action,
+            '-v', fsc_cli.checked_value('volume', volume)]
+
+
+def parse(text: str) -> Output:
+    """Understand what one run of the program printed.
+
+    :param text: everything the program printed to its standard output
+    :returns: the result code, the program's words and the device
+    :raises OutputError: if there is no result code, if lines contradict each
+        other, or if a bound is exceeded; what was done is then unknown
+    """
+    if len(text) > fsc_cli.MAX_LINE:
+        raise fsc_cli.OutputError(
+            "output of %d characters is too long (at most %d)"
+            % (len(text), fsc_cli.MAX_LINE))
+    found: dict[str, str] = {}
+    for line in text.split('\n'):
+        match = _LINE.fullmatch(line)
+        if match and found.setdefault(match[1], match[2]) != match[2]:
+            raise fsc_cli.OutputError(
+                "%s contradicts an earlier one: '%s'"
+                % (match[1], fsc_cli.printable(line)))
+    code, device = found.get('ret_code', ''), found.get('dev_addr', '')
+    if not _CODE.fullmatch(code):
+        raise fsc_cli.OutputError("no ret_code= line with a number in '%s'"
+                                  % fsc_cli.printable(text.strip()))
+    # With a failure the path means nothing.
+    return Output(int(code),
+                  fsc_cli.printable(found.get('ret_desc', ''),
+                                    fsc_cli.MAX_TEXT),
+                  fsc_cli.device_path(device)
+                  if device and int(code) == 0 else '')
