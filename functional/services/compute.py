@@ -17,6 +17,7 @@ this host's connector, lets os-brick connect what Cinder answers, and tells
 Cinder that the attachment is complete.
 """
 
+import logging
 import os
 import threading
 
@@ -31,6 +32,10 @@ from functional.services import programs
 
 # os-brick is told to use sudo, and finds the one in the services' directory.
 ROOT_HELPER = 'sudo'
+
+DISCONNECT_SECONDS = 15
+
+LOG = logging.getLogger(__name__)
 
 
 class Attachment(object):
@@ -47,7 +52,7 @@ class Attachment(object):
 class ComputeHost(object):
     """Attaches volumes to this machine."""
 
-    def __init__(self, cloud, directory, address, brick_options, sudo_dir,
+    def __init__(self, cloud, directory, address, brick_options,
                  hostname='compute'):
         """Set os-brick up, as a service does at its start.
 
@@ -58,7 +63,6 @@ class ComputeHost(object):
         :param directory: path of a directory for locks and configuration
         :param address: address of this host
         :param brick_options: a dict of options for the section [os_brick]
-        :param sudo_dir: path of the directory with the services' sudo
         :param hostname: what the host is called in attachments
         """
         self._cloud = cloud
@@ -66,7 +70,10 @@ class ComputeHost(object):
         self._hostname = hostname
         self._attached = {}
         self._lock = threading.Lock()
-        os.environ['PATH'] = programs.search_path(sudo_dir)
+        # What os-brick starts with sudo is needed for cleaning up, after
+        # Ctrl-C has ended all else of this process's session.
+        programs.write_sudo(directory / 'bin', other_session=True)
+        os.environ['PATH'] = programs.search_path(directory / 'bin')
         _configure(directory, brick_options)
 
     def properties(self):
@@ -117,13 +124,25 @@ class ComputeHost(object):
         return self._connector(attached.kind).extend_volume(attached.data)
 
     def disconnect_all(self):
-        """Take all devices away, whatever the services say."""
+        """Take all devices away, whatever the services say.
+
+        Should that hang, the cluster takes them away when it stops.
+        """
         with self._lock:
             left = list(self._attached.values())
             self._attached.clear()
+        thread = threading.Thread(target=self._disconnect, args=(left,),
+                                  daemon=True)
+        thread.start()
+        thread.join(DISCONNECT_SECONDS)
+
+    def _disconnect(self, left):
         for attached in left:
-            self._connector(attached.kind).disconnect_volume(
-                attached.data, None, force=True, ignore_errors=True)
+            try:
+                self._connector(attached.kind).disconnect_volume(
+                    attached.data, None, force=True, ignore_errors=True)
+            except Exception:
+                LOG.exception('%s could not be taken away', attached.path)
 
     def _connect(self, made):
         info = dict(made.connection_info)
@@ -145,6 +164,8 @@ def _configure(directory, brick_options):
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / 'compute.conf'
     sections = {
+        # For privsep's helper, which else would write to this terminal.
+        'DEFAULT': {'log_file': directory / 'privsep.log'},
         'oslo_concurrency': {'lock_path': directory / 'locks'},
         'os_brick': brick_options}
     sections.update(cinder.privsep_sections())

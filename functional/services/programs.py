@@ -27,8 +27,11 @@ INSTALL_QEMU_IMG = 'apt-get install qemu-utils'
 # changed outside of their directories: their sudo only runs its arguments.
 _SUDO = '''#!/bin/sh
 # The services run as the user who started them; nothing needs more.
-exec "$@"
+exec %s"$@"
 '''
+
+# For what must not be ended by Ctrl-C, which reaches all of a session.
+_OTHER_SESSION = 'setsid --wait '
 
 
 def project_root():
@@ -50,14 +53,15 @@ def search_path(*first):
     return os.pathsep.join(dict.fromkeys(filter(None, directories)))
 
 
-def write_sudo(directory):
+def write_sudo(directory, other_session=False):
     """Make the services' sudo.
 
     :param directory: path of a directory that is first in their PATH
+    :param other_session: whether it starts programs in another session
     """
     directory.mkdir(parents=True, exist_ok=True)
     sudo = directory / 'sudo'
-    sudo.write_text(_SUDO)
+    sudo.write_text(_SUDO % (_OTHER_SESSION if other_session else ''))
     sudo.chmod(0o755)
 
 

@@ -106,8 +106,7 @@ class Stack(object):
         self.cloud = cloud.Cloud(self.cinder.url, self.glance.url)
         self.compute = compute.ComputeHost(
             self.cloud, self.directory / 'compute',
-            self.simulator.agents[COMPUTE][0], self._brick(COMPUTE),
-            self.directory / 'cinder' / 'bin')
+            self.simulator.agents[COMPUTE][0], self._brick(COMPUTE))
 
     def stop(self):
         """Stop all that was started, whatever happens on the way."""
