@@ -134,9 +134,12 @@ class AttachTests:
         address = self.hosts[0].address
         dsware.initialize_connection(volume, self.connectors[0])
         self.control.agent_down(address)
-        self.assertRaises(exception.VolumeBackendAPIException,
-                          dsware.terminate_connection, volume,
-                          self.connectors[0])
+        # Another agent detaches in the place of the one that is down.
+        dsware.terminate_connection(volume, self.connectors[0])
+        self.assertEqual(set(), self.attached())
+        self.control.agent_up(address)
+        dsware.initialize_connection(volume, self.connectors[0])
+        self.control.agent_down(address)
         self.assertRaises(exception.VolumeBackendAPIException,
                           dsware.initialize_connection, volume,
                           self.connectors[0])
