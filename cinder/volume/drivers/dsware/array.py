@@ -293,6 +293,22 @@ class Array(copies.Copies, hosts.Hosts):
         if names.may_have_temporary(name):
             self.delete_snapshot(names.temporary(name))
 
+    def delete_temporaries_of(self, name: str) -> bool:
+        """Delete the snapshots that clones of a volume were made through.
+
+        One stays when the cluster could not be reached at the end of a
+        clone that worked.
+
+        :param name: the name of the volume that was cloned
+        :returns: whether there was one
+        :raises DSWareError: when that does not work
+        """
+        left = [snapshot for snapshot in self.snapshots_of(name)
+                if names.is_temporary(snapshot)]
+        for snapshot in left:
+            self.delete_snapshot(snapshot)
+        return bool(left)
+
     def expand_volume(self, name: str, size: int) -> None:
         """Make a volume larger; one of that size already is a success.
 

@@ -185,7 +185,14 @@ class DSWareDriver(driver.VolumeDriver):
             # An interrupted clone may have left the snapshot that it was
             # made through; nothing else would ever find it again.
             self._array.delete_leftovers(volume.name)
-            self._array.delete_volume(volume.name)
+            try:
+                self._array.delete_volume(volume.name)
+            except exceptions.ObjectBusy:
+                # Cinder deletes no volume while it clones it, so what a
+                # clone was made through is no longer needed.
+                if not self._array.delete_temporaries_of(volume.name):
+                    raise
+                self._array.delete_volume(volume.name)
 
     def extend_volume(self, volume, new_size):
         """Make a volume larger, attached or not.

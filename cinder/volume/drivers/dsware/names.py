@@ -55,3 +55,11 @@ def may_have_temporary(volume: str) -> bool:
     :param volume: the volume's name
     """
     return bool(_NAME.fullmatch(volume + _TEMPORARY_SUFFIX))
+
+
+def is_temporary(snapshot: str) -> bool:
+    """Tell whether a snapshot exists only to make a volume from another one.
+
+    :param snapshot: the snapshot's name
+    """
+    return snapshot.endswith(_TEMPORARY_SUFFIX)

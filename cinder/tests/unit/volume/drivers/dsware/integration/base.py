@@ -27,17 +27,13 @@ import fixtures
 from oslo_config import cfg
 
 from cinder import context
-from cinder import objects
-from cinder.objects import fields
 from cinder.tests.unit import test
-from cinder.volume import configuration
-from cinder.volume import driver as volume_driver
-from cinder.volume.drivers.dsware import driver
+from cinder.tests.unit.volume.drivers.dsware.integration import making
 from dsware_sim import fsc_cli
 from dsware_sim import testing
 
 CONF = cfg.CONF
-MANAGER = '127.0.0.1'
+MANAGER = making.MANAGER
 GIB = 1024
 # How long a condition is waited for before a test fails.
 PATIENCE = 30
@@ -59,77 +55,11 @@ def wait_until(condition, what, seconds=PATIENCE):
     return met
 
 
-def make_driver(group, agents, **options):
-    """Make a driver with a configuration of its own.
-
-    :param group: name of the backend's section
-    :param agents: (address, port) of each agent
-    :param options: further options of the section
-    :returns: a driver on which do_setup has not been called
-    """
-    conf = configuration.Configuration(volume_driver.volume_opts,
-                                       config_group=group)
-    made = driver.DSWareDriver(configuration=conf, host=f'host@{group}')
-    values = {'san_ip': MANAGER, 'volume_backend_name': group,
-              'dsware_agents': [f'{host}:{port}' for host, port in agents],
-              **options}
-    for name, value in values.items():
-        CONF.set_override(name, value, group=group)
-    return made
-
-
-def make_volume(size=1, pool=0, **values):
-    """Make a Cinder volume as the manager hands it to a driver.
-
-    :param size: GiB
-    :param pool: the pool that the scheduler chose
-    :param values: further fields
-    :returns: a volume that is not in Cinder's database
-    """
-    return objects.Volume(
-        context.get_admin_context(),
-        **{'id': str(uuid.uuid4()), '_name_id': None, 'size': size,
-           'host': f'host@backend#{pool}', 'volume_type': None,
-           'volume_type_id': None,
-           'volume_attachment': objects.VolumeAttachmentList(objects=[]),
-           **values})
-
-
-def make_type(**extra_specs):
-    """Make a volume type.
-
-    :param extra_specs: its extra specs, with __ for the colon in a key
-    :returns: the volume type
-    """
-    specs = {key.replace('__', ':'): value
-             for key, value in extra_specs.items()}
-    return objects.VolumeType(context.get_admin_context(),
-                              id=str(uuid.uuid4()), name='type',
-                              extra_specs=specs)
-
-
-def make_snapshot(volume):
-    """Make a Cinder snapshot of a volume.
-
-    :param volume: the volume
-    :returns: a snapshot that is not in Cinder's database
-    """
-    return objects.Snapshot(
-        context.get_admin_context(), id=str(uuid.uuid4()), volume=volume,
-        volume_id=volume.id, volume_size=volume.size)
-
-
-def make_attachment(volume, connector):
-    """Let Cinder know that a volume is attached to a host.
-
-    :param volume: the volume
-    :param connector: the host's connector properties
-    """
-    attachment = objects.VolumeAttachment(
-        context.get_admin_context(), id=str(uuid.uuid4()),
-        volume_id=volume.id, connector=connector,
-        attach_status=fields.VolumeAttachStatus.ATTACHED)
-    volume.volume_attachment.objects.append(attachment)
+make_driver = making.make_driver
+make_volume = making.make_volume
+make_type = making.make_type
+make_snapshot = making.make_snapshot
+make_attachment = making.make_attachment
 
 
 class Host:
@@ -164,6 +94,16 @@ class Host:
         if not re.search('^result=0$', output, re.MULTILINE):
             raise AssertionError(f'{argv}: {output}')
         return output
+
+    def create(self, name, size, pool=0):
+        """Create a thin volume.
+
+        :param name: its name
+        :param size: GiB
+        :param pool: its pool
+        """
+        self.run('createVolume', volName=name, poolId=pool,
+                 volSize=size * GIB, thinFlag=1)
 
     def attach(self, name):
         """Attach a volume or snapshot.

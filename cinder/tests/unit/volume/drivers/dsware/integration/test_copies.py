@@ -259,6 +259,23 @@ class CopyTests:
         self.assertEqual(NEW, self.read(clone))
         self.assertHolds(source, clone)
 
+    def test_what_a_clone_could_not_remove_stops_nobody(self):
+        """Either volume can be deleted first, and then nothing is left."""
+        for first in range(2):
+            with self.subTest(first=first):
+                dsware = self.make_driver(dsware_request_timeout=2)
+                volumes = [self.created(dsware), base.make_volume()]
+                fault = self.control.add_fault(
+                    kind='drop_before', op='deleteSnapshot')
+                dsware.create_cloned_volume(volumes[1], volumes[0])
+                self.control.clear_faults(fault)
+                self.assertEqual(volumes[1].name + '.clone', self.on_cluster(
+                    volumes[1].name)['father'])
+                dsware.delete_volume(volumes.pop(first))
+                self.assertHolds(*volumes)
+                dsware.delete_volume(volumes[0])
+                self.assertHolds()
+
     # -- copies that take time --------------------------------------------
 
     def in_background(self, call, *args):

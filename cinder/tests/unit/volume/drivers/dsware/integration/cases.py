@@ -1,0 +1,469 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which operations meet which faults, and what has to come of it.
+
+The tables here are multiplied: every request that changes something, of
+every operation of the driver, meets every fault. All of the products are
+run when DSWARE_TEST_FAULTS is "all", and a fixed choice of them otherwise.
+"""
+
+import dataclasses
+import os
+import zlib
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+
+ALL = os.environ.get('DSWARE_TEST_FAULTS') == 'all'
+# Of the products that take no time, and of those that wait for a deadline,
+# one of so many is chosen, for sockets and for the command line.
+QUICK = {'socket': 2, 'cli': 8}
+SLOW = {'socket': 8, 'cli': 16}
+
+OLD, NEW = b'old data', b'new data'
+
+# What the driver answers.
+DONE = 'done'
+FAILED = 'failed'
+EITHER = 'either'
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong.
+
+    :ivar name: for the name of the test
+    :ivar kind: the simulator's name for it, or one of the specials that
+        are methods of the test
+    :ivar outcome: what the driver has to answer
+    :ivar count: how many requests meet it, None for all
+    :ivar code: the result code, for those that have one
+    :ivar kinds: what class of result the code is of
+    :ivar timeout: the driver's request timeout
+    :ivar transports: which transports can meet it
+    """
+
+    name: str
+    kind: str
+    outcome: str = DONE
+    count: int | None = 1
+    code: int | None = None
+    seconds: float | None = None
+    result: str = 'unknown'
+    timeout: int = 10
+    slow: bool = False
+    transports: tuple = ('socket', 'cli')
+
+    def settings(self):
+        """Give what the simulator is told.
+
+        :returns: a dict
+        """
+        given = {'count': self.count, 'code': self.code,
+                 'seconds': self.seconds}
+        return {'kind': self.kind,
+                **{key: value for key, value in given.items()
+                   if value is not None}}
+
+
+def _once():
+    """Faults that one request meets; the driver gets over them."""
+    for kind in ('drop_before', 'drop_after', 'cut_frame', 'garbage'):
+        yield Fault(kind, kind)
+    yield Fault('wrong_seq', 'wrong_seq', transports=('socket',))
+    yield Fault('cli_garbage', 'cli_garbage', transports=('cli',))
+    yield Fault('refuse', 'refuse')
+    yield Fault('delay', 'delay', seconds=0.2)
+    yield Fault('agent_down', 'agent_down', slow=True)
+    yield Fault('killed', 'killed', slow=True)
+    yield Fault('hang', 'hang', timeout=4, slow=True)
+    yield Fault('cli_hang', 'cli_hang', timeout=4, slow=True,
+                transports=('cli',))
+    for name, code in (('retry', 50150012), ('locked', 50150020),
+                       ('busy', 50150013), ('busy_copying', 50151005),
+                       ('unknown', 50150017), ('duplicate', 50150001),
+                       ('unlisted', 59999999)):
+        yield Fault('result_' + name, 'result', code=code)
+    for name, code in (('unknown', 50000001), ('unlisted', -1)):
+        yield Fault('after_' + name, 'result_after', code=code)
+
+
+def _refused():
+    """Results that say that it does not work, and it was not done."""
+    for result, code in (
+            ('capacity', 50150009), ('limit', 50152502),
+            ('invalid', 50150003), ('denied', 10000003),
+            ('fault', 50150015), ('exists', 50150007)):
+        yield Fault(result, 'result', FAILED, code=code, result=result)
+
+
+def _lasting():
+    """Faults that last until the driver gives up, or finds out."""
+    for kind in ('drop_before', 'hang'):
+        yield Fault(kind + '_always', kind, FAILED, None, timeout=2,
+                    slow=True)
+    for result, code in (('retry', 50150016), ('unknown', 50150004),
+                         ('busy', 50151005)):
+        yield Fault(result + '_always', 'result', FAILED, None, code,
+                    result=result, timeout=1, slow=True)
+    for kind in ('drop_after', 'cut_frame', 'garbage'):
+        yield Fault(kind + '_always', kind, DONE, None, timeout=4)
+    yield Fault('after_unknown_always', 'result_after', DONE, None, 50000001,
+                timeout=4)
+    yield Fault('cluster_down', 'down', FAILED, None, timeout=1, slow=True)
+    yield Fault('disk_full', 'disk_full', FAILED, None, timeout=1, slow=True)
+
+
+FAULTS = (*_once(), *_refused(), *_lasting())
+
+
+class Operation:
+    """An operation of the driver, with all that it needs.
+
+    :ivar steps: the requests that change something, in order
+    :ivar empty_steps: those that find nothing to change: they only look
+        after what an interrupted attempt may have left
+    :ivar about: what an error is about: volume, snapshot or nothing
+    :ivar certain: whether a query tells what has been done, and there is
+        but one way to do it
+    :ivar makes_temporaries: whether it removes something at the end
+    """
+
+    steps = ()
+    empty_steps = ()
+    certain = True
+    makes_temporaries = False
+    about = 'volume'
+    options = {}
+    copy_seconds = 0
+
+    def __init__(self, test):
+        """Prepare a cluster with a volume and a snapshot of it.
+
+        :param test: the test, a :class:`base.SimulatorTestCase`
+        """
+        self.host = base.Host(test.simulator)
+        self.source = base.make_volume()
+        self.snapshot = base.make_snapshot(self.source)
+        self.host.create(self.source.name, 1)
+        self.host.write(self.source.name, 0, OLD)
+        self.host.run('createSnapshot', volName=self.source.name,
+                      snapName=self.snapshot.name)
+        self.host.write(self.source.name, 0, NEW)
+        self.connector = {'host': 'compute', 'ip': self.host.address}
+        self.new = base.make_volume()
+        self.prepare()
+
+    def prepare(self):
+        """Make what else is needed."""
+
+    def run(self, dsware):
+        """Carry it out.
+
+        :param dsware: the driver that is tested
+        """
+        raise NotImplementedError
+
+    def changes(self):
+        """Tell what it changes.
+
+        :returns: what goes, what comes: sets of a test's contents
+        """
+        raise NotImplementedError
+
+    def recover(self, dsware):
+        """Do what Cinder, or its user, does before another attempt.
+
+        :param dsware: the driver
+        """
+
+    def data(self):
+        """Tell what volumes and snapshots contain at the end.
+
+        :returns: dict of bytes by name
+        """
+        return {self.source.name: NEW, self.snapshot.name: OLD}
+
+    def made(self, size=1, father=''):
+        return {(self.new.name, size * base.GIB, 0, 0, father)}
+
+
+class CreateVolume(Operation):
+    steps = ('createVolume',)
+    about = 'nothing'
+
+    def run(self, dsware):
+        dsware.create_volume(self.new)
+
+    def changes(self):
+        return set(), self.made()
+
+    def recover(self, dsware):
+        dsware.delete_volume(self.new)
+
+    def data(self):
+        return {**super().data(), self.new.name: bytes(len(OLD))}
+
+
+class DeleteVolume(Operation):
+    steps = ('deleteSnapshot', 'deleteVolume')
+    empty_steps = ('deleteSnapshot',)
+
+    def prepare(self):
+        self.host.create(self.new.name, 1)
+
+    def run(self, dsware):
+        dsware.delete_volume(self.new)
+
+    def changes(self):
+        return self.made(), set()
+
+
+class ExtendVolume(Operation):
+    steps = ('expandVolume',)
+
+    def prepare(self):
+        self.host.create(self.new.name, 1)
+        self.host.write(self.new.name, 0, NEW)
+
+    def run(self, dsware):
+        dsware.extend_volume(self.new, 2)
+
+    def changes(self):
+        return self.made(), self.made(2)
+
+    def data(self):
+        return {**super().data(), self.new.name: NEW}
+
+
+class CreateSnapshot(Operation):
+    steps = ('createSnapshot',)
+
+    def prepare(self):
+        self.another = base.make_snapshot(self.source)
+
+    def run(self, dsware):
+        dsware.create_snapshot(self.another)
+
+    def changes(self):
+        return set(), {(self.another.name, base.GIB, 0, 0,
+                        self.source.name)}
+
+    def recover(self, dsware):
+        dsware.delete_snapshot(self.another)
+
+    def data(self):
+        return {**super().data(), self.another.name: NEW}
+
+
+class DeleteSnapshot(Operation):
+    steps = ('deleteSnapshot',)
+    about = 'snapshot'
+
+    def run(self, dsware):
+        dsware.delete_snapshot(self.snapshot)
+
+    def changes(self):
+        return {(self.snapshot.name, base.GIB, 0, 0,
+                 self.source.name)}, set()
+
+    def data(self):
+        return {self.source.name: NEW}
+
+
+class LinkedFromSnapshot(Operation):
+    steps = ('createVolumeFromSnap',)
+    about = 'snapshot'
+
+    def run(self, dsware):
+        dsware.create_volume_from_snapshot(self.new, self.snapshot)
+
+    def changes(self):
+        return set(), self.made(father=self.snapshot.name)
+
+    def recover(self, dsware):
+        dsware.delete_volume(self.new)
+
+    def data(self):
+        return {**super().data(), self.new.name: OLD}
+
+
+class FullFromSnapshot(LinkedFromSnapshot):
+    """A full copy that has to be grown, too."""
+
+    steps = ('createVolume', 'createFullVolumeFromSnap', 'expandVolume')
+    options = {'dsware_clone': 'full'}
+    copy_seconds = 0.3
+
+    def prepare(self):
+        self.new = base.make_volume(size=2)
+
+    def changes(self):
+        return set(), self.made(2)
+
+
+class LinkedClone(Operation):
+    steps = ('deleteSnapshot', 'createSnapshot', 'createVolumeFromSnap')
+    empty_steps = ('deleteSnapshot',)
+    makes_temporaries = True
+
+    def run(self, dsware):
+        dsware.create_cloned_volume(self.new, self.source)
+
+    def changes(self):
+        return set(), self.made()
+
+    def recover(self, dsware):
+        dsware.delete_volume(self.new)
+
+    def data(self):
+        return {**super().data(), self.new.name: NEW}
+
+
+class FullClone(LinkedClone):
+    steps = ('deleteSnapshot', 'createSnapshot', 'createVolume',
+             'createFullVolumeFromSnap')
+    options = {'dsware_clone': 'full'}
+    copy_seconds = 0.3
+
+
+class Attach(Operation):
+    steps = ('attachVolume',)
+    certain = False
+    options = {'dsware_attach_by': 'manager'}
+
+    def run(self, dsware):
+        dsware.initialize_connection(self.source, self.connector)
+
+    def changes(self):
+        return set(), {(self.host.address, self.source.name)}
+
+    def recover(self, dsware):
+        dsware.terminate_connection(self.source, self.connector)
+
+
+class Detach(Operation):
+    steps = ('detachVolume',)
+    certain = False
+    options = {'dsware_attach_by': 'manager'}
+
+    def prepare(self):
+        self.host.attach(self.source.name)
+
+    def run(self, dsware):
+        dsware.terminate_connection(self.source, self.connector)
+
+    def changes(self):
+        return {(self.host.address, self.source.name)}, set()
+
+
+class DetachEverywhere(Detach):
+    steps = ('detachVolumeByIp',)
+
+    def prepare(self):
+        super().prepare()
+        base.make_attachment(self.source, self.connector)
+
+    def run(self, dsware):
+        dsware.terminate_connection(self.source, None)
+
+
+OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
+              DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
+              LinkedClone, FullClone, Attach, Detach, DetachEverywhere)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One operation, one of its requests, one fault."""
+
+    operation: type
+    step: str
+    fault: Fault
+
+    @property
+    def name(self):
+        """The case's part of a test's name."""
+        return '_'.join((self.operation.__name__, self.step,
+                         self.fault.name))
+
+    @property
+    def outcome(self):
+        """What the driver has to answer."""
+        fault = self.fault
+        if fault.count is not None:
+            return fault.outcome
+        if self.doubtful and self.step in self.operation.empty_steps:
+            # A look shows that it is gone, and that is all that is wanted.
+            return DONE if fault.kind == 'result' else EITHER
+        if self.doubtful and not self.operation.certain:
+            return EITHER
+        if (fault.outcome == DONE
+                and self.step == 'createFullVolumeFromSnap'):
+            # When the cluster never says whether a copy began, and it is
+            # over before it is looked at, it has to be given up.
+            return EITHER
+        return fault.outcome
+
+    @property
+    def doubtful(self):
+        """Whether nobody says what was done, but queries are answered."""
+        return (self.fault.result == 'unknown'
+                and self.fault.kind not in ('down', 'disk_full'))
+
+    def error(self):
+        """Tell what an error is reported as.
+
+        :returns: an exception's class
+        """
+        about = self.operation.about
+        if self.fault.result == 'busy' and about != 'nothing':
+            return (exception.SnapshotIsBusy if about == 'snapshot'
+                    else exception.VolumeIsBusy)
+        if self.fault.result == 'limit' and about != 'nothing':
+            return exception.SnapshotLimitReached
+        return exception.VolumeBackendAPIException
+
+    def leaves_something(self):
+        """Tell whether a clone works but cannot be tidied up after.
+
+        There is a test of its own for that.
+        """
+        return (self.fault.count is None and self.doubtful
+                and self.step in self.operation.empty_steps
+                and self.operation.makes_temporaries)
+
+    def chosen(self, transport):
+        """Tell whether the case is run every time.
+
+        :param transport: socket or cli
+        :returns: bool
+        """
+        if transport not in self.fault.transports or self.leaves_something():
+            return False
+        share = (SLOW if self.fault.slow else QUICK)[transport]
+        return ALL or not zlib.crc32(self.name.encode()) % share
+
+
+def products(transport):
+    """Multiply the tables.
+
+    :param transport: socket or cli
+    :returns: an iterator of the cases to run
+    """
+    for operation in OPERATIONS:
+        for step in operation.steps:
+            for fault in FAULTS:
+                case = Case(operation, step, fault)
+                if case.chosen(transport):
+                    yield case

@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Makes drivers and Cinder's objects, without any test case."""
+
+import uuid
+
+from oslo_config import cfg
+
+from cinder import context
+from cinder import objects
+from cinder.objects import fields
+from cinder.volume import configuration
+from cinder.volume import driver as volume_driver
+from cinder.volume.drivers.dsware import driver
+
+CONF = cfg.CONF
+MANAGER = '127.0.0.1'
+# How many connections the drivers in the two thread worlds may have.
+CONNECTIONS = 3
+
+
+def make_driver(group, agents, **options):
+    """Make a driver with a configuration of its own.
+
+    :param group: name of the backend's section
+    :param agents: (address, port) of each agent
+    :param options: further options of the section
+    :returns: a driver on which do_setup has not been called
+    """
+    conf = configuration.Configuration(volume_driver.volume_opts,
+                                       config_group=group)
+    made = driver.DSWareDriver(configuration=conf, host=f'host@{group}')
+    values = {'san_ip': MANAGER, 'volume_backend_name': group,
+              'dsware_agents': [f'{host}:{port}' for host, port in agents],
+              **options}
+    for name, value in values.items():
+        CONF.set_override(name, value, group=group)
+    return made
+
+
+def make_volume(size=1, pool=0, **values):
+    """Make a Cinder volume as the manager hands it to a driver.
+
+    :param size: GiB
+    :param pool: the pool that the scheduler chose
+    :param values: further fields
+    :returns: a volume that is not in Cinder's database
+    """
+    return objects.Volume(
+        context.get_admin_context(),
+        **{'id': str(uuid.uuid4()), '_name_id': None, 'size': size,
+           'host': f'host@backend#{pool}', 'volume_type': None,
+           'volume_type_id': None,
+           'volume_attachment': objects.VolumeAttachmentList(objects=[]),
+           **values})
+
+
+def make_type(**extra_specs):
+    """Make a volume type.
+
+    :param extra_specs: its extra specs, with __ for the colon in a key
+    :returns: the volume type
+    """
+    specs = {key.replace('__', ':'): value
+             for key, value in extra_specs.items()}
+    return objects.VolumeType(context.get_admin_context(),
+                              id=str(uuid.uuid4()), name='type',
+                              extra_specs=specs)
+
+
+def make_snapshot(volume):
+    """Make a Cinder snapshot of a volume.
+
+    :param volume: the volume
+    :returns: a snapshot that is not in Cinder's database
+    """
+    return objects.Snapshot(
+        context.get_admin_context(), id=str(uuid.uuid4()), volume=volume,
+        volume_id=volume.id, volume_size=volume.size)
+
+
+def make_attachment(volume, connector):
+    """Let Cinder know that a volume is attached to a host.
+
+    :param volume: the volume
+    :param connector: the host's connector properties
+    """
+    attachment = objects.VolumeAttachment(
+        context.get_admin_context(), id=str(uuid.uuid4()),
+        volume_id=volume.id, connector=connector,
+        attach_status=fields.VolumeAttachStatus.ATTACHED)
+    volume.volume_attachment.objects.append(attachment)
