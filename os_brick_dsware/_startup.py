@@ -81,6 +81,15 @@ class _Finder:
         return None
 
 
+def armed():
+    """Tell whether this process waits for the modules.
+
+    :returns: True if it does
+    """
+    return any(type(finder).__module__ == __name__
+               for finder in sys.meta_path)
+
+
 def arm():
     """Wait for the modules that need to know of us.
 
@@ -88,8 +97,7 @@ def arm():
     """
     if os.environ.get(DISABLE, '0') not in ('', '0'):
         return
-    if not any(type(finder).__module__ == __name__
-               for finder in sys.meta_path):
+    if not armed():
         sys.meta_path.insert(0, _Finder())
     for name in WATCHED & set(sys.modules):
         _register(sys.modules[name])

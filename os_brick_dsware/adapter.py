@@ -27,6 +27,7 @@ import re
 
 from oslo_concurrency import processutils
 
+from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import result_codes
@@ -237,6 +238,33 @@ class FSCAdapter(Adapter):
                     wwn=record.get('wwn', ''))
         return Reply(result_codes.UNKNOWN,
                      '%s did not describe %s' % (self.name, volume))
+
+    def version(self) -> tuple[Reply, str]:
+        """Ask for the cluster's version, the cheapest of questions.
+
+        :returns: (what came of it, the version; empty for an older cluster,
+            which does not know the question)
+        :raises ConfigurationError: if the program cannot be run
+        """
+        reply, records = self._call('getDSwareIdentifier', changes=False)
+        return reply, ''.join(record['version'] for record in records)
+
+    def wwns(self) -> tuple[Reply, dict[str, str]]:
+        """List all volumes that have a World Wide Name.
+
+        :returns: (what came of it, names of volumes by that name's digits)
+        :raises ConfigurationError: if the program cannot be run
+        """
+        reply, pools = self._call('queryAllPoolInfo', changes=False)
+        found: dict[str, str] = {}
+        for pool in pools:
+            if reply.kind == result_codes.OK:
+                reply, records = self._call('queryAllVolume', changes=False,
+                                            poolId=pool['pool_id'])
+                found.update((devices.normal_wwn(record.get('wwn')),
+                              record['vol_name']) for record in records)
+        found.pop('', None)
+        return reply, found
 
     def _call(self, op: str, changes: bool,
               **args: str) -> tuple[Reply, tuple[dict[str, str], ...]]:

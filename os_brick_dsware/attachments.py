@@ -175,6 +175,11 @@ class Ledger:
         self._directory = os.path.join(directory, boot_id or read_boot_id())
         self._proc = proc
 
+    @property
+    def directory(self) -> str:
+        """Where the records of all boots are."""
+        return self._root
+
     # Locking ----------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -288,6 +293,48 @@ class Ledger:
         return (user.kind != PROCESS
                 or processes.alive(user.process, self._proc))
 
+    def gone(self, user: User) -> bool:
+        """Tell whether a user is gone for good.
+
+        Besides those who are not alive it is who attached a volume for an
+        instance and ended before any path was handed out: no instance can
+        have it.
+
+        :param user: a user of this boot
+        :returns: True if nobody will ever leave the volume for this user
+        """
+        return not self.alive(user) or not (
+            user.path or processes.alive(user.process, self._proc))
+
+    def record(self, volume: str) -> str:
+        """Name the file that tells who uses a volume.
+
+        :param volume: name of the volume
+        :returns: its path
+        """
+        return self._path(volume, 'json')
+
+    def other_boots(self) -> dict[str, str | None]:
+        """List the records that are not of this boot of this host.
+
+        :returns: names of hosts by path of directory, None if it is unknown
+        """
+        try:
+            entries = os.listdir(self._root)
+        except OSError:
+            return {}
+        paths = (os.path.join(self._root, entry) for entry in entries)
+        return {path: _host_of(path) for path in sorted(paths)
+                if path != self._directory and os.path.isdir(path)}
+
+    def forget_earlier_boots(self) -> None:
+        """Remove the records of earlier boots of this host."""
+        for path, host in self.other_boots().items():
+            if host == platform.node():
+                LOG.info('Removing the records of volumes that were attached '
+                         'before this host was booted: %s', path)
+                shutil.rmtree(path, ignore_errors=True)
+
     def _path(self, volume: str, suffix: str) -> str:
         if not _NAME.fullmatch(volume):
             raise exceptions.InvalidConnectionProperties(
@@ -305,15 +352,7 @@ class Ledger:
         # each host removes only its own.
         with open(os.path.join(self._directory, _HOST), 'w') as stream:
             stream.write(platform.node())
-        self._forget_earlier_boots()
-
-    def _forget_earlier_boots(self) -> None:
-        for entry in os.listdir(self._root):
-            path = os.path.join(self._root, entry)
-            if path != self._directory and _host_of(path) == platform.node():
-                LOG.info('Removing the records of volumes that were attached '
-                         'before this host was booted: %s', path)
-                shutil.rmtree(path, ignore_errors=True)
+        self.forget_earlier_boots()
 
     def _write(self, path: str, record: dict) -> None:
         descriptor, temporary = tempfile.mkstemp(

@@ -43,17 +43,18 @@ options.register(CONF)
 #: Below os-brick's lock_path: who uses which volume on this host.
 LEDGER_DIRECTORY = 'dsware'
 #: Where root finds programs that the service's own PATH may not have.
-_SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
-def _ledger_directory() -> str:
+def ledger_directory(conf) -> str:
     """Name the directory that all services of the host share.
 
+    :param conf: the configuration of a service
     :returns: its path
     :raises ConfigurationError: if no lock_path is configured
     """
     # A service that has not called os_brick.setup() has only the latter.
-    path = CONF.os_brick.lock_path or CONF.oslo_concurrency.lock_path
+    path = conf.os_brick.lock_path or conf.oslo_concurrency.lock_path
     if not path:
         raise exceptions.ConfigurationError(
             "option lock_path, in group os_brick or oslo_concurrency, is not "
@@ -74,7 +75,7 @@ def sds_program(configured: str | None) -> str:
 
 def _program_found(program: str) -> bool:
     """Tell whether a program is there, as far as this user may look."""
-    if shutil.which(program) or shutil.which(program, path=_SYSTEM_PATH):
+    if shutil.which(program) or shutil.which(program, path=SYSTEM_PATH):
         return True
     try:
         os.stat(program)
@@ -197,7 +198,7 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                              root_helper=self._root_helper, **kwargs)
 
     def _ledger(self) -> attachments.Ledger:
-        return attachments.Ledger(_ledger_directory())
+        return attachments.Ledger(ledger_directory(CONF))
 
     def _host(self) -> devices.Devices:
         return devices.Devices()

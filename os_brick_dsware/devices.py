@@ -149,6 +149,22 @@ class Devices:
                 found.append(os.path.join(self._dev, name.split('/')[0]))
         return found
 
+    def wwns(self) -> dict[str, str]:
+        """Find the devices that have a World Wide Name.
+
+        :returns: paths of device nodes by the names' digits
+        """
+        found = {}
+        for link in glob.glob(glob.escape(self.links) + '/wwn-*'):
+            wwn = normal_wwn(os.path.basename(link))
+            if wwn and self.exists(link):
+                found[wwn] = os.path.realpath(link)
+        for path in glob.glob(self._sys + '/block/*/device/wwid'):
+            wwn = normal_wwn(_read(path).partition('naa.')[2])
+            if wwn:
+                found.update((wwn, device) for device in self.with_wwn(wwn))
+        return found
+
     def generation(self, path: str) -> str:
         """Tell apart devices that have had the same path one after another.
 

@@ -81,6 +81,19 @@ def current(proc: str = '/proc') -> Process:
     return Process(pid, _start(proc, pid) or 0, _namespace(proc))
 
 
+def command(process: Process, proc: str = '/proc') -> str:
+    """Name the program that a process runs.
+
+    :param process: its description
+    :param proc: where the proc file system is mounted
+    :returns: the name; empty if the process has ended or cannot be seen
+    """
+    if (process.namespace != _namespace(proc)
+            or _start(proc, process.pid) != process.start):
+        return ''
+    return _read('%s/%d/comm' % (proc, process.pid)).strip()
+
+
 def alive(process: Process, proc: str = '/proc') -> bool:
     """Tell whether a process still runs.
 

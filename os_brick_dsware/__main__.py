@@ -1,0 +1,169 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``python -m os_brick_dsware``: check this host, and repair leftovers."""
+
+import argparse
+import logging
+import sys
+
+from oslo_config import cfg
+
+from os_brick_dsware import devices
+from os_brick_dsware.hostcheck import cluster
+from os_brick_dsware.hostcheck import findings
+from os_brick_dsware.hostcheck import installation
+from os_brick_dsware.hostcheck import inventory
+from os_brick_dsware.hostcheck import repair
+from os_brick_dsware.hostcheck import report as reports
+from os_brick_dsware.hostcheck import settings
+
+ALL_WELL = 0
+PROBLEMS = 1
+USAGE = 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m os_brick_dsware',
+        description='Check what this host needs to attach Dsware volumes, '
+        'and what is attached. Run it as root, with the Python that the '
+        'services run with.',
+        epilog='Exit status: 0 all is well, 1 there are problems, 2 the '
+        'command line or a configuration file is wrong.')
+    parser.add_argument(
+        '--config-file', action='append', metavar='FILE',
+        help='read this file instead of those that nova-compute, '
+        'cinder-volume and glance-api find; may be repeated')
+    parser.add_argument(
+        '--repair', action='store_true',
+        help='detach volumes whose users are gone, if nobody has them open, '
+        'and remove what else is left of them')
+    parser.add_argument(
+        '--dry-run', action='store_true',
+        help='with --repair, only tell what would be done')
+    parser.add_argument(
+        '--search', action='store_true',
+        help='list the volumes of the cluster, to find devices that have no '
+        'record; this may take a while')
+    parser.add_argument('--json', action='store_true',
+                        help='print a JSON object')
+    parser.add_argument('--debug', action='store_true',
+                        help='log what is done to standard error')
+    return parser
+
+
+class HostCheck:
+    """One run of the check."""
+
+    def __init__(self, all_settings: list[settings.Settings],
+                 host: devices.Devices | None = None):
+        """Nothing is looked at yet.
+
+        :param all_settings: the settings of all services
+        :param host: the devices of this host, None for the real ones
+        """
+        self._settings = all_settings
+        self._host = host or devices.Devices()
+        # Services that share their records are looked at once.
+        self._ledgers = {
+            ledger.directory: (one, ledger) for one in reversed(all_settings)
+            for ledger in [one.ledger()] if ledger}
+
+    def _inventories(self) -> list[inventory.Inventory]:
+        return [inventory.Inventory(ledger, self._host)
+                for _settings, ledger in self._ledgers.values()]
+
+    def report(self, search: bool = False) -> findings.Report:
+        """Look at everything.
+
+        :param search: whether to look for devices without a record
+        :returns: what was found
+        """
+        report = findings.Report()
+        users = [user for one in self._inventories() for user in one.users()]
+        report.sections['Installation'] = installation.check()
+        report.sections['Options'] = settings.check(self._settings)
+        report.sections['Cluster'] = cluster.check(self._settings, users)
+        report.sections['Records'] = [
+            one for _settings, ledger in self._ledgers.values()
+            for one in inventory.directory(ledger)]
+        report.volumes = [volume for one in self._inventories()
+                          for volume in one.volumes()]
+        if search:
+            report.sections['Devices without a record'] = self._search(
+                users, {volume.name for volume in report.volumes})
+        return report
+
+    def _search(self, users, known) -> list[findings.Finding]:
+        conf = self._settings[0].conf.os_brick
+        targets = {target.manager_ip: target
+                   for target in cluster.targets(conf, users)}
+        if not targets or not cluster.is_root():
+            return [findings.problem(
+                'devices without a record were not searched',
+                'run this check as root, and set dsware_manager_ip and '
+                'dsware_agent_ip in group os_brick')]
+        return [one for target in targets.values() for one in cluster.search(
+            conf, target, self._host, known)]
+
+    def repair(self, dry_run: bool) -> list[findings.Finding]:
+        """Remove leftovers.
+
+        :param dry_run: only tell what would be done
+        :returns: what was done
+        """
+        done = []
+        for used, ledger in self._ledgers.values():
+            repairer = repair.Repairer(used, ledger, self._host)
+            done += repairer.plan() if dry_run else repairer.repair()
+        return done or [findings.ok('there is nothing to repair')]
+
+
+def _run(args: argparse.Namespace) -> findings.Report:
+    check = HostCheck(settings.load(args.config_file))
+    repairs = check.repair(args.dry_run) if args.repair else []
+    report = check.report(args.search)
+    report.repairs = repairs
+    return report
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Be the program.
+
+    :param argv: the arguments, None for those of this process
+    :returns: exit status
+    """
+    parser = _parser()
+    args = parser.parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if args.debug else logging.CRITICAL)
+    if args.dry_run and not args.repair:
+        parser.error('--dry-run goes with --repair')
+    if args.repair and not args.dry_run and not cluster.is_root():
+        parser.error('--repair needs root')
+    if (args.repair and not args.dry_run
+            and not cluster.sees_all_processes()):
+        parser.error('--repair cannot see here who has a device open: run it '
+                     'outside of the container, or in one that shares the '
+                     "process ids of the host (with docker, --pid=host)")
+    try:
+        report = _run(args)
+    except (cfg.Error, ValueError) as exc:
+        parser.error('the configuration cannot be used: %s' % exc)
+    show = reports.as_json if args.json else reports.as_text
+    sys.stdout.write(show(report).rstrip() + '\n')
+    return PROBLEMS if any(report.problems()) else ALL_WELL
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Shows what a check found, to people and to machines."""
+
+import dataclasses
+import json
+import platform
+import textwrap
+
+from os_brick_dsware import attachments
+from os_brick_dsware.hostcheck import findings
+
+_WIDTH = 78
+_LABEL = {findings.OK: '  ok       ', findings.NOTE: '  note     ',
+          findings.PROBLEM: '  PROBLEM  '}
+_ADVICE = '    what to do: '
+_UNITS = ((1 << 40, 'TiB'), (1 << 30, 'GiB'), (1 << 20, 'MiB'))
+
+
+def as_json(report: findings.Report) -> str:
+    """Write a report for machines.
+
+    :param report: the report
+    :returns: a JSON object
+    """
+    problems = [dataclasses.asdict(one) for one in report.problems()]
+    return json.dumps({
+        'format': 1, 'host': platform.node(),
+        'status': 'problems' if problems else 'ok',
+        'problems': problems, **dataclasses.asdict(report)}, indent=1)
+
+
+def as_text(report: findings.Report) -> str:
+    """Write a report for people.
+
+    :param report: the report
+    :returns: lines of text
+    """
+    lines = ['Dsware volumes on host %s' % platform.node()]
+    for title, found in report.sections.items():
+        if not found:
+            continue
+        lines += ['', title]
+        lines += [line for one in found for line in _finding(one)]
+    lines += ['', 'Attached volumes']
+    for volume in report.volumes:
+        lines += _volume(volume)
+    if not report.volumes:
+        lines.append('  none is recorded')
+    if report.repairs:
+        lines += ['', 'Repairs']
+        for one in report.repairs:
+            lines += _finding(one)
+    return '\n'.join(lines + ['', _summary(report)]) + '\n'
+
+
+def _summary(report: findings.Report) -> str:
+    count = len(list(report.problems()))
+    if not count:
+        return 'All is well.'
+    return '%d problem%s.' % (count, '' if count == 1 else 's')
+
+
+def _wrapped(first: str, text: str) -> list[str]:
+    # Paths and commands stay whole, so that they can be copied.
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=first, subsequent_indent=' ' * 11,
+        break_long_words=False, break_on_hyphens=False)
+
+
+def _finding(one: findings.Finding) -> list[str]:
+    lines = _wrapped(_LABEL[one.level], one.text)
+    if one.advice:
+        lines += _wrapped(' ' * 7 + _ADVICE, one.advice)
+    return lines
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return 'no size'
+    for unit, name in _UNITS:
+        if size >= unit:
+            return '%.4g %s' % (size / unit, name)
+    return '%d bytes' % size
+
+
+def _volume(volume: findings.VolumeState) -> list[str]:
+    lines = _wrapped('  ', '%s  %s  %s' % (
+        volume.name, volume.device or 'no device', _size(volume.size)))
+    if volume.path not in ('', volume.device):
+        lines += _wrapped('      ', volume.path)
+    for user in volume.users:
+        lines += _wrapped('      ', _user(user))
+    for one in volume.findings:
+        lines += _finding(one)
+    return lines
+
+
+def _user(user: findings.UserState) -> str:
+    process = 'process %d%s, %s' % (
+        user.pid, ' (%s)' % user.command if user.command else '',
+        'alive' if user.alive else 'ended')
+    token = user.token or 'without a name'
+    if user.kind == attachments.LEFTOVER:
+        return 'left by a forced detach of %s, through agent %s' % (
+            token, user.agent)
+    if user.kind == attachments.INSTANCE:
+        return 'instance %s, attached by %s, through agent %s' % (
+            token, process, user.agent)
+    return '%s, %s, through agent %s' % (process, token, user.agent)
