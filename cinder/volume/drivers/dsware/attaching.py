@@ -48,6 +48,8 @@ class HostAttacher:
         self._manage_ip = backend.manager_address(configuration)
         self._port = backend.default_port(configuration)
         self._host_agents = backend.host_agents(configuration)
+        self._ports = {agent.host: agent.port
+                       for agent in backend.agents(configuration)}
 
     def own_use(self, properties):
         """Mark a connector as being for this service's own use.
@@ -80,7 +82,18 @@ class HostAttacher:
                 'connector of host %(host)s: %(address)r is neither an IP '
                 'address nor a host name') % {
                     'host': connector.get('host'), 'address': address})
-        return operations.Endpoint(address, self._port)
+        return operations.Endpoint(address, self._port_of(connector, address))
+
+    def _port_of(self, connector, address):
+        port = connector.get('dsware_agent_port')
+        if port is None:
+            # One that also carries out requests has the port given there.
+            return self._ports.get(address, self._port)
+        if not (isinstance(port, int) and 1 <= port <= 65535):
+            raise exception.InvalidInput(reason=_(
+                'connector of host %(host)s: %(port)r is not a port') % {
+                    'host': connector.get('host'), 'port': port})
+        return port
 
     def attach(self, volume, connector, discard):
         """Tell the host how to attach a volume.

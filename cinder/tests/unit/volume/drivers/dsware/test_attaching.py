@@ -133,7 +133,12 @@ class HostTestCase(AttachTestCase):
         # What the host itself says wins.
         ({'dsware_agent_ip': TWO},
          {'dsware_host_agents': {'compute-1': '192.0.2.9'}}, (TWO, 10519)),
-        ({}, {'san_api_port': 8080}, (ONE, 8080)))
+        ({}, {'dsware_agents': [ONE + ':80', TWO + ':81']}, (ONE, 80)),
+        ({'dsware_agent_ip': TWO},
+         {'dsware_agents': [ONE + ':80', TWO + ':81']}, (TWO, 81)),
+        ({'dsware_agent_port': 82},
+         {'dsware_agents': [ONE + ':80']}, (ONE, 82)),
+        ({}, {'san_api_port': 8080, 'dsware_agents': [ONE]}, (ONE, 8080)))
     @ddt.unpack
     def test_the_agent_of_a_host(self, properties, options, expected):
         made = self.make_started_driver(**options)
@@ -224,6 +229,13 @@ class ManagerTestCase(AttachTestCase):
                                + self.record['wwn']}}, found)
         self.assertEqual({ONE}, self.on())
         json.dumps(found)
+
+    def test_a_port_that_is_none(self):
+        for port in (0, 65536, 'x', [80]):
+            error = self.assertRaises(exception.InvalidInput, self.attach,
+                                      dsware_agent_port=port)
+            self.assertIn('is not a port', str(error))
+        self.assertEqual(set(), self.on())
 
     def test_a_connector_that_does_not_name_the_host(self):
         for call in (self.driver.initialize_connection,
