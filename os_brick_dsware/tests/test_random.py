@@ -23,7 +23,9 @@ from os_brick import exception
 from oslo_config import cfg
 
 from os_brick_dsware import attachments
+from os_brick_dsware import leftovers
 from os_brick_dsware import processes
+from os_brick_dsware import properties
 from os_brick_dsware.tests import fakes
 
 TOKENS = strategies.sampled_from(('a', 'b', 'c', 'missing'))
@@ -105,6 +107,27 @@ class SharingMachine(stateful.RuleBasedStateMachine):
         self.users -= self.killed | {token}
         self.killed.clear()
         self.left = bool(self.cluster.attached)
+
+    @stateful.rule(events=EVENTS)
+    def clear(self, events):
+        """An operator has leftovers removed."""
+        self.cluster.script = {'detachVolume': list(events)}
+        made = self.connector()
+        ledger = made._ledger()
+        connection = properties.Connection.from_dict(self.properties('a'))
+        left = leftovers.LeftVolume(
+            connection, made._adapter(made._target(connection)), ledger,
+            self.host, made._run_as_root, made.waits)
+        try:
+            left.clear(ledger.gone)
+        except exception.BrickException:
+            assert events or not self.wwn
+        else:
+            assert not any(map(ledger.gone, ledger.users(fakes.NAME)))
+            self.users -= self.killed
+            self.killed.clear()
+            self.left = self.left and bool(self.cluster.attached)
+        self.cluster.script = {}
 
     @stateful.rule(token=TOKENS)
     def kill(self, token):
