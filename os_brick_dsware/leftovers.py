@@ -15,6 +15,7 @@
 from collections.abc import Callable
 
 from os_brick import exception
+
 from os_brick_dsware import exceptions
 from os_brick_dsware import volume
 

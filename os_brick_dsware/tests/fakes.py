@@ -21,6 +21,7 @@ from oslo_config import fixture as config_fixture
 import testtools
 
 import fixtures
+
 from os_brick_dsware import adapter
 from os_brick_dsware import connector
 from os_brick_dsware import devices

@@ -23,6 +23,7 @@ from oslo_config import cfg
 import testtools
 
 import fixtures
+
 from os_brick_dsware import __main__ as program
 from os_brick_dsware import _startup
 from os_brick_dsware import attachments

@@ -17,6 +17,7 @@ from oslo_concurrency import processutils
 import testtools
 
 import fixtures
+
 from os_brick_dsware import adapter
 from os_brick_dsware import attachments
 from os_brick_dsware import connector
