@@ -170,6 +170,20 @@ class StatisticsTests:
             {address for address, _port in self.simulator.agents},
             {entry[0] for entry in self.control.log()})
 
+    def test_long_listing(self):
+        """A listing comes in many frames, and is whole."""
+        dsware = self.make_driver(dsware_request_timeout=30)
+        host = base.Host(self.simulator)
+        host.create('source', 1, pool=3)
+        wanted = {f'snapshot-{n}' for n in range(2000)}
+        for name in wanted:
+            host.run('createSnapshot', volName='source', snapName=name)
+        found = [snapshot.name
+                 for snapshot in dsware._array.all_snapshots(3)]
+        self.assertEqual(wanted, set(found))
+        self.assertEqual(len(wanted), len(found))
+        self.assertEqual([], list(dsware._array.all_snapshots(0)))
+
     def test_full_pool_shows(self):
         dsware = self.make_driver()
         self.control.fill_pool(3, free=1024)

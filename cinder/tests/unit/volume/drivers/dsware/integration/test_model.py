@@ -340,7 +340,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
 class ModelTests:
 
-    EXAMPLES = 15
+    EXAMPLES = 12
     STEPS = 30
 
     def test_random_operations(self):
