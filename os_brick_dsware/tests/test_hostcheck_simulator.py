@@ -225,6 +225,30 @@ class Checks:
         self.assertEqual([], self.repair()['problems'])
         self.assertEqual(set(), self.attached())
 
+    def test_record_that_makes_no_sense(self):
+        self.kill(self.user('token-9'))
+        ledger = self.connector._ledger()
+        with open(ledger.record('volume-2'), 'w') as stream:
+            stream.write('{}')
+        found = self.repair()
+        problem, = found['problems']
+        self.assertIn('volume-2', problem['text'])
+        self.assertEqual(set(), self.attached())
+
+    def test_manager_is_not_known(self):
+        child = self.user('token-9')
+        self.kill(child)
+        ledger = self.connector._ledger()
+        with open(ledger.record(NAME)) as stream:
+            text = stream.read()
+        with open(ledger.record(NAME), 'w') as stream:
+            stream.write(text.replace('"127.0.0.1"', '""'))
+        found = self.repair()
+        self.assertIn('dsware_manager_ip', found['repairs'][0]['text'])
+        self.configure(dsware_manager_ip='127.0.0.1')
+        self.assertEqual([], self.repair()['problems'])
+        self.assertEqual(set(), self.attached())
+
     def test_host_was_booted(self):
         self.connect()
         ledger = self.connector._ledger()
@@ -393,6 +417,10 @@ class LoopTestCase(Checks, HostCheckTestCase):
         self.addCleanup(lambda: os.path.lexists(child.path)
                         and os.unlink(child.path))
         self.assertEqual(2, len(self.problems()))
+        self.assertIn('would remove link ' + child.path, [
+            one['text'] for one in self.repair('--dry-run')['repairs']])
+        with mock.patch.object(os, 'unlink', side_effect=OSError('EROFS')):
+            self.assertIn('EROFS', self.repair()['repairs'][0]['text'])
         self.repair()
         self.assertFalse(os.path.lexists(child.path))
 

@@ -108,9 +108,11 @@ class SharingMachine(stateful.RuleBasedStateMachine):
         self.killed.clear()
         self.left = bool(self.cluster.attached)
 
-    @stateful.rule(events=EVENTS)
-    def clear(self, events):
-        """An operator has leftovers removed."""
+    @stateful.rule(tokens=strategies.lists(TOKENS, max_size=2), events=EVENTS)
+    def clear(self, tokens, events):
+        """An operator has removed what users who were killed left."""
+        for token in tokens:
+            self.kill(token)
         self.cluster.script = {'detachVolume': list(events)}
         made = self.connector()
         ledger = made._ledger()
