@@ -13,6 +13,7 @@
 """Errors of the array as the errors that Cinder expects."""
 
 import contextlib
+import functools
 
 from oslo_log import log as logging
 
@@ -35,66 +36,58 @@ _OTHER_OBJECTS = frozenset((
     result_codes.QOS_NOT_EXIST))
 
 
-@contextlib.contextmanager
 def for_volume(volume):
     """Translate errors of a call that acts on a volume.
 
     :param volume: the Cinder volume, the source of a clone for example
+    :returns: a context manager for the call
     :raises VolumeNotFound: it is not on the cluster
     :raises VolumeIsBusy: its state forbids the call
     :raises SnapshotLimitReached: it cannot have more snapshots or clones
     :raises VolumeBackendAPIException: for all other reasons
     """
-    try:
-        yield
-    except exceptions.ObjectAbsent as error:
-        if error.result in _OTHER_OBJECTS:
-            raise
-        _log(error)
-        raise exception.VolumeNotFound(
-            error.msg, volume_id=volume.id) from error
-    except exceptions.ObjectBusy as error:
-        _log(error)
-        raise exception.VolumeIsBusy(
-            error.msg, volume_name=volume.name) from error
-    except exceptions.CapacityExceeded as error:
-        _raise_limit(error)
+    return _translated(
+        functools.partial(exception.VolumeNotFound, volume_id=volume.id),
+        functools.partial(exception.VolumeIsBusy, volume_name=volume.name))
 
 
-@contextlib.contextmanager
 def for_snapshot(snapshot):
     """Translate errors of a call that acts on a snapshot.
 
     :param snapshot: the Cinder snapshot
+    :returns: a context manager for the call
     :raises SnapshotNotFound: it is not on the cluster
     :raises SnapshotIsBusy: its state forbids the call
     :raises SnapshotLimitReached: it cannot have more clones
     :raises VolumeBackendAPIException: for all other reasons
     """
+    return _translated(
+        functools.partial(exception.SnapshotNotFound,
+                          snapshot_id=snapshot.id),
+        functools.partial(exception.SnapshotIsBusy,
+                          snapshot_name=snapshot.name))
+
+
+@contextlib.contextmanager
+def _translated(absent, busy):
     try:
         yield
     except exceptions.ObjectAbsent as error:
         if error.result in _OTHER_OBJECTS:
             raise
         _log(error)
-        raise exception.SnapshotNotFound(
-            error.msg, snapshot_id=snapshot.id) from error
+        raise absent(error.msg) from error
     except exceptions.ObjectBusy as error:
         _log(error)
-        raise exception.SnapshotIsBusy(
-            error.msg, snapshot_name=snapshot.name) from error
+        raise busy(error.msg) from error
     except exceptions.CapacityExceeded as error:
-        _raise_limit(error)
+        if error.result not in _SOURCE_LIMITS:
+            raise
+        _log(error)
+        raise exception.SnapshotLimitReached(
+            error.msg, set_limit=_('cluster')) from error
 
 
 def _log(error):
     # These of Cinder's errors are shown to users with a text of their own.
     LOG.error('%s', error)
-
-
-def _raise_limit(error):
-    if error.result not in _SOURCE_LIMITS:
-        raise error
-    _log(error)
-    raise exception.SnapshotLimitReached(
-        error.msg, set_limit=_('cluster')) from error
