@@ -27,7 +27,7 @@ from cinder.tests.unit.volume.drivers.dsware.integration import base
 ALL = os.environ.get('DSWARE_TEST_FAULTS') == 'all'
 # Of the products that take no time, and of those that wait for a deadline,
 # one of so many is chosen, for sockets and for the command line.
-QUICK = {'socket': 3, 'cli': 10}
+QUICK = {'socket': 3, 'cli': 14}
 SLOW = {'socket': 10, 'cli': 20}
 
 OLD, NEW = b'old data', b'new data'
