@@ -245,6 +245,10 @@ class ManagerAttacher(HostAttacher):
                 self._array.detach(volume.name, agent)
             except (exceptions.EndpointUnavailable,
                     exceptions.OutcomeUnknown) as error:
+                # What another agent does is by force: it is only for a host
+                # that gives no answer at all.
+                if error.result is not None:
+                    raise
                 LOG.warning('The agent of host %(host)s does not answer; '
                             'volume %(volume)s is detached from it by way '
                             'of another agent: %(error)s', {

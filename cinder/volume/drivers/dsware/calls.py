@@ -106,7 +106,9 @@ class Calls:
     def _settled(settle, doubt, deadline):
         try:
             return settle(deadline)
-        except _NO_ANSWER as error:
+        except exceptions.ObjectMismatch:
+            raise
+        except exceptions.DSWareError as error:
             LOG.error('%(doubt)s Whether it was carried out cannot be '
                       'found out: %(error)s', {'doubt': doubt,
                                                'error': error})

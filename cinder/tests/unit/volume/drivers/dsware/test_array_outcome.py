@@ -195,6 +195,19 @@ class UnsettledTestCase(OutcomeTestCase):
 
     @ddt.data(*cases([
         'create volume', 'delete volume', 'expand volume',
+        'create snapshot', 'delete snapshot', 'linked clone'],
+        ['answer lost', 'lost']))
+    @ddt.unpack
+    def test_a_refusal_to_tell_is_not_the_answer(self, change, doubt):
+        op, call, _done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value, times=10 ** 9)
+        self.cluster.fail('query', 'result', 50151002, times=10 ** 9)
+        error = self.raises(exceptions.OutcomeUnknown, call, self.array)
+        self.assertEqual(op, error.op)
+
+    @ddt.data(*cases([
+        'create volume', 'delete volume', 'expand volume',
         'create snapshot', 'delete snapshot', 'linked clone'], ['lost']))
     @ddt.unpack
     def test_never_carried_out(self, change, doubt):

@@ -340,6 +340,16 @@ class ManagerTestCase(AttachTestCase):
         self.detach()
         self.assertEqual(set(), self.on())
 
+    def test_an_agent_that_answers_is_not_passed_over(self):
+        """What another agent does would be by force."""
+        self.attach()
+        self.cluster.fail('detachVolume', 'result', 50000001,
+                          times=10 ** 9)
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.detach)
+        self.assertIn('DSWARE_ERROR', str(error))
+        self.assertEqual(0, self.cluster.count('detachVolumeByIp'))
+        self.assertEqual({ONE}, self.on())
+
     def test_force_detach(self):
         self.attach()
         self.attach('compute-2', TWO)
