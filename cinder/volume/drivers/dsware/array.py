@@ -191,8 +191,8 @@ class Array(copies.Copies, hosts.Hosts):
         names.check(name)
 
         def created(deadline):
-            return self._is_volume(name, deadline, pool_id=pool_id,
-                                   size=size, father='')
+            return self._matches(self.volume(name, deadline),
+                                 pool_id=pool_id, size=size, father='')
 
         deadline = self._client.deadline()
         self._create('createVolume', name, created, deadline, volName=name,
@@ -240,23 +240,11 @@ class Array(copies.Copies, hosts.Hosts):
                  'use') % {'asked': asked, 'found': exceptions.printable(
                      str(found), _MAX_DESCRIPTION)}
 
-    def _is_volume(self, name, deadline, **expected):
-        """Tell whether a volume is there, and is the one asked for."""
-        found = self.volume(name, deadline)
-        if found is None:
-            return False
-        self._compare(found, expected)
-        return True
-
-    def _is_snapshot(self, name, deadline, **expected):
-        found = self.snapshot(name, deadline)
-        if found is None:
-            return False
-        self._compare(found, expected)
-        return True
-
     @staticmethod
-    def _compare(found, expected):
+    def _matches(found, **expected):
+        """Tell whether an object is there; it must be the one asked for."""
+        if found is None:
+            return False
         wrong = {key: getattr(found, key) for key in expected
                  if getattr(found, key) != expected[key]}
         if wrong:
@@ -264,6 +252,7 @@ class Array(copies.Copies, hosts.Hosts):
                 op=_('settling the creation'), name=found.name,
                 desc=_('asked for %(expected)s, found %(wrong)s') % {
                     'expected': expected, 'wrong': wrong})
+        return True
 
     def delete_volume(self, name: str,
                       patience: float | None = None) -> None:
@@ -346,7 +335,8 @@ class Array(copies.Copies, hosts.Hosts):
         names.check(volume)
 
         def created(deadline):
-            return self._is_snapshot(name, deadline, father=volume)
+            return self._matches(self.snapshot(name, deadline),
+                                 father=volume)
 
         deadline = self._client.deadline()
         self._create('createSnapshot', name, created, deadline,

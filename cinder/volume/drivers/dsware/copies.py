@@ -44,8 +44,8 @@ class Copies(calls.Calls):
         names.check(snapshot)
 
         def created(deadline):
-            return self._is_volume(name, deadline, size=size,
-                                   father=snapshot)
+            return self._matches(self.volume(name, deadline), size=size,
+                                 father=snapshot)
 
         deadline = self._client.deadline()
         self._create('createVolumeFromSnap', name, created, deadline,
@@ -96,7 +96,6 @@ class Copies(calls.Calls):
     def _start_copy(self, name, snapshot):
         """Start a copy; tell whether it is certain that it runs."""
         deadline = self._client.deadline()
-        failure = None
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call('createFullVolumeFromSnap', volName=name,
