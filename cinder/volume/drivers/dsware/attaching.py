@@ -117,7 +117,7 @@ class HostAttacher:
             'driver_volume_type': DRIVER_VOLUME_TYPE,
             'data': {
                 'format_version': FORMAT_VERSION,
-                'volume_name': volume.name,
+                'volume_name': translation.volume_name(volume),
                 'wwn': found.wwn,
                 # Tells apart the uses of one volume on one host.
                 'attachment': str(uuid.uuid4()),
@@ -186,7 +186,7 @@ class ManagerAttacher(HostAttacher):
         found = _existing(self._array, volume)
         agent = self.agent_of(connector)
         with translation.for_volume(volume):
-            path = self._array.attach(volume.name, agent)
+            path = self._array.attach(translation.volume_name(volume), agent)
         device_path = self._stable_path(found, path, agent)
         if connector.get(_OWN_USE):
             self._own_uses[volume.id, connector['host']] += 1
@@ -194,7 +194,7 @@ class ManagerAttacher(HostAttacher):
             'driver_volume_type': 'local',
             'data': {
                 'format_version': FORMAT_VERSION,
-                'volume_name': volume.name,
+                'volume_name': translation.volume_name(volume),
                 'wwn': found.wwn,
                 'discard': discard,
                 'device_path': device_path,
@@ -236,13 +236,14 @@ class ManagerAttacher(HostAttacher):
         if others > 0:
             LOG.info('Volume %(volume)s stays attached to %(host)s: %(uses)d '
                      'other uses are left there.', {
-                         'volume': volume.name, 'host': connector['host'],
-                         'uses': others})
+                         'volume': translation.described(volume),
+                         'host': connector['host'], 'uses': others})
             return
         agent = self.agent_of(connector)
+        name = translation.volume_name(volume)
         with translation.for_volume(volume):
             try:
-                self._array.detach(volume.name, agent)
+                self._array.detach(name, agent)
             except (exceptions.EndpointUnavailable,
                     exceptions.OutcomeUnknown) as error:
                 # What another agent does is by force: it is only for a host
@@ -253,8 +254,9 @@ class ManagerAttacher(HostAttacher):
                             'volume %(volume)s is detached from it by way '
                             'of another agent: %(error)s', {
                                 'host': connector['host'],
-                                'volume': volume.name, 'error': error})
-                self._array.detach_by_ip(volume.name, agent.host)
+                                'volume': translation.described(volume),
+                                'error': error})
+                self._array.detach_by_ip(name, agent.host)
 
     def _other_uses(self, volume, connector):
         host = connector['host']
@@ -278,11 +280,12 @@ def _check_host(connector):
 
 
 def _existing(array, volume):
-    found = array.volume(volume.name)
+    found = array.volume(translation.volume_name(volume))
     if found is None:
         raise exception.VolumeNotFound(
             _('Volume %(name)s is not on the Dsware cluster.')
-            % {'name': volume.name}, volume_id=volume.id)
+            % {'name': translation.described(volume)},
+            volume_id=volume.id)
     return found
 
 
@@ -314,13 +317,13 @@ def detach_everywhere(attacher, array, volume):
     for address in sorted(addresses):
         try:
             with translation.for_volume(volume):
-                array.detach_by_ip(volume.name, address)
+                array.detach_by_ip(translation.volume_name(volume), address)
         except exceptions.EndpointUnavailable:
             # Nobody answers, so the other hosts' turn would come to nothing.
             raise
         except exception.CinderException as error:
             LOG.error('Volume %(volume)s stays attached at %(address)s: '
-                      '%(error)s', {'volume': volume.name,
+                      '%(error)s', {'volume': translation.described(volume),
                                     'address': address, 'error': error})
             failures.append(error)
     if failures:

@@ -147,7 +147,7 @@ class DSWareDriver(driver.VolumeDriver):
         :returns: the pool id, as the pool's name in the statistics
         :raises VolumeNotFound: it is not on the cluster
         """
-        found = self._array.volume(volume.name)
+        found = self._array.volume(translation.volume_name(volume))
         if found is None:
             raise exception.VolumeNotFound(volume_id=volume.id)
         return str(found.pool_id)
@@ -168,11 +168,14 @@ class DSWareDriver(driver.VolumeDriver):
         """Create an empty volume.
 
         :param volume: the Cinder volume, its size in GiB
+        :returns: what changes in Cinder's record, or None
         :raises VolumeBackendAPIException: when that does not work
         """
         wishes = volume_types.wishes(volume, self.configuration)
-        self._array.create_volume(volume.name, self._pool_id(volume),
-                                  volume.size * _MIB_PER_GIB, wishes.thin)
+        self._array.create_volume(
+            translation.volume_name(volume), self._pool_id(volume),
+            volume.size * _MIB_PER_GIB, wishes.thin)
+        return translation.for_new(volume)
 
     def delete_volume(self, volume):
         """Delete a volume; one that is gone already is a success.
@@ -181,18 +184,20 @@ class DSWareDriver(driver.VolumeDriver):
         :raises VolumeIsBusy: it is attached or has snapshots
         :raises VolumeBackendAPIException: for all other reasons
         """
+        name = translation.volume_name(volume)
         with translation.for_volume(volume):
             # An interrupted clone may have left the snapshot that it was
-            # made through; nothing else would ever find it again.
+            # made through; nothing else would ever find it again. Volumes
+            # are only made with Cinder's name.
             self._array.delete_leftovers(volume.name)
             try:
-                self._array.delete_volume(volume.name)
+                self._array.delete_volume(name)
             except exceptions.ObjectBusy:
                 # Cinder deletes no volume while it clones it, so what a
                 # clone was made through is no longer needed.
-                if not self._array.delete_temporaries_of(volume.name):
+                if not self._array.delete_temporaries_of(name):
                     raise
-                self._array.delete_volume(volume.name)
+                self._array.delete_volume(name)
 
     def extend_volume(self, volume, new_size):
         """Make a volume larger, attached or not.
@@ -203,7 +208,8 @@ class DSWareDriver(driver.VolumeDriver):
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_volume(volume):
-            self._array.expand_volume(volume.name, new_size * _MIB_PER_GIB)
+            self._array.expand_volume(translation.volume_name(volume),
+                                      new_size * _MIB_PER_GIB)
 
     # -- snapshots and clones ---------------------------------------------
 
@@ -216,8 +222,9 @@ class DSWareDriver(driver.VolumeDriver):
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_volume(snapshot.volume):
-            self._array.create_snapshot(snapshot.name,
-                                        snapshot.volume.name)
+            self._array.create_snapshot(
+                translation.snapshot_name(snapshot),
+                translation.volume_name(snapshot.volume))
 
     def delete_snapshot(self, snapshot):
         """Delete a snapshot; one that is gone already is a success.
@@ -227,45 +234,51 @@ class DSWareDriver(driver.VolumeDriver):
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_snapshot(snapshot):
-            self._array.delete_snapshot(snapshot.name)
+            self._array.delete_snapshot(
+                translation.snapshot_name(snapshot))
 
     def create_volume_from_snapshot(self, volume, snapshot):
         """Make a volume from a snapshot; it may be larger.
 
         :param volume: the new Cinder volume, its size in GiB
         :param snapshot: the Cinder snapshot
+        :returns: what changes in Cinder's record, or None
         :raises SnapshotNotFound: it is not on the cluster
         :raises SnapshotLimitReached: the snapshot can have no more clones
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_snapshot(snapshot):
-            self._make_from(volume, snapshot.name)
+            self._make_from(volume, translation.snapshot_name(snapshot))
+        return translation.for_new(volume)
 
     def create_cloned_volume(self, volume, src_vref):
         """Make a volume from another volume; it may be larger.
 
         :param volume: the new Cinder volume, its size in GiB
         :param src_vref: the source, a Cinder volume
+        :returns: what changes in Cinder's record, or None
         :raises VolumeNotFound: the source is not on the cluster
         :raises SnapshotLimitReached: the source can have no more clones
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_volume(src_vref):
             self._array.clone(
-                volume.name, src_vref.name,
+                translation.volume_name(volume),
+                translation.volume_name(src_vref),
                 lambda snapshot: self._make_from(volume, snapshot))
+        return translation.for_new(volume)
 
     def _make_from(self, volume, snapshot):
+        name = translation.volume_name(volume)
         wishes = volume_types.wishes(volume, self.configuration)
         pool_id = self._pool_id(volume)
         size = volume.size * _MIB_PER_GIB
         # A linked clone is always in its snapshot's pool.
         if wishes.full_clone or not self._array.is_in_pool(snapshot,
                                                            pool_id):
-            self._array.full_copy(volume.name, pool_id, size, wishes.thin,
-                                  snapshot)
+            self._array.full_copy(name, pool_id, size, wishes.thin, snapshot)
         else:
-            self._array.linked_clone(volume.name, size, snapshot)
+            self._array.linked_clone(name, size, snapshot)
 
     # -- attachments ------------------------------------------------------
 

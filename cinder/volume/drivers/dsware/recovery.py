@@ -16,6 +16,7 @@ from oslo_log import log as logging
 
 from cinder import objects
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import translation
 
 LOG = logging.getLogger(__name__)
 
@@ -47,11 +48,13 @@ def clear_leftovers(array, context, host, clustered):
 def _clear(array, volume):
     """Clear what is left for one volume; tell whether to go on."""
     try:
+        # Volumes are only made with Cinder's name.
         array.delete_leftovers(volume.name)
     except exceptions.DSWareError as error:
         LOG.warning('What the interrupted creation of volume %(volume)s '
                     'left behind stays until the volume is deleted: '
-                    '%(error)s', {'volume': volume.name, 'error': error})
+                    '%(error)s', {'volume': translation.described(volume),
+                                  'error': error})
         # A service must not wait a request's time for each volume.
         return not isinstance(error, (exceptions.EndpointUnavailable,
                                       exceptions.OutcomeUnknown))

@@ -10,7 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Errors of the array as the errors that Cinder expects."""
+"""Cinder's objects and the array's: their names, and their errors.
+
+An object that Cinder took over keeps its name on the cluster, because no
+published operation renames one. That name is in its provider_id, bound to
+the id that Cinder would derive a name from: Cinder copies provider_id to the
+records of other volumes (the target of a migration, an entry of its image
+cache), and those must never be taken for the original.
+"""
 
 import contextlib
 import functools
@@ -24,6 +31,9 @@ from cinder.volume.drivers.dsware import result_codes
 
 LOG = logging.getLogger(__name__)
 
+# Between a name on the cluster, which cannot contain it, and an id.
+_BINDING = '@'
+
 # Limits that another source, a new snapshot for example, is not subject to.
 # Cinder's image cache makes a new entry when it sees SnapshotLimitReached.
 _SOURCE_LIMITS = frozenset((
@@ -34,6 +44,81 @@ _SOURCE_LIMITS = frozenset((
 _OTHER_OBJECTS = frozenset((
     result_codes.POOL_NOT_EXIST, result_codes.POOL_ID_NOT_IN_USE,
     result_codes.QOS_NOT_EXIST))
+
+
+def volume_name(volume):
+    """Name the object on the cluster that a volume is.
+
+    :param volume: the Cinder volume
+    :returns: the name that it was taken over with, else the one that Cinder
+        derives from its name_id
+    """
+    return _bound_name(volume, volume.name_id) or volume.name
+
+
+def snapshot_name(snapshot):
+    """Name the object on the cluster that a snapshot is.
+
+    :param snapshot: the Cinder snapshot
+    :returns: the name that it was taken over with, else the one that Cinder
+        derives from its id
+    """
+    return _bound_name(snapshot, snapshot.id) or snapshot.name
+
+
+def _bound_name(thing, owner):
+    name, _binding, bound_to = (thing.provider_id or '').rpartition(_BINDING)
+    return name if bound_to == owner else ''
+
+
+def volume_provider_id(volume, name):
+    """Give the provider_id that makes a volume the object of a name.
+
+    :param volume: the Cinder volume
+    :param name: the object's name on the cluster
+    :returns: for Cinder's database; None when Cinder derives that very name
+    """
+    return None if name == volume.name else _bind(name, volume.name_id)
+
+
+def snapshot_provider_id(snapshot, name):
+    """Give the provider_id that makes a snapshot the object of a name.
+
+    :param snapshot: the Cinder snapshot
+    :param name: the object's name on the cluster
+    :returns: for Cinder's database; None when Cinder derives that very name
+    """
+    return None if name == snapshot.name else _bind(name, snapshot.id)
+
+
+def _bind(name, owner):
+    return f'{name}{_BINDING}{owner}'
+
+
+def for_new(volume):
+    """Give the update of Cinder's record of a volume that was just created.
+
+    :param volume: the Cinder volume
+    :returns: clears a provider_id that Cinder copied from another volume;
+        None when there is none
+    """
+    return {'provider_id': None} if volume.provider_id else None
+
+
+def described(volume):
+    """Name a volume for people.
+
+    :param volume: the Cinder volume
+    :returns: Cinder's name, and the one on the cluster when it differs
+    """
+    return _both(volume.name, volume_name(volume))
+
+
+def _both(name, on_cluster):
+    if name == on_cluster:
+        return name
+    return _('%(name)s (%(on_cluster)s on the cluster)') % {
+        'name': name, 'on_cluster': on_cluster}
 
 
 def for_volume(volume):
@@ -47,6 +132,7 @@ def for_volume(volume):
     :raises VolumeBackendAPIException: for all other reasons
     """
     return _translated(
+        volume.name, volume_name(volume),
         functools.partial(exception.VolumeNotFound, volume_id=volume.id),
         functools.partial(exception.VolumeIsBusy, volume_name=volume.name))
 
@@ -62,6 +148,7 @@ def for_snapshot(snapshot):
     :raises VolumeBackendAPIException: for all other reasons
     """
     return _translated(
+        snapshot.name, snapshot_name(snapshot),
         functools.partial(exception.SnapshotNotFound,
                           snapshot_id=snapshot.id),
         functools.partial(exception.SnapshotIsBusy,
@@ -69,25 +156,28 @@ def for_snapshot(snapshot):
 
 
 @contextlib.contextmanager
-def _translated(absent, busy):
+def _translated(name, on_cluster, absent, busy):
     try:
         yield
     except exceptions.ObjectAbsent as error:
         if error.result in _OTHER_OBJECTS:
             raise
-        _log(error)
-        raise absent(error.msg) from error
+        raise absent(_logged(name, on_cluster, error)) from error
     except exceptions.ObjectBusy as error:
-        _log(error)
-        raise busy(error.msg) from error
+        raise busy(_logged(name, on_cluster, error)) from error
     except exceptions.CapacityExceeded as error:
         if error.result not in _SOURCE_LIMITS:
             raise
-        _log(error)
         raise exception.SnapshotLimitReached(
-            error.msg, set_limit=_('cluster')) from error
+            _logged(name, on_cluster, error),
+            set_limit=_('cluster')) from error
 
 
-def _log(error):
+def _logged(name, on_cluster, error):
+    message = error.msg
+    if name != on_cluster:
+        # The error names the object on the cluster.
+        message = f'{_both(name, on_cluster)}: {message}'
     # These of Cinder's errors are shown to users with a text of their own.
-    LOG.error('%s', error)
+    LOG.error('%s', message)
+    return message

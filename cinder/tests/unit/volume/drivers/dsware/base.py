@@ -21,6 +21,7 @@ from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import driver
+from cinder.volume.drivers.dsware import translation
 
 GIB = 1024
 
@@ -79,6 +80,16 @@ class DriverTestCase(test.TestCase):
                 self.context, extra_specs=specs)
         return volume
 
+    def make_taken_over(self, name, **kwargs):
+        """Make a Cinder volume that keeps its name on the cluster.
+
+        :param name: its name on the cluster
+        :returns: the volume, not on the cluster yet
+        """
+        volume = self.make_volume(**kwargs)
+        volume.provider_id = translation.volume_provider_id(volume, name)
+        return volume
+
     def make_snapshot(self, volume):
         """Make a Cinder snapshot of a volume."""
         snapshot = fake_snapshot.fake_snapshot_obj(
@@ -93,7 +104,7 @@ class DriverTestCase(test.TestCase):
         :returns: the cluster's record
         """
         return self.cluster.add_volume(
-            volume.name, volume.size * GIB,
+            translation.volume_name(volume), volume.size * GIB,
             int(volume.host.partition('#')[2]), **kwargs)
 
     @staticmethod

@@ -22,7 +22,8 @@ from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import translation
 
-THING = types.SimpleNamespace(id='the-id', name='the-name')
+THING = types.SimpleNamespace(id='the-id', name='the-name',
+                              name_id='the-name-id', provider_id=None)
 LIMITS = (50152401, 50152501, 50152502, 50153012)
 
 
@@ -108,3 +109,74 @@ class TranslationTestCase(testtools.TestCase):
     def test_what_is_no_exception_passes(self):
         error = fakes.Interrupted()
         self.assertIs(error, self.translated(for_volume, error))
+
+    @ddt.data(translation.for_volume, translation.for_snapshot)
+    def test_an_object_that_was_taken_over_is_named_twice(self, translate):
+        error = self.make(exceptions.ObjectBusy, 50150013)
+        thing = types.SimpleNamespace(**vars(THING))
+        thing.id = thing.name_id
+        thing.provider_id = 'legacy@the-name-id'
+
+        def call():
+            with translate(thing):
+                raise error
+
+        raised = self.assertRaises(exception.CinderException, call)
+        self.assertIn('the-name (legacy on the cluster): ' + error.msg,
+                      str(raised))
+
+
+@ddt.ddt
+class NamesTestCase(testtools.TestCase):
+    """Which object on the cluster is Cinder's."""
+
+    def setUp(self):
+        super().setUp()
+        self.thing = types.SimpleNamespace(**vars(THING))
+
+    def names(self):
+        return (translation.volume_name(self.thing),
+                translation.snapshot_name(self.thing))
+
+    @ddt.data(None, '', 'legacy', '@', 'legacy@', 'legacy@other',
+              '@the-id', '@the-name-id')
+    def test_cinders_name(self, provider_id):
+        self.thing.provider_id = provider_id
+        self.assertEqual(('the-name', 'the-name'), self.names())
+
+    def test_a_volume_that_was_taken_over(self):
+        self.thing.provider_id = translation.volume_provider_id(self.thing,
+                                                                'legacy')
+        # A copy of a record has another id, and so is another volume.
+        self.assertEqual(('legacy', 'the-name'), self.names())
+        self.thing.name_id = 'other'
+        self.assertEqual(('the-name', 'the-name'), self.names())
+
+    def test_a_snapshot_that_was_taken_over(self):
+        self.thing.provider_id = translation.snapshot_provider_id(self.thing,
+                                                                  'legacy')
+        self.assertEqual(('the-name', 'legacy'), self.names())
+
+    def test_one_that_has_cinders_name_already(self):
+        self.assertIsNone(translation.volume_provider_id(self.thing,
+                                                         'the-name'))
+        self.assertIsNone(translation.snapshot_provider_id(self.thing,
+                                                           'the-name'))
+
+    def test_the_longest_names_fit_into_cinders_database(self):
+        self.thing.name_id = self.thing.id = 'i' * 36
+        for bind in (translation.volume_provider_id,
+                     translation.snapshot_provider_id):
+            self.assertLessEqual(len(bind(self.thing, 'n' * 95)), 255)
+
+    def test_described(self):
+        self.assertEqual('the-name', translation.described(self.thing))
+        self.thing.provider_id = 'legacy@the-name-id'
+        self.assertEqual('the-name (legacy on the cluster)',
+                         translation.described(self.thing))
+
+    def test_a_record_that_cinder_copied_is_put_right(self):
+        self.assertIsNone(translation.for_new(self.thing))
+        self.thing.provider_id = 'legacy@other'
+        self.assertEqual({'provider_id': None},
+                         translation.for_new(self.thing))
