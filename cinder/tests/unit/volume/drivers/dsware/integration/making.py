@@ -60,7 +60,7 @@ def make_volume(size=1, pool=0, **values):
         context.get_admin_context(),
         **{'id': str(uuid.uuid4()), '_name_id': None, 'size': size,
            'host': f'host@backend#{pool}', 'volume_type': None,
-           'volume_type_id': None,
+           'volume_type_id': None, 'provider_id': None,
            'volume_attachment': objects.VolumeAttachmentList(objects=[]),
            **values})
 
@@ -86,7 +86,7 @@ def make_snapshot(volume):
     """
     return objects.Snapshot(
         context.get_admin_context(), id=str(uuid.uuid4()), volume=volume,
-        volume_id=volume.id, volume_size=volume.size)
+        volume_id=volume.id, volume_size=volume.size, provider_id=None)
 
 
 def make_attachment(volume, connector):
