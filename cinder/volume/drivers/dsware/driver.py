@@ -25,6 +25,7 @@ from cinder.volume import driver
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import stats
@@ -46,7 +47,7 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(driver.VolumeDriver):
+class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -260,7 +261,9 @@ class DSWareDriver(driver.VolumeDriver):
         :raises VolumeNotFound: the source is not on the cluster
         :raises SnapshotLimitReached: the source can have no more clones
         :raises VolumeBackendAPIException: for all other reasons
+        :raises InvalidVolume: an image is only said to be stored in it
         """
+        images.check_source(volume, src_vref)
         with translation.for_volume(src_vref):
             self._array.clone(
                 translation.volume_name(volume),
