@@ -21,6 +21,8 @@ volume, in a directory that carries the boot id of the host.
 - A user is known by the token that the volume driver made for its
   attachment. Without one (connection information of other origin) all users
   count as one anonymous user.
+- An instance has a volume once on a host. Nova may have lost the token of its
+  attachment, or know only that of another host by now, so its id counts too.
 - A reboot takes all devices away: what an earlier boot wrote is removed.
 - A user of kind PROCESS is gone when its process is. A user of kind INSTANCE
   outlives the service that attached the volume for it. A LEFTOVER counts for
@@ -83,6 +85,8 @@ class User:
         known
     :param manager: address of the management service that the agent was told
     :param port: port of the agent, None for the default
+    :param instance: id of the Nova instance that has it; empty if it is not
+        for one, or was recorded by a version that did not say
     """
 
     token: str
@@ -95,6 +99,7 @@ class User:
     wwn: str = ''
     manager: str = ''
     port: int | None = None
+    instance: str = ''
 
     def shares_with(self, other: 'User') -> bool:
         """Tell whether two users hold the same attachment.
@@ -123,7 +128,8 @@ class User:
             path=str(fields.get('path', '')),
             wwn=str(fields.get('wwn', '')),
             manager=str(fields.get('manager', '')),
-            port=int(fields['port']) if fields.get('port') else None)
+            port=int(fields['port']) if fields.get('port') else None,
+            instance=str(fields.get('instance', '')))
 
     def to_dict(self) -> dict:
         """Write a user for the ledger.
@@ -135,7 +141,18 @@ class User:
                 'namespace': self.process.namespace, 'agent': self.agent,
                 'device': self.device, 'generation': self.generation,
                 'path': self.path, 'wwn': self.wwn,
-                'manager': self.manager, 'port': self.port}
+                'manager': self.manager, 'port': self.port,
+                'instance': self.instance}
+
+
+def is_instance(user: User, instance: str) -> bool:
+    """Tell whether a user is a certain instance.
+
+    :param user: the user
+    :param instance: id of the instance; empty for none
+    :returns: True if it is
+    """
+    return bool(instance) and instance == user.instance
 
 
 def read_boot_id() -> str:

@@ -26,6 +26,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from os_brick_dsware import adapter as adapters
+from os_brick_dsware import agents
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
@@ -142,8 +143,10 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :raises ExceptionChainer: with force, what went wrong on the way
         """
         try:
-            self._volume(connection_properties, device_info).disconnect(
-                force, ignore_errors)
+            connection = self._leaving(self._connection(
+                connection_properties, device_info))
+            if connection:
+                self._of(connection).disconnect(force, ignore_errors)
         except exceptions.DSWareError as exc:
             # With force only what comes before the detach ends up here: no
             # address, no lock, no record.
@@ -212,10 +215,20 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         """Read what the volume driver sent, as our own driver sends it."""
         return connection_properties
 
-    def _volume(self, connection_properties,
-                device_info=None) -> volume.HostVolume:
-        connection = properties.Connection.from_dict(
+    def _leaving(self, connection: properties.Connection
+                 ) -> properties.Connection | None:
+        """Decide where a volume is left; None if it is not here."""
+        return connection
+
+    def _connection(self, connection_properties,
+                    device_info=None) -> properties.Connection:
+        return properties.Connection.from_dict(
             self._understood(connection_properties), device_info)
+
+    def _volume(self, connection_properties) -> volume.HostVolume:
+        return self._of(self._connection(connection_properties))
+
+    def _of(self, connection: properties.Connection) -> volume.HostVolume:
         return volume.HostVolume(
             connection, self._adapter(self._target(connection)),
             self._ledger(), self._host(), self._run_as_root, self._waits())
@@ -237,6 +250,12 @@ class DSWareConnector(BaseDSWareConnector):
                     % (what, connection.volume, what))
         return adapters.Target(
             manager, agent, conf.dsware_agent_port or connection.agent_port)
+
+    def _leaving(self, connection: properties.Connection
+                 ) -> properties.Connection | None:
+        if CONF.os_brick.dsware_agent_ip:
+            return connection
+        return agents.of_leaving(connection, self._ledger(), self._host())
 
     def _adapter(self, target: adapters.Target) -> adapters.FSCAdapter:
         """Give access to ``fsc_cli``; see BaseDSWareConnector."""

@@ -37,6 +37,8 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
     nothing about a volume is kept here.
     """
 
+    protocol = registry.PROTOCOL
+
     def __init__(self, host):
         """Get the os-brick connector; nothing is run yet.
 
@@ -46,7 +48,7 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
         """
         super().__init__(host, is_block_dev=True)
         self.connector = connector.InitiatorConnector.factory(
-            registry.PROTOCOL, utils.get_root_helper())
+            self.protocol, utils.get_root_helper())
 
     def get_config(self, connection_info, disk_info):
         """Describe the disk to libvirt.
@@ -108,14 +110,20 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
         if size < requested_size:
             raise exception.VolumeExtendFailed(
                 volume_id=_name(connection_info),
-                reason='its device on this host has %d bytes, as the Dsware '
-                       'cluster says it should, and not %d: it was not '
-                       'extended there' % (size, requested_size))
+                reason='its device on this host has %d bytes and not %d: the '
+                       'cluster has not extended it' % (size, requested_size))
         return size
 
 
+class LibvirtSDSHypervisorVolumeDriver(LibvirtDSWareVolumeDriver):
+    """Attaches volumes of SDSHypervisor, for which Nova has no driver."""
+
+    protocol = registry.SDS_PROTOCOL
+
+
 def _name(connection_info):
-    return connection_info['data'].get(properties.VOLUME_NAME)
+    data = connection_info['data']
+    return data.get(properties.VOLUME_NAME) or data.get(properties.VOLUME_ID)
 
 
 def _properties(connection_info, instance):
@@ -126,6 +134,9 @@ def _properties(connection_info, instance):
     data = dict(connection_info['data'])
     # A guest goes on when nova-compute ends.
     data[properties.USER_KIND] = attachments.INSTANCE
+    # It may be that Nova has another attachment's data next time: after an
+    # evacuation for example, or when it made a new one in its place.
+    data[properties.INSTANCE_ID] = instance.uuid
     if not data.get(properties.ATTACHMENT):
         # Nameless users would count as one, and the first of two instances
         # to leave would take the volume from the other.

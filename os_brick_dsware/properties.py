@@ -35,6 +35,8 @@ VOLUME_ID = 'volume_id'
 #: Written by who attaches a volume for something that outlives its own
 #: process: attachments.INSTANCE.
 USER_KIND = 'dsware_user_kind'
+#: With it: the id of the instance.
+INSTANCE_ID = 'dsware_instance'
 
 _IDENTITY = (VOLUME_NAME, WWN, ATTACHMENT, MANAGER_IP, AGENT_IP, AGENT_PORT)
 
@@ -60,6 +62,8 @@ class Connection:
     :param manager_ip: the driver's hint, empty without one
     :param agent_ip: the driver's hint, empty without one
     :param agent_port: the driver's hint, None without one
+    :param instance: id of the Nova instance that it is for, empty if it is
+        for none
     """
 
     volume: str
@@ -69,6 +73,7 @@ class Connection:
     manager_ip: str
     agent_ip: str
     agent_port: int | None
+    instance: str = ''
 
     @classmethod
     def from_dict(cls, properties: Mapping,
@@ -100,7 +105,8 @@ class Connection:
                   else attachments.PROCESS),
             manager_ip=_text(known.get(MANAGER_IP)),
             agent_ip=_text(known.get(AGENT_IP)),
-            agent_port=_port(known.get(AGENT_PORT)))
+            agent_port=_port(known.get(AGENT_PORT)),
+            instance=_text(known.get(INSTANCE_ID)))
 
 
 def device_info(path: str, properties: Mapping) -> dict:

@@ -18,7 +18,6 @@ service starts as if this package were not there.
 """
 
 import importlib
-import importlib.util
 import os
 import sys
 
@@ -34,12 +33,14 @@ SDS_PROTOCOL = 'HUAWEISDSHYPERVISOR'
 SDS_CONNECTOR = 'os_brick_dsware.connector.SDSHypervisorConnector'
 #: os-brick's own, which ours takes the place of.
 SDS_REPLACED = 'os_brick.initiator.connectors.huawei.HuaweiStorHyperConnector'
-#: Set in a service's environment to keep os-brick's own.
+#: Set in a service's environment to keep os-brick's own, and Nova without.
 SDS_KEEP = 'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR'
 
 VOLUME_TYPE = 'dsware'
+SDS_VOLUME_TYPE = 'huaweisdshypervisor'
 NOVA_MODULE = 'os_brick_dsware.nova'
 NOVA_DRIVER = NOVA_MODULE + '.LibvirtDSWareVolumeDriver'
+SDS_NOVA_DRIVER = NOVA_MODULE + '.LibvirtSDSHypervisorVolumeDriver'
 
 
 class ShapeChanged(Exception):
@@ -91,23 +92,32 @@ def _replace_sds(mapping: dict) -> None:
     Under the same name, for that is what volume drivers ask for. Who else
     provides one is left alone.
     """
-    if os.environ.get(SDS_KEEP, '0') not in ('', '0'):
+    if _keeps_sds():
         return
-    there = mapping.get(SDS_PROTOCOL, SDS_REPLACED)
-    if there == SDS_REPLACED:
-        mapping[SDS_PROTOCOL] = SDS_CONNECTOR
-    elif there != SDS_CONNECTOR:
+    if mapping.get(SDS_PROTOCOL) == SDS_REPLACED:
+        del mapping[SDS_PROTOCOL]
+    _set_unless_there(mapping, SDS_PROTOCOL, SDS_CONNECTOR)
+
+
+def _keeps_sds() -> bool:
+    return os.environ.get(SDS_KEEP, '0') not in ('', '0')
+
+
+def _set_unless_there(mapping: dict, key: str, value: str) -> None:
+    there = mapping.setdefault(key, value)
+    if there != value:
         LOG.warning('Volumes of type %s are attached by %s, not by '
-                    'cinder-dsware', SDS_PROTOCOL, there)
+                    'cinder-dsware', SDS_VOLUME_TYPE, there)
 
 
 def _into_nova(module) -> None:
-    if importlib.util.find_spec(NOVA_MODULE):
-        mapping = _mapping(module, 'VOLUME_DRIVERS')
-        # It fails now or never: Nova's module has been executed, so all that
-        # ours needs of Nova is there.
-        importlib.import_module(NOVA_MODULE)
-        _set(mapping, VOLUME_TYPE, NOVA_DRIVER)
+    mapping = _mapping(module, 'VOLUME_DRIVERS')
+    # It fails now or never: Nova's module has been executed, so all that
+    # ours needs of Nova is there.
+    importlib.import_module(NOVA_MODULE)
+    _set(mapping, VOLUME_TYPE, NOVA_DRIVER)
+    if not _keeps_sds():
+        _set_unless_there(mapping, SDS_VOLUME_TYPE, SDS_NOVA_DRIVER)
 
 
 _REGISTER = {

@@ -176,7 +176,7 @@ class HostVolume:
             kind=attachments.INSTANCE if lasting else self._connection.kind,
             process=processes.current(), agent=self._agent,
             wwn=self._connection.wwn, manager=self._target.manager_ip,
-            port=self._target.agent_port)
+            port=self._target.agent_port, instance=self._connection.instance)
         # Who connects again has the device already: should this attempt be
         # killed, its record must not look like that of a first one.
         for had in self._of_agent(mine):
@@ -192,10 +192,17 @@ class HostVolume:
             device=device, generation=self._host.generation(device))
 
     def _mine(self, users: list[attachments.User]) -> list[attachments.User]:
-        """Pick the caller's own entry; the anonymous user has one a host."""
+        """Pick the caller's own entry.
+
+        The anonymous user has one a host. What else an instance has there is
+        of an attachment that Nova has forgotten.
+        """
+        connection = self._connection
         return [user for user in users
-                if user.token == self._connection.token
-                and (user.token or user.agent == self._agent)]
+                if user.token == connection.token
+                and (user.token or user.agent == self._agent)
+                or user.agent == self._agent
+                and attachments.is_instance(user, connection.instance)]
 
     def _sharing(self, mine, rest) -> list[attachments.User]:
         mine = mine or [dataclasses.replace(

@@ -125,8 +125,9 @@ def _nova() -> findings.Finding:
     if registry.VOLUME_TYPE in drivers:
         return _changed('nova', 'it has a volume driver %s of its own, %s' % (
             registry.VOLUME_TYPE, drivers[registry.VOLUME_TYPE]))
-    return findings.ok('nova-compute knows volumes of type %s once it was '
-                       'restarted with the hook' % registry.VOLUME_TYPE)
+    return findings.ok(
+        'nova-compute knows volumes of type %s and %s once it was restarted '
+        'with the hook' % (registry.VOLUME_TYPE, registry.SDS_VOLUME_TYPE))
 
 
 def _volume_drivers(source: str) -> dict:

@@ -232,8 +232,9 @@ class CallsTestCase(NovaTestCase):
         self.brick.connect_volume.return_value = {
             'type': 'block', 'path': '/dev/x'}
 
-    def asked(self, info, **changes):
-        return {**info['data'], 'dsware_user_kind': 'instance', **changes}
+    def asked(self, info, number=1, **changes):
+        return {**info['data'], 'dsware_user_kind': 'instance',
+                'dsware_instance': _instance(number).uuid, **changes}
 
     def test_connect(self):
         info = self.info()
@@ -274,7 +275,7 @@ class CallsTestCase(NovaTestCase):
             info = self.info(token)
             self.driver.connect_volume(info, _instance(7))
             self.brick.connect_volume.assert_called_with(
-                self.asked(self.info(token),
+                self.asked(self.info(token), 7,
                            attachment=_instance(7).uuid))
 
     def test_errors_reach_nova(self):
@@ -298,8 +299,9 @@ class HostTestCase(NovaTestCase):
     def test_instance_outlives_the_process(self):
         self.connect(self.info())
         user, = self.users()
-        self.assertEqual(('token-1', attachments.INSTANCE),
-                         (user.token, user.kind))
+        self.assertEqual(
+            ('token-1', attachments.INSTANCE, _instance().uuid),
+            (user.token, user.kind, user.instance))
         # Somebody else of this host, after nova-compute was killed.
         with mock.patch('os_brick_dsware.processes.alive',
                         return_value=False):
@@ -343,6 +345,30 @@ class HostTestCase(NovaTestCase):
             self.assertEqual([], self.users())
         self.libvirt._volume_api.get.assert_not_called()
 
+    def test_nova_lost_an_attachment(self):
+        """Who came after the lost one is the same instance."""
+        self.connect(self.info('lost'))
+        self.connect(self.info('new'))
+        self.disconnect(self.info('new'))
+        self.assertEqual({}, self.cluster.attached)
+        self.assertEqual([], self.users())
+
+    def test_evacuated_instance_is_destroyed(self):
+        """Nova has the new host's data, when the old one comes back."""
+        self.connect(self.info('old'))
+        self.cluster.attached['192.0.2.9', fakes.NAME] = '/dev/elsewhere'
+        bdi = {'block_device_mapping': [
+            {'connection_info': self.info('new', agent_ip='192.0.2.9')}]}
+        with mock.patch.multiple(
+                self.libvirt, _get_vpmems=mock.Mock(return_value=None),
+                _unplug_vifs=mock.DEFAULT, _undefine_domain=mock.DEFAULT):
+            # It disconnects with force.
+            self.libvirt._cleanup(
+                None, mock.MagicMock(uuid=_instance().uuid), [], bdi)
+        self.assertEqual([('192.0.2.9', fakes.NAME)],
+                         list(self.cluster.attached))
+        self.assertEqual([], self.users())
+
     def test_failed_encryption_is_rolled_back(self):
         with mock.patch.object(self.libvirt, '_attach_encryptor',
                                side_effect=ValueError):
@@ -382,4 +408,49 @@ class HostTestCase(NovaTestCase):
                 [self.cluster.path('by-id', 'wwn-0x68886030%08d' % number)
                  for number in range(count)], paths)
             list(pool.map(self.disconnect, infos))
+        self.assertEqual({}, self.cluster.attached)
+
+
+class SDSTestCase(fakes.SDSTestCase, NovaTestCase):
+    """Volumes of SDSHypervisor, as its volume driver describes them."""
+
+    def info(self, token='missing', top=None, **changes):
+        return {**super().info(token, top, **changes),
+                'driver_volume_type': registry.SDS_VOLUME_TYPE}
+
+    def test_nova_finds_our_driver(self):
+        self.assertEqual(
+            registry.SDS_NOVA_DRIVER,
+            nova_driver.VOLUME_DRIVERS[registry.SDS_VOLUME_TYPE])
+        self.assertIs(nova.LibvirtSDSHypervisorVolumeDriver,
+                      type(self.driver))
+        made = nova.LibvirtSDSHypervisorVolumeDriver(None)
+        self.assertIs(connector.SDSHypervisorConnector, type(made.connector))
+
+    def test_connect_extend_disconnect(self):
+        info = self.info()
+        path = self.connect(info)
+        self.assertEqual(self.cluster.path('by-id', 'wwn-0x' + fakes.WWN),
+                         path)
+        disk = self.driver.get_config(info, DISK).format_dom()
+        self.assertEqual(path, disk.find('source').get('dev'))
+        self.cluster.volumes[fakes.NAME] = 2
+        with open(path, 'ab') as stream:
+            stream.truncate(2 * fakes.MIB)
+        self.assertEqual(2 * fakes.MIB, self.libvirt._extend_volume(
+            info, _instance(), 2 * fakes.MIB))
+        error = self.assertRaises(
+            nova_exception.VolumeExtendFailed, self.libvirt._extend_volume,
+            info, _instance(), 3 * fakes.MIB)
+        self.assertIn(fakes.NAME, str(error))
+        self.disconnect(info)
+        self.assertEqual({}, self.cluster.attached)
+
+    def test_several_instances_share_a_volume(self):
+        uses = [(self.info(top={'multiattach': True}), _instance(number))
+                for number in range(3)]
+        self.assertEqual(1, len({self.connect(*use) for use in uses}))
+        for use in uses:
+            self.assertTrue(self.cluster.attached)
+            self.disconnect(*use)
         self.assertEqual({}, self.cluster.attached)

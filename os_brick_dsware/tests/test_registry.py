@@ -120,25 +120,44 @@ class RegistryTestCase(testtools.TestCase):
         self.assertFalse(registry.register_into(module))
         self.assertEqual([LOCAL], module.unix_connector_list)
 
-    def test_nova_without_our_volume_driver(self):
+    def nova(self, drivers, module='os_brick_dsware.connector'):
+        """Register into Nova, or into what looks like it."""
         self.useFixture(fixtures.MonkeyPatch(
-            'os_brick_dsware.registry.NOVA_MODULE', 'os_brick_dsware.none'))
-        module = types.ModuleType('nova.virt.libvirt.driver')
-        self.assertTrue(registry.register_into(module))
-        self.assertEqual('', self.log.output)
+            'os_brick_dsware.registry.NOVA_MODULE', module))
+        made = types.ModuleType('nova.virt.libvirt.driver')
+        made.VOLUME_DRIVERS = drivers
+        return registry.register_into(made)
 
     def test_nova(self):
-        self.useFixture(fixtures.MonkeyPatch(
-            'os_brick_dsware.registry.NOVA_MODULE',
-            'os_brick_dsware.connector'))
-        module = types.ModuleType('nova.virt.libvirt.driver')
-        module.VOLUME_DRIVERS = {'local': 'nova.x.Y'}
-        self.assertTrue(registry.register_into(module))
-        self.assertEqual(registry.NOVA_DRIVER,
-                         module.VOLUME_DRIVERS['dsware'])
-        module.VOLUME_DRIVERS = ['dsware']
-        self.assertFalse(registry.register_into(module))
+        drivers = {'local': 'nova.x.Y'}
+        for _time in range(2):
+            self.assertTrue(self.nova(drivers))
+            self.assertEqual(
+                {'local': 'nova.x.Y', 'dsware': registry.NOVA_DRIVER,
+                 'huaweisdshypervisor': registry.SDS_NOVA_DRIVER}, drivers)
+        self.assertEqual('', self.log.output)
+        self.assertFalse(self.nova(['dsware']))
         self.assertIn('VOLUME_DRIVERS', self.log.output)
+
+    def test_our_volume_driver_cannot_be_imported(self):
+        drivers = {'local': 'nova.x.Y'}
+        self.assertFalse(self.nova(drivers, 'os_brick_dsware.none'))
+        self.assertEqual({'local': 'nova.x.Y'}, drivers)
+        self.assertIn('os_brick_dsware.none', self.log.output)
+
+    def test_nova_keeps_another_sdshypervisor_driver(self):
+        drivers = {'huaweisdshypervisor': 'theirs.Driver'}
+        self.assertTrue(self.nova(drivers))
+        self.assertEqual('theirs.Driver', drivers['huaweisdshypervisor'])
+        self.assertEqual(registry.NOVA_DRIVER, drivers['dsware'])
+        self.assertIn('theirs.Driver', self.log.output)
+
+    def test_nova_stays_without_sdshypervisor_on_demand(self):
+        self.useFixture(fixtures.EnvironmentVariable(
+            'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR', '1'))
+        drivers = {}
+        self.assertTrue(self.nova(drivers))
+        self.assertEqual({'dsware': registry.NOVA_DRIVER}, drivers)
 
     def test_register(self):
         self.assertTrue(registry.register())

@@ -1,0 +1,110 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whose agent it is that a volume driver names, when a volume is left.
+
+Nova disconnects volumes with the connection information of another host at
+times: on a host whose instances were evacuated with that of the new host, and
+after a live migration that failed, on the destination with that of the source.
+Whoever followed its hint would take the device from the host that needs it.
+"""
+
+import dataclasses
+import ipaddress
+import socket
+
+from oslo_log import log as logging
+
+from os_brick_dsware import attachments
+from os_brick_dsware import devices
+from os_brick_dsware import exceptions
+from os_brick_dsware import properties
+
+LOG = logging.getLogger(__name__)
+
+
+def is_local(address: str) -> bool:
+    """Tell whether an address is one of this host.
+
+    :param address: an IP address or a host name
+    :returns: whether it is; False if it cannot be found out
+    """
+    try:
+        found = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM)
+        return any(_is_own(family, where) for family, *_kind, where in found)
+    except (OSError, UnicodeError):
+        return False
+
+
+def _is_own(family: int, where: tuple) -> bool:
+    if ipaddress.ip_address(where[0].partition('%')[0]).is_loopback:
+        return True
+    # Nothing is sent. From a host to itself its address is both ends;
+    # binding to it would succeed for any with ip_nonlocal_bind.
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(where)
+        return probe.getsockname()[0] == where[0]
+
+
+def _recorded(connection: properties.Connection,
+              users: list[attachments.User]) -> attachments.User | None:
+    """Find who leaves: by its token, else by its instance."""
+    found = [user for user in users
+             if connection.token and user.token == connection.token]
+    found += [user for user in users
+              if attachments.is_instance(user, connection.instance)]
+    return found[0] if found else None
+
+
+def _has_worked_here(agent: str, ledger: attachments.Ledger) -> bool:
+    for name in ledger.volumes():
+        try:
+            if any(user.agent == agent for user in ledger.users(name)):
+                return True
+        except exceptions.StateError:
+            # Another volume's trouble.
+            continue
+    return False
+
+
+def of_leaving(connection: properties.Connection, ledger: attachments.Ledger,
+               host: devices.Devices) -> properties.Connection | None:
+    """Find the agent through which a volume is to be left.
+
+    For a host that has no setting of its own.
+
+    :param connection: what the volume driver said
+    :param ledger: who uses which volume
+    :param host: the block devices of this host
+    :returns: the same, with the agent that attached the volume for this
+        user; None if there is nothing to leave on this host
+    :raises StateError: if the volume's record cannot be read
+    :raises ConfigurationError: if the volume is here, but the agent named
+        is another host's
+    """
+    user = _recorded(connection, ledger.users(connection.volume))
+    if user:
+        return dataclasses.replace(
+            connection, agent_ip=user.agent, agent_port=user.port,
+            manager_ip=user.manager or connection.manager_ip)
+    agent = connection.agent_ip
+    if not agent or is_local(agent) or _has_worked_here(agent, ledger):
+        return connection
+    if connection.wwn and host.exists(host.link(connection.wwn)):
+        raise exceptions.ConfigurationError(
+            "volume %s has a device on this host but no record, and its agent "
+            "%s is another host's: set option dsware_agent_ip in group "
+            "os_brick on this host" % (connection.volume, agent))
+    LOG.warning('Volume %s is not attached to this host by us, and agent %s '
+                'is that of another host: nothing is detached',
+                connection.volume, agent)
+    return None
