@@ -27,6 +27,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import hosts
 from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware import policies
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 
@@ -37,7 +38,7 @@ _ONLY_POOL = 0
 _MAX_DESCRIPTION = 500
 
 
-class Array(copies.Copies, hosts.Hosts):
+class Array(copies.Copies, hosts.Hosts, policies.Policies):
     """One Dsware cluster.
 
     :param client: the :class:`client.Client` that carries the calls

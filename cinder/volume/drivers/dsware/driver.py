@@ -27,6 +27,7 @@ from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
@@ -67,6 +68,7 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
         self._array = None
         self._attacher = None
         self._pools = None
+        self._qos = None
 
     @staticmethod
     def get_driver_options():
@@ -92,6 +94,7 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
         self._array = backend.make_array(self.configuration)
         self._attacher = attaching.make_attacher(self._array,
                                                  self.configuration)
+        self._qos = qos.Limiter(self._array)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
 
@@ -173,9 +176,10 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
         :raises VolumeBackendAPIException: when that does not work
         """
         wishes = volume_types.wishes(volume, self.configuration)
-        self._array.create_volume(
-            translation.volume_name(volume), self._pool_id(volume),
-            volume.size * _MIB_PER_GIB, wishes.thin)
+        with self._qos.of_new(volume):
+            self._array.create_volume(
+                translation.volume_name(volume), self._pool_id(volume),
+                volume.size * _MIB_PER_GIB, wishes.thin)
         return translation.for_new(volume)
 
     def delete_volume(self, volume):
@@ -199,6 +203,7 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
                 if not self._array.delete_temporaries_of(name):
                     raise
                 self._array.delete_volume(name)
+        self._qos.forget(volume)
 
     def extend_volume(self, volume, new_size):
         """Make a volume larger, attached or not.
@@ -208,7 +213,8 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeBackendAPIException: for all other reasons
         """
-        with translation.for_volume(volume):
+        with translation.for_volume(volume), \
+                self._qos.of_resized(volume, new_size):
             self._array.expand_volume(translation.volume_name(volume),
                                       new_size * _MIB_PER_GIB)
 
@@ -248,7 +254,7 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
         :raises SnapshotLimitReached: the snapshot can have no more clones
         :raises VolumeBackendAPIException: for all other reasons
         """
-        with translation.for_snapshot(snapshot):
+        with self._qos.of_new(volume), translation.for_snapshot(snapshot):
             self._make_from(volume, translation.snapshot_name(snapshot))
         return translation.for_new(volume)
 
@@ -264,7 +270,7 @@ class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
         :raises InvalidVolume: an image is only said to be stored in it
         """
         images.check_source(volume, src_vref)
-        with translation.for_volume(src_vref):
+        with self._qos.of_new(volume), translation.for_volume(src_vref):
             self._array.clone(
                 translation.volume_name(volume),
                 translation.volume_name(src_vref),

@@ -25,6 +25,12 @@ VOLUME_COPYING = 6
 VOLUME_CREATING = 7
 SNAPSHOT_CREATING = 5
 
+#: The limits of a QoS, in the order of the published interface; 0 is none.
+QOS_LIMITS = (
+    'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
+    'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
+    'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
+
 _WWN = re.compile(r'[0-9A-Fa-f]{1,32}', re.ASCII)
 
 
@@ -182,3 +188,37 @@ class Pool:
     @property
     def free(self) -> int:
         return max(self.total - self.used, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class QoS:
+    """A QoS record of a volume.
+
+    :ivar name: the QoS that the volume has, '' for none
+    :ivar limits: its limits by name, those that the cluster tells
+    """
+
+    name: str
+    limits: Mapping[str, int]
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> 'QoS':
+        """Read a QoS record.
+
+        :param record: fields as the cluster sent them
+        :returns: the :class:`QoS`
+        :raises RecordError: when the name is missing or a limit is not a
+            number
+        """
+        return cls(name=_text(record, 'qosName'),
+                   limits={key: _number(record, key) for key in QOS_LIMITS
+                           if record.get(key)})
+
+    def has(self, limits: Mapping[str, int]) -> bool:
+        """Tell whether its limits are the ones asked for.
+
+        :param limits: limits by name; those that the cluster does not tell
+            are not compared
+        """
+        return all(self.limits.get(key, value) == value
+                   for key, value in limits.items())

@@ -12,6 +12,7 @@
 
 """Names of objects on the cluster."""
 
+import hashlib
 import re
 
 from cinder.i18n import _
@@ -22,6 +23,10 @@ _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}', re.ASCII)
 # A snapshot that exists only while a volume is made from another volume. It
 # is named after the new volume, so that whoever cleans up can find it.
 _TEMPORARY_SUFFIX = '.clone'
+# The QoS of one volume is named after it, for the same reason.
+_POLICY_SUFFIX = '.qos'
+_LONGEST = 95
+_DIGEST = 16
 
 
 def check(name: str) -> None:
@@ -63,3 +68,18 @@ def is_temporary(snapshot: str) -> bool:
     :param snapshot: the snapshot's name
     """
     return snapshot.endswith(_TEMPORARY_SUFFIX)
+
+
+def policy(volume: str) -> str:
+    """Name the QoS that holds the limits of one volume.
+
+    :param volume: the volume's name on the cluster
+    :returns: the name of its QoS; a volume's name that leaves no room for
+        the suffix is cut and completed with a digest
+    """
+    name = volume + _POLICY_SUFFIX
+    if len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(volume.encode()).hexdigest()[:_DIGEST]
+    kept = _LONGEST - len(_POLICY_SUFFIX) - _DIGEST - 1
+    return f'{volume[:kept]}.{digest}{_POLICY_SUFFIX}'

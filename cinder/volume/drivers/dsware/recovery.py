@@ -22,7 +22,10 @@ LOG = logging.getLogger(__name__)
 
 
 def clear_leftovers(array, context, host, clustered):
-    """Delete the temporary snapshots of interrupted clones.
+    """Delete what interrupted creations of volumes left.
+
+    That is the temporary snapshots of clones, and the QoS that no volume
+    got.
 
     Only volumes that Cinder knows to belong to this host are looked at, so
     nothing of another owner of the cluster is touched. The half-made volume
@@ -50,6 +53,7 @@ def _clear(array, volume):
     try:
         # Volumes are only made with Cinder's name.
         array.delete_leftovers(volume.name)
+        array.delete_unused_qos(volume.name)
     except exceptions.DSWareError as error:
         LOG.warning('What the interrupted creation of volume %(volume)s '
                     'left behind stays until the volume is deleted: '

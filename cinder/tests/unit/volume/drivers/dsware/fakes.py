@@ -25,6 +25,7 @@ import hypothesis
 from oslo_config import cfg
 import testtools
 
+from cinder.tests.unit.volume.drivers.dsware import fake_qos
 from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware import array
@@ -111,7 +112,7 @@ class Fault:
         return True
 
 
-class FakeCluster:
+class FakeCluster(fake_qos.FakeQoS):
     """A cluster's objects and rules."""
 
     def __init__(self, clock, pools=(0, 1), single_pool=False):
@@ -130,6 +131,7 @@ class FakeCluster:
         self.latency = 0.01
         self.edit = None
         self._made = 0
+        super().__init__()
 
     # -- for tests ---------------------------------------------------------
 
@@ -245,6 +247,7 @@ class FakeCluster:
                 s['father_name'] == name for s in self.snapshots.values()):
             return 50150013
         del self.volumes[name]
+        self.qos_of.pop(name, None)
 
     def _queryVolume(self, args, endpoint):
         name = args['volName']

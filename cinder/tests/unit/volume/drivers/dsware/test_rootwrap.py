@@ -21,12 +21,14 @@ from oslo_rootwrap import wrapper
 
 from cinder.tests.unit import test
 from cinder.volume.drivers.dsware import array
+from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import transport_cli
 from cinder.volume.drivers.dsware import waiting
 
 FILTERS = pathlib.Path(__file__).parents[6] / 'etc/cinder/rootwrap.d'
 
+LIMITS = {key: 100 for key in models.QOS_LIMITS}
 # Each operation with its arguments as the driver gives them.
 REQUESTS = (
     ('getDSwareIdentifier', {}),
@@ -50,6 +52,14 @@ REQUESTS = (
     ('attachVolume', {'volName': 'volume-1'}),
     ('detachVolume', {'volName': 'volume-1'}),
     ('detachVolumeByIp', {'volName': 'volume-1', 'detachIp': '192.0.2.7'}),
+    ('createQoS', {'qosName': 'volume-1.qos', **LIMITS}),
+    ('setQoS', {'qosName': 'volume-1.qos', **LIMITS}),
+    ('deleteQoS', {'qosName': 'volume-1.qos'}),
+    ('associateQoSWithVolume', {'qosName': 'volume-1.qos',
+                                'volName': 'volume-1'}),
+    ('disassociateQoSWithVolume', {'qosName': 'volume-1.qos',
+                                   'volName': 'volume-1'}),
+    ('queryVolumeQoSInfo', {'volName': 'volume-1'}),
 )
 # What the simulator and the specification know and the driver may come to
 # ask for; each needs a filter as soon as it does.

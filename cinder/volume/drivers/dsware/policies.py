@@ -1,0 +1,251 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The QoS of volumes: limits of their I/O.
+
+Every volume with limits has a QoS of its own, named after it
+(:func:`names.policy`), so that no two calls about different volumes ever
+touch the same object, and whoever deletes the volume knows what to delete.
+
+The interface has no query for a QoS by its name, only for the QoS of a
+volume. So what became of createQoS and deleteQoS is found out by asking
+again: the cluster then says that the name is taken, or that it is free.
+"""
+
+from collections.abc import Mapping
+import contextlib
+
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import calls
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+# Seconds to wait for a cluster that cannot be reached before limits stay as
+# a failure has left them.
+_PATIENCE = 5
+
+
+class Policies(calls.Calls):
+    """Limits of volumes: a part of :class:`array.Array`.
+
+    Limits are a dict with all of :data:`models.QOS_LIMITS`.
+    """
+
+    def qos_of(self, volume: str,
+               deadline: waiting.Deadline | None = None
+               ) -> models.QoS | None:
+        """Query the QoS of a volume.
+
+        :param volume: the volume's name
+        :param deadline: when to give up
+        :returns: its QoS, whoever made that, or None when it has none
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: when the cluster does not answer
+        """
+        names.check(volume)
+        reply = self._client.call('queryVolumeQoSInfo', deadline=deadline,
+                                  volName=volume)
+        if len(reply.records) != 1:
+            raise exceptions.OutcomeUnknown(
+                op='queryVolumeQoSInfo', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('%d records') % len(reply.records))
+        found = self._read(models.QoS, reply.records[0],
+                           'queryVolumeQoSInfo', reply)
+        return found if found.name else None
+
+    def limit(self, volume: str, limits: Mapping[str, int]) -> None:
+        """Give a volume these limits, in use or not.
+
+        A QoS of another name that the volume has is replaced, and given
+        back when that fails; it is not deleted.
+
+        :param volume: the volume's name
+        :param limits: its limits
+        :raises ObjectExists: other volumes have the QoS of this volume's
+            name
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: for all other reasons
+        """
+        name = names.policy(volume)
+        before = self.qos_of(volume)
+        if before is None or before.name != name:
+            self._give(volume, limits, before)
+        elif not before.has(limits):
+            self._change(
+                'setQoS', lambda deadline: self._has(volume, name, limits,
+                                                     deadline),
+                qosName=name, **limits)
+
+    def limit_new(self, volume: str, limits: Mapping[str, int]) -> None:
+        """Give limits to a volume that the caller has just made.
+
+        When that fails, the volume is deleted.
+
+        :param volume: the volume's name
+        :param limits: its limits
+        :raises DSWareError: when that does not work
+        """
+        with self._undone(self.delete_volume, volume):
+            self._give(volume, limits, None)
+
+    def unlimit(self, volume: str, patience: float | None = None) -> None:
+        """Take from a volume the limits that :meth:`limit` gave it.
+
+        One that has none, or a QoS of another name, is left as it is.
+
+        :param volume: the volume's name
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :raises DSWareError: when that does not work
+        """
+        self._disassociate(names.policy(volume), volume, patience)
+        self.delete_qos(volume, patience)
+
+    def delete_qos(self, volume: str,
+                   patience: float | None = None) -> None:
+        """Delete the QoS named after a volume that no longer has it.
+
+        One that is gone already is a success.
+
+        :param volume: the volume's name
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :raises ObjectBusy: a volume has it
+        :raises DSWareError: for all other reasons
+        """
+        names.check(volume)
+        name = names.policy(volume)
+        try:
+            # Asking again is the only way to find out.
+            self._change('deleteQoS', lambda deadline: False,
+                         patience=patience, qosName=name)
+        except exceptions.ObjectAbsent:
+            LOG.debug('QoS %s is gone already.', name)
+
+    def delete_unused_qos(self, volume: str) -> None:
+        """Delete the QoS named after a volume, unless a volume has it.
+
+        Unlike :meth:`delete_qos` it never waits for one that is in use.
+
+        :param volume: the volume's name
+        :raises DSWareError: when that does not work
+        """
+        names.check(volume)
+        # An older cluster may know no QoS.
+        with contextlib.suppress(exceptions.ObjectAbsent,
+                                 exceptions.ObjectBusy,
+                                 exceptions.InvalidRequest):
+            self._client.call('deleteQoS', qosName=names.policy(volume))
+
+    # -- steps ------------------------------------------------------------
+
+    def _give(self, volume, limits, before):
+        name = names.policy(volume)
+        with self._limits_undone(volume, before):
+            self._create_qos(name, limits)
+            if before is not None:
+                LOG.info('Volume %(volume)s gets QoS %(name)s in place of '
+                         '%(before)s, which stays on the cluster.',
+                         {'volume': volume, 'name': name,
+                          'before': before.name})
+                self._disassociate(before.name, volume)
+            self._associate(name, volume)
+
+    def _create_qos(self, name, limits):
+        deadline = self._client.deadline()
+        for _elapsed in self._tries(deadline):
+            try:
+                self._client.call('createQoS', deadline=deadline,
+                                  qosName=name, **limits)
+                return
+            except exceptions.ObjectExists as error:
+                # Made by an attempt in doubt, or left by a crash.
+                failure = error
+                self._make_way(error, deadline)
+            except (exceptions.OutcomeUnknown,
+                    exceptions.ObjectBusy) as error:
+                failure = error
+            LOG.info('%s It is tried again.', failure)
+        raise failure
+
+    def _make_way(self, taken, deadline):
+        """Delete a QoS whose name is needed, if no volume has it."""
+        try:
+            self._client.call('deleteQoS', deadline=deadline,
+                              qosName=taken.name)
+        except (exceptions.ObjectAbsent, exceptions.OutcomeUnknown) as error:
+            LOG.debug('%s', error)
+        except exceptions.ObjectBusy as error:
+            raise exceptions.ObjectExists(
+                op=taken.op, name=taken.name, result=taken.result,
+                desc=taken.desc, endpoint=taken.endpoint,
+                advice=_('Other volumes have it; names that end with .qos '
+                         'are for this driver: take it from them on the '
+                         'cluster')) from error
+
+    def _associate(self, name, volume, patience=None):
+        self._change(
+            'associateQoSWithVolume',
+            lambda deadline: self._has(volume, name, {}, deadline),
+            patience=patience, qosName=name, volName=volume)
+
+    def _disassociate(self, name, volume, patience=None):
+        try:
+            self._change(
+                'disassociateQoSWithVolume',
+                lambda deadline: not self._has(volume, name, {}, deadline),
+                patience=patience, qosName=name, volName=volume)
+        except exceptions.ObjectAbsent:
+            LOG.debug('Volume %(volume)s does not have QoS %(name)s.',
+                      {'volume': volume, 'name': name})
+
+    def _has(self, volume, name, limits, deadline):
+        try:
+            found = self.qos_of(volume, deadline)
+        except exceptions.ObjectAbsent:
+            return False
+        return (found is not None and found.name == name
+                and found.has(limits))
+
+    @contextlib.contextmanager
+    def _limits_undone(self, volume, before):
+        """Give a volume back what it had, if the block fails."""
+        try:
+            yield
+        except exceptions.ObjectExists:
+            # Nothing was made; the QoS of that name is not this volume's.
+            raise
+        except BaseException:
+            with excutils.save_and_reraise_exception():
+                self._give_back(volume, before)
+
+    def _give_back(self, volume, before):
+        name = names.policy(volume)
+        try:
+            self._disassociate(name, volume, _PATIENCE)
+            if before is not None:
+                self._associate(before.name, volume, _PATIENCE)
+            self.delete_qos(volume, _PATIENCE)
+        except exceptions.DSWareError as error:
+            LOG.warning('Volume %(volume)s may have other limits than '
+                        'before, and QoS %(name)s may be there; it goes '
+                        'with the volume, or with its next change of '
+                        'limits: %(error)s',
+                        {'volume': volume, 'name': name, 'error': error})
