@@ -23,6 +23,7 @@ is the connector's business.
 from collections.abc import Callable
 import dataclasses
 import functools
+import os
 import re
 
 from oslo_concurrency import processutils
@@ -41,6 +42,21 @@ _MARGIN = 15
 _NOT_RUN = (126, 127)
 #: It was ended: timeout(1) says so, or was ended with it.
 _ENDED = (124, 137, -9)
+#: Bytes that a run may print: a listing, and anything else.
+_LISTING = fsc_cli.MAX_OUTPUT
+_ANSWER = 1024 * 1024
+_MESSAGES = 64 * 1024
+#: Runs the arguments after the first two, which are how many bytes of their
+#: standard output and error are let through. Who prints more is ended by the
+#: signal for a broken pipe: os-brick's executor collects all there is, in its
+#: memory, before we see any of it.
+BOUNDED = '''exec 4>&1
+out=$1 err=$2
+shift 2
+status=$({ { { "$@" 3>&- 4>&- 5>&-; echo $? >&3; } 2>&1 >&5 5>&- |
+    head -c "$err" >&2 3>&- 4>&- 5>&-; } 5>&1 |
+    head -c "$out" >&4 3>&- 4>&-; } 3>&1)
+exit "$status"'''
 #: Stands for the agent's address with a program that takes none.
 THIS_HOST = 'this-host'
 
@@ -78,6 +94,16 @@ class Reply:
     wwn: str = ''
 
 
+class _TooMuch(fsc_cli.OutputError):
+    """The program printed more than it may."""
+
+
+def _understood(parse: Callable, bound: int, out: str | None):
+    if len(os.fsencode(out or '')) > bound:
+        raise _TooMuch('it printed more than %d bytes' % bound)
+    return parse(out or '')
+
+
 class Adapter:
     """Runs a program and judges how the run ended."""
 
@@ -112,12 +138,14 @@ class Adapter:
         """Where commands go."""
         return self._target
 
-    def _run(self, argv: list[str], parse: Callable, changes: bool):
+    def _run(self, argv: list[str], parse: Callable, changes: bool,
+             bound: int = _ANSWER):
         """Run the program once.
 
         :param argv: the program and its arguments
         :param parse: understands what the program prints
         :param changes: whether it changes something
+        :param bound: bytes that it may print
         :returns: (a Reply; what parse returned, None if it could not)
         :raises ConfigurationError: if the program cannot be run
         """
@@ -125,17 +153,19 @@ class Adapter:
         # shell script's children would keep the pipe open and the caller
         # waiting. timeout(1) ends the whole process group; only with this
         # signal does it leave nobody who ignored a more polite one.
-        limit = ['timeout', '-s', 'KILL', str(self._timeout)]
+        limit = ['timeout', '-s', 'KILL', str(self._timeout),
+                 'sh', '-c', BOUNDED, 'sh', str(bound + 1), str(_MESSAGES)]
+        understand = functools.partial(_understood, parse, bound)
         try:
             out, _err = self._execute(
                 *limit, *argv, timeout=self._timeout + _MARGIN)
         except processutils.ProcessExecutionError as exc:
-            return self._failed(parse, changes, exc)
+            return self._failed(understand, changes, exc)
         except OSError as exc:
             # The way to the privileged process broke while it was running.
             return self._unknown(changes, fsc_cli.printable(str(exc))), None
         try:
-            said = parse(out or '')
+            said = understand(out)
         except fsc_cli.OutputError as exc:
             return self._unknown(changes, str(exc)), None
         return self._reply(changes, said), said
@@ -143,7 +173,9 @@ class Adapter:
     def _failed(self, parse, changes, exc):
         """Judge a run that did not end well but may have said something."""
         try:
-            said = parse(exc.stdout or '')
+            said = parse(exc.stdout)
+        except _TooMuch as error:
+            return self._unknown(changes, str(error)), None
         except fsc_cli.OutputError:
             if exc.exit_code in _NOT_RUN:
                 raise exceptions.ConfigurationError(
@@ -259,14 +291,15 @@ class FSCAdapter(Adapter):
         found: dict[str, str] = {}
         for pool in pools:
             if reply.kind == result_codes.OK:
-                reply, records = self._call('queryAllVolume', changes=False,
-                                            poolId=pool['pool_id'])
+                reply, records = self._call(
+                    'queryAllVolume', changes=False, bound=_LISTING,
+                    poolId=pool['pool_id'])
                 found.update((devices.normal_wwn(record.get('wwn')),
                               record['vol_name']) for record in records)
         found.pop('', None)
         return reply, found
 
-    def _call(self, op: str, changes: bool,
+    def _call(self, op: str, changes: bool, bound: int = _ANSWER,
               **args: str) -> tuple[Reply, tuple[dict[str, str], ...]]:
         try:
             argv = fsc_cli.command(
@@ -275,7 +308,7 @@ class FSCAdapter(Adapter):
         except fsc_cli.ArgumentError as exc:
             raise exceptions.InvalidConnectionProperties(str(exc))
         reply, said = self._run(
-            argv, functools.partial(fsc_cli.parse, op), changes)
+            argv, functools.partial(fsc_cli.parse, op), changes, bound)
         return reply, said.records if said else ()
 
 

@@ -33,6 +33,12 @@ NAME = 'volume-1'
 AGENT = '127.0.1.1'
 
 
+def limits(seconds=60):
+    """What stands before every command: limits of its time and its text."""
+    return ('timeout', '-s', 'KILL', str(seconds), 'sh', '-c',
+            adapter.BOUNDED, 'sh', '1048577', '65536')
+
+
 class Died(BaseException):
     """Stands for whatever ends a thread at an arbitrary line."""
 
@@ -108,18 +114,20 @@ class FakeCluster:
         if cmd[0] != 'timeout':
             return self.tool(*cmd, **kwargs)
         assert cmd[:3] == ('timeout', '-s', 'KILL'), cmd
-        return (self.sds_cli if cmd[4] == 'sds_cli' else self.fsc_cli)(cmd)
+        assert cmd[4:8] == ('sh', '-c', adapter.BOUNDED, 'sh'), cmd
+        cmd = cmd[10:]
+        return (self.sds_cli if cmd[0] == 'sds_cli' else self.fsc_cli)(cmd)
 
     def fsc_cli(self, cmd):
-        assert cmd[4] == 'fsc_cli', cmd
-        args = dict(zip(cmd[5::2], cmd[6::2]))
+        assert cmd[0] == 'fsc_cli', cmd
+        args = dict(zip(cmd[1::2], cmd[2::2]))
         op = args['--op']
         name = args.get('--volName') or args['--snapName']
         self.calls.append((op, args['--ip'], name))
         return self.run(op, args['--ip'], name), ''
 
     def sds_cli(self, cmd):
-        (option, action), (other, name) = cmd[5:7], cmd[7:]
+        (option, action), (other, name) = cmd[1:3], cmd[3:]
         assert (option, other) == ('-c', '-v'), cmd
         op = {'attach': 'attachVolume', 'detach': 'detachVolume',
               'querydev': 'querydev'}[action]

@@ -111,7 +111,7 @@ class ConnectTestCase(Connecting, fakes.ConnectorTestCase):
         self.assertEqual('block', info['type'])
         self.assertEqual(self.link, info['path'])
         self.assertEqual([
-            (('timeout', '-s', 'KILL', '60', 'fsc_cli',
+            ((*fakes.limits(), 'fsc_cli',
               '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
               '--op', 'attachVolume', '--volName', 'volume-1'),
              {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 75}),
@@ -125,7 +125,7 @@ class ConnectTestCase(Connecting, fakes.ConnectorTestCase):
 
         command, kwargs = self.cluster.commands[0]
         self.assertEqual(
-            ('timeout', '-s', 'KILL', '9', 'fsc_cli',
+            (*fakes.limits(9), 'fsc_cli',
              '--manage_ip', '10.9.9.9', '--ip', '127.0.9.9', '--port', '7',
              '--op', 'attachVolume', '--volName', 'volume-1'), command)
         self.assertEqual(24, kwargs['timeout'])

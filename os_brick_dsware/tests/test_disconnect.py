@@ -270,7 +270,7 @@ class DisconnectTestCase(Disconnecting, fakes.ConnectorTestCase):
         self.connector.disconnect_volume(self.properties(), None, force=False)
         self.assertGone()
         self.assertEqual([
-            (('timeout', '-s', 'KILL', '60', 'fsc_cli',
+            ((*fakes.limits(), 'fsc_cli',
               '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
               '--op', 'detachVolume', '--volName', 'volume-1'),
              {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 75}),

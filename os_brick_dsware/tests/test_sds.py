@@ -41,7 +41,7 @@ class ConnectTestCase(test_connect.Connecting, fakes.SDSTestCase):
                           'attachment': 'token-1'}, info)
         options = {'run_as_root': False, 'root_helper': 'sudo', 'timeout': 75}
         self.assertEqual([
-            (('timeout', '-s', 'KILL', '60', 'sds_cli', '-c', action,
+            ((*fakes.limits(), 'sds_cli', '-c', action,
               '-v', 'volume-1'), options) for action in (
                   'attach', 'querydev')], self.cluster.commands)
 
