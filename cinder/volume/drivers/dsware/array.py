@@ -17,14 +17,13 @@ are in MiB. "Already exists" is a success only when this very call may have
 made the object and the cluster shows what was asked for.
 """
 
-from collections.abc import Iterator
-
 from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import copies
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import hosts
+from cinder.volume.drivers.dsware import listings
 from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import policies
@@ -38,7 +37,8 @@ _ONLY_POOL = 0
 _MAX_DESCRIPTION = 500
 
 
-class Array(copies.Copies, hosts.Hosts, policies.Policies):
+class Array(copies.Copies, hosts.Hosts, listings.Listings,
+            policies.Policies):
     """One Dsware cluster.
 
     :param client: the :class:`client.Client` that carries the calls
@@ -142,21 +142,6 @@ class Array(copies.Copies, hosts.Hosts, policies.Policies):
         if found is None:
             raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
         return found.pool_id == pool_id
-
-    def all_snapshots(self, pool_id: int) -> Iterator[models.Snapshot]:
-        """List the snapshots of a pool, however many.
-
-        :param pool_id: the pool
-        :returns: an iterator that must be used up or closed
-        :raises DSWareError: when the cluster does not answer
-        """
-        for record in self._client.stream('queryAllSnapshot',
-                                          poolId=pool_id):
-            try:
-                yield models.Snapshot.from_record(record)
-            except models.RecordError as error:
-                raise exceptions.OutcomeUnknown(
-                    op='queryAllSnapshot', desc=str(error)) from error
 
     def snapshots_of(self, volume: str) -> list[str]:
         """Name the snapshots of a volume.

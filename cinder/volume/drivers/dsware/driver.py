@@ -26,6 +26,7 @@ from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import images
+from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
@@ -48,7 +49,8 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(images.ImageVolumes, driver.VolumeDriver):
+class DSWareDriver(images.ImageVolumes, manage.ManagedObjects,
+                   driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none

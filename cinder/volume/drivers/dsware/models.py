@@ -64,7 +64,7 @@ def _wwn(record: Mapping[str, str]) -> str:
     return value if _WWN.fullmatch(value) else ''
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Volume:
     """A volume record.
 
@@ -113,7 +113,7 @@ class Volume:
         return self.status in (VOLUME_COPYING, VOLUME_CREATING)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
     """A snapshot record.
 
@@ -158,7 +158,7 @@ class Snapshot:
         return self.status == SNAPSHOT_CREATING
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Pool:
     """A pool record; capacities in MiB.
 

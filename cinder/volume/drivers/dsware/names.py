@@ -35,11 +35,19 @@ def check(name: str) -> None:
     :param name: the name of a volume or snapshot
     :raises InvalidRequest: when the cluster could not take it
     """
-    if not _NAME.fullmatch(name):
+    if not is_legal(name):
         raise exceptions.InvalidRequest(
             name=repr(name), desc=_(
                 'a name on the cluster has 1 to 95 of the characters '
                 'A-Z a-z 0-9 _ . - and does not start with - or .'))
+
+
+def is_legal(name: str) -> bool:
+    """Tell whether the cluster can take a name.
+
+    :param name: any text
+    """
+    return bool(_NAME.fullmatch(name))
 
 
 def temporary(volume: str) -> str:

@@ -51,9 +51,10 @@ class PoolWatch:
                        for pool in self._wanted}
         self.up = False
 
-    def query(self) -> None:
+    def query(self) -> list[models.Pool]:
         """Ask the cluster for its pools.
 
+        :returns: those that are used
         :raises DSWareError: when it does not answer
         :raises BackendFault: when a configured pool is not there
         """
@@ -70,6 +71,7 @@ class PoolWatch:
                         'found': ', '.join(map(str, sorted(found)))})
         self._known = {p: found[p] for p in self._wanted or sorted(found)}
         self.up = True
+        return list(self._known.values())
 
     def refresh(self) -> list[models.Pool]:
         """Query the pools; an outage is logged and shows in ``up``.

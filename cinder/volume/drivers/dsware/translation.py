@@ -91,8 +91,16 @@ def snapshot_provider_id(snapshot, name):
     return None if name == snapshot.name else _bind(name, snapshot.id)
 
 
+def bound(name):
+    """Give what the provider_id of an object of a name begins with.
+
+    :param name: the object's name on the cluster
+    """
+    return name + _BINDING
+
+
 def _bind(name, owner):
-    return f'{name}{_BINDING}{owner}'
+    return bound(name) + owner
 
 
 def for_new(volume):

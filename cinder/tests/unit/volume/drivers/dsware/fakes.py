@@ -314,6 +314,10 @@ class FakeCluster(fake_qos.FakeQoS):
                  if s['father_name'] == args['volName']]
         return (0, found) if found else 51010014
 
+    def _queryAllVolume(self, args, endpoint):
+        return 0, [self._shown(v) for v in self.volumes.values()
+                   if v['pool_id'] == int(args['poolId'])]
+
     def _queryAllSnapshot(self, args, endpoint):
         return 0, [self._shown(s) for s in self.snapshots.values()
                    if s['pool_id'] == int(args['poolId'])]

@@ -202,3 +202,11 @@ class QueriesTestCase(fakes.ArrayTestCase):
         self.cluster.edit = lambda record: {}
         self.raises(exceptions.OutcomeUnknown, list,
                     self.array.all_snapshots(0))
+
+    def test_all_volumes(self):
+        self.cluster.add_volume('vol-2', pool_id=0)
+        self.assertEqual(['vol-2'], [
+            v.name for v in self.array.all_volumes(0)])
+        self.cluster.edit = lambda record: {}
+        self.raises(exceptions.OutcomeUnknown, list,
+                    self.array.all_volumes(0))

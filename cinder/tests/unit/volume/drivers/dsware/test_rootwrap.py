@@ -36,6 +36,7 @@ REQUESTS = (
     ('queryPoolInfo', {'poolId': 0}),
     ('queryVolume', {'volName': 'volume-1'}),
     ('querySnapshot', {'snapName': 'snapshot-1'}),
+    ('queryAllVolume', {'poolId': 12}),
     ('queryAllSnapshot', {'poolId': 12}),
     ('querySnapOfVolume', {'volName': 'volume-1'}),
     ('createVolume', {'volName': 'volume-1', 'poolId': 0, 'volSize': 1024,
@@ -64,7 +65,7 @@ REQUESTS = (
 # What the simulator and the specification know and the driver may come to
 # ask for; each needs a filter as soon as it does.
 OPERATIONS = frozenset(op for op, _args in REQUESTS) | {
-    'queryAllVolume', 'queryVolumeOfSnap', 'duplicateSnapshot',
+    'queryVolumeOfSnap', 'duplicateSnapshot',
     'rollbackSnapshot', 'activeSnapshots', 'migrateVolumeCold',
     'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
     'associateQoSWithVolume', 'disassociateQoSWithVolume',

@@ -21,7 +21,9 @@ import dataclasses
 import os
 import zlib
 
+from cinder import context
 from cinder import exception
+from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 ALL = os.environ.get('DSWARE_TEST_FAULTS') == 'all'
@@ -152,6 +154,7 @@ class Operation:
 
         :param test: the test, a :class:`base.SimulatorTestCase`
         """
+        self.test = test
         self.host = base.Host(test.simulator)
         self.source = base.make_volume()
         self.snapshot = base.make_snapshot(self.source)
@@ -337,6 +340,39 @@ class FullClone(LinkedClone):
     copy_seconds = 0.3
 
 
+class Manage(Operation):
+    """A volume that grows to a whole number of GiB."""
+
+    steps = ('expandVolume',)
+    about = 'nothing'
+    name = 'legacy'
+
+    def prepare(self):
+        self.host.run('createVolume', volName=self.name, volSize=1536,
+                      poolId=0, thinFlag=1)
+        self.host.write(self.name, 0, NEW)
+        self.new = objects.Volume(
+            context.get_admin_context(), size=0, host='host@backend#0',
+            volume_type_id=self.test.vt['id'])
+        self.new.create()
+
+    def run(self, dsware):
+        reference = {'source-name': self.name}
+        self.new.size = dsware.manage_existing_get_size(self.new, reference)
+        self.new.update(dsware.manage_existing(self.new, reference))
+
+    def changes(self):
+        return ({(self.name, 1536, 0, 0, '')},
+                {(self.name, 2 * base.GIB, 0, 0, '')})
+
+    def recover(self, dsware):
+        # Nobody has it, so it can be managed.
+        assert self.new.provider_id is None
+
+    def data(self):
+        return {**super().data(), self.name: NEW}
+
+
 class Attach(Operation):
     steps = ('attachVolume',)
     certain = False
@@ -380,7 +416,7 @@ class DetachEverywhere(Detach):
 
 OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
               DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
-              LinkedClone, FullClone, Attach, Detach, DetachEverywhere)
+              LinkedClone, FullClone, Manage, Attach, Detach, DetachEverywhere)
 
 
 @dataclasses.dataclass(frozen=True)

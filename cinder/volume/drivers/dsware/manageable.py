@@ -1,0 +1,132 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""One page of all that a pool holds, in the order that is asked for.
+
+Only as much as the page needs is kept while a listing goes by: a pool can
+hold a hundred thousand volumes, and cinder-volume serves others meanwhile.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import heapq
+import json
+
+from oslo_utils import units
+
+from cinder import exception
+from cinder.i18n import _
+
+_MIB_PER_GIB = units.Gi // units.Mi
+# The key in a reference, as in Cinder's own drivers.
+SOURCE_NAME = 'source-name'
+
+
+def whole_gib(mib: int) -> int:
+    """Convert a size, rounding up as Cinder asks for.
+
+    :param mib: MiB
+    :returns: GiB
+    """
+    return -(-mib // _MIB_PER_GIB)
+
+
+def name_in(reference, what: str) -> str:
+    """Read a reference to an object on the cluster.
+
+    :param reference: what a user gave
+    :param what: what it is about, for the message
+    :returns: the object's name
+    :raises ManageExistingInvalidReference: there is no name in it
+    """
+    name = (reference.get(SOURCE_NAME) if isinstance(reference, dict)
+            else None)
+    if not isinstance(name, str) or not name:
+        raise exception.ManageExistingInvalidReference(
+            existing_ref=reference, reason=_(
+                'it must have source-name, the name of the %s on the Dsware '
+                'cluster') % what)
+    return name
+
+
+class Page:
+    """A part of a listing.
+
+    Sizes are compared in GiB, as they are shown; what is equal then is put
+    in order by name, so that each item has but one place.
+
+    :param marker: the reference that the page begins after, or None
+    :param limit: how many items it has at most, None for all
+    :param offset: how many items after the marker are left out
+    :param sort_keys: of ``reference`` and ``size``
+    :param sort_dirs: ``asc`` or ``desc`` for each
+    """
+
+    def __init__(self, marker, limit, offset, sort_keys, sort_dirs):
+        orders = dict(reversed(list(zip(sort_keys or (), sort_dirs or ()))))
+        keys = list(sort_keys or ())
+        # No two names are equal, so nothing counts after the name.
+        by_size = 'size' in keys and (
+            'reference' not in keys
+            or keys.index('size') < keys.index('reference'))
+        self._downwards = orders.get('reference') == 'desc'
+        self._sign = 0
+        if by_size:
+            turned = (orders['size'] == 'desc') != self._downwards
+            self._sign = -1 if turned else 1
+        self._marker = self._read(marker)
+        self._offset = offset or 0
+        self._limit = limit
+
+    @staticmethod
+    def _read(marker):
+        if not marker:
+            return None
+        try:
+            reference = (json.loads(marker) if isinstance(marker, str)
+                         else marker)
+            return reference[SOURCE_NAME]
+        except (ValueError, KeyError, TypeError) as error:
+            raise exception.InvalidInput(reason=_(
+                'marker %s is not a reference in JSON, as it is listed')
+                % marker) from error
+
+    def _key(self, item):
+        return self._sign * whole_gib(item.size), item.name
+
+    def choose(self, items: Iterable, find: Callable) -> list:
+        """Choose the items of the page.
+
+        :param items: volumes or snapshots, in any order
+        :param find: gives the item of a name, or None
+        :returns: the page's items in order
+        :raises InvalidInput: the marker is not one of the items
+        """
+        if self._marker is not None:
+            items = self._after(items, find)
+        if self._limit is None:
+            return sorted(items, key=self._key,
+                          reverse=self._downwards)[self._offset:]
+        best = heapq.nlargest if self._downwards else heapq.nsmallest
+        return best(self._offset + self._limit, items,
+                    key=self._key)[self._offset:]
+
+    def _after(self, items, find):
+        found = find(self._marker)
+        if found is None:
+            raise exception.InvalidInput(
+                reason=_('marker not found: %s') % self._marker)
+        start, key = self._key(found), self._key
+        if self._downwards:
+            return (item for item in items if key(item) < start)
+        return (item for item in items if key(item) > start)
