@@ -244,7 +244,10 @@ class State:
             self._move(job.target, self.pools[job.pool_id])
 
     def _on_job_failed(self, job_id):
-        self._end(job_id, model.FAILED)
+        # A move that fails has not touched the volume; the target of any
+        # other copy is neither the old nor the new.
+        moved = self.jobs[job_id].kind == model.MIGRATION
+        self._end(job_id, model.READY if moved else model.FAILED)
 
     def _end(self, job_id, status):
         job = self.jobs.pop(job_id)
@@ -259,6 +262,11 @@ class State:
         item.cached_line = None
 
     def _move(self, volume, pool):
+        # A linked clone is in its snapshot's pool, so one that leaves it
+        # is no longer linked.
+        if volume.father is not None:
+            del volume.father.clones[volume.name]
+            volume.father = None
         old = volume.pool
         del old.volumes[volume.name]
         old.alloc -= volume.size

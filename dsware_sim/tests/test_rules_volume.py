@@ -312,9 +312,35 @@ class MigrationTestCase(base.RulesTestCase):
         self.migrate(name='a')
         self.migrate(codes.SPACE_NOT_ENOUGH, 'b')
 
-    def test_failure_stays(self):
+    def test_failure_leaves_it_where_it_is(self):
         self.volume()
         self.migrate()
         self.request.end_copies('job_failed')
         record = self.query('v')
-        self.assertEqual(('9', '0'), (record['status'], record['pool_id']))
+        self.assertEqual(('0', '0'), (record['status'], record['pool_id']))
+        self.ok('attachVolume', volName='v')
+
+    def test_refused_meanwhile(self):
+        self.volume()
+        self.migrate()
+        busy = codes.VOLUME_IS_MIGRATING
+        self.migrate(busy)
+        self.refused(busy, 'attachVolume', volName='v')
+        self.refused(busy, 'expandVolume', volName='v', volSize=2000)
+        self.refused(busy, 'createSnapshot', volName='v', snapName='s')
+
+    def test_clones(self):
+        """A clone that leaves its snapshot's pool is no longer linked."""
+        self.volume()
+        self.snapshot()
+        self.ok('createVolumeFromSnap', volName='clone', volSize=1024,
+                snapNameSrc='s')
+        self.migrate(name='clone')
+        self.request.end_copies()
+        record = self.query('clone')
+        self.assertEqual(('', '1'), (record['father_name'],
+                                     record['pool_id']))
+        self.refused(codes.SNAPSHOT_HAS_NO_VOLUME, 'queryVolumeOfSnap',
+                     snapName='s')
+        self.ok('deleteSnapshot', snapName='s')
+        self.migrate()

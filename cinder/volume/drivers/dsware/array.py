@@ -25,6 +25,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import hosts
 from cinder.volume.drivers.dsware import listings
 from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware import moves
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import policies
 from cinder.volume.drivers.dsware import result_codes
@@ -38,7 +39,7 @@ _MAX_DESCRIPTION = 500
 
 
 class Array(copies.Copies, hosts.Hosts, listings.Listings,
-            policies.Policies):
+            moves.Moves, policies.Policies):
     """One Dsware cluster.
 
     :param client: the :class:`client.Client` that carries the calls

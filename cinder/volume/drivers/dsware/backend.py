@@ -12,6 +12,7 @@
 
 """From cinder.conf to an :class:`array.Array`, with every option checked."""
 
+import ipaddress
 import os
 import ssl
 
@@ -55,6 +56,19 @@ def manager_address(configuration) -> str:
             'it must be an address without a port; the port belongs in '
             'san_api_port'))
     return address
+
+
+def location_info(configuration) -> str:
+    """Tell where volumes are, for other backends to compare.
+
+    :param configuration: the backend's configuration
+    :returns: text that backends of one cluster have in common; it holds the
+        manager's address and no secret
+    """
+    address = manager_address(configuration)
+    if netutils.is_valid_ipv6(address):
+        address = str(ipaddress.ip_address(address))
+    return 'dsware:' + address.lower().rstrip('.')
 
 
 def _endpoint(option, text, port):

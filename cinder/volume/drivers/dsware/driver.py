@@ -27,6 +27,7 @@ from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import manage
+from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
@@ -34,7 +35,6 @@ from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
 from cinder.volume.drivers.san import san
-from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -50,6 +50,7 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 @interface.volumedriver
 class DSWareDriver(images.ImageVolumes, manage.ManagedObjects,
+                   migration.Migrations,
                    driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
@@ -141,6 +142,8 @@ class DSWareDriver(images.ImageVolumes, manage.ManagedObjects,
             'driver_version': self.VERSION,
             'storage_protocol': attaching.DRIVER_VOLUME_TYPE,
             'backend_state': 'up' if up else 'down',
+            # A new volume reads as zeros, so Cinder need not write them.
+            'sparse_copy_volume': True,
             'pools': [stats.pool_stats(pool, up, self.configuration, self,
                                        self._attacher.online_extend)
                       for pool in pools],
@@ -160,13 +163,13 @@ class DSWareDriver(images.ImageVolumes, manage.ManagedObjects,
 
     @staticmethod
     def _pool_id(volume):
-        pool = volume_utils.extract_host(volume.host, level='pool')
-        if pool is None or not (pool.isascii() and pool.isdigit()):
+        pool_id = translation.pool_id(volume.host)
+        if pool_id is None:
             raise exception.InvalidInput(reason=_(
                 'host %(host)s of volume %(volume)s does not end with '
                 '#POOL, where POOL is the id of a Dsware pool') % {
                     'host': volume.host, 'volume': volume.name})
-        return int(pool)
+        return pool_id
 
     # -- volumes ----------------------------------------------------------
 

@@ -16,6 +16,7 @@ from oslo_log import log as logging
 from oslo_utils import units
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import models
 from cinder.volume import volume_utils
@@ -23,6 +24,8 @@ from cinder.volume import volume_utils
 LOG = logging.getLogger(__name__)
 
 _MIB_PER_GIB = units.Gi // units.Mi
+# The capability that tells how a backend makes volumes by default.
+PROVISIONING = 'dsware_provisioning'
 
 
 def gib(mib: int) -> float:
@@ -32,6 +35,15 @@ def gib(mib: int) -> float:
     :returns: GiB, rounded to two digits
     """
     return round(mib / _MIB_PER_GIB, 2)
+
+
+def provisioning(configuration) -> str:
+    """Tell how a backend makes volumes whose type does not say.
+
+    :param configuration: the backend's configuration
+    :returns: thin or thick
+    """
+    return 'thin' if configuration.san_thin_provision else 'thick'
 
 
 class PoolWatch:
@@ -114,6 +126,8 @@ def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
         'max_over_subscription_ratio': ratio,
         'reserved_percentage': configuration.reserved_percentage,
         'multiattach': True,
+        'location_info': backend.location_info(configuration),
+        PROVISIONING: provisioning(configuration),
         'online_extend_support': online_extend,
         'QoS_support': False,
         'filter_function': driver.get_filter_function(),

@@ -28,6 +28,7 @@ from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
+from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
@@ -101,6 +102,18 @@ def bound(name):
 
 def _bind(name, owner):
     return bound(name) + owner
+
+
+def pool_id(host):
+    """Read the pool in a host of Cinder, ``HOST@BACKEND#POOL``.
+
+    :param host: the host
+    :returns: the id of the pool, or None when the host does not end with one
+    """
+    pool = volume_utils.extract_host(host, level='pool')
+    if pool is None or not (pool.isascii() and pool.isdigit()):
+        return None
+    return int(pool)
 
 
 def for_new(volume):

@@ -19,6 +19,8 @@ from cinder.i18n import _
 
 CLONE_KEY = 'dsware:clone'
 PROVISIONING_KEY = 'provisioning:type'
+_OUR_SPECS = 'dsware:'
+_KNOWN_SPECS = (CLONE_KEY,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,15 +43,45 @@ def wishes(volume, configuration) -> Wishes:
     :returns: the :class:`Wishes`
     :raises InvalidInput: when an extra spec has a value that is unknown
     """
-    specs = (volume.volume_type.extra_specs if volume.volume_type else None)
-    specs = specs or {}
-    default = 'thin' if configuration.san_thin_provision else 'thick'
-    thin = _choice(specs, PROVISIONING_KEY, ('thin', 'thick'),
-                   default) == 'thin'
+    return of_type(volume.volume_type, configuration)
+
+
+def of_type(volume_type, configuration) -> Wishes:
+    """Read the extra specs of a volume type, else the backend's options.
+
+    :param volume_type: the Cinder volume type, or None
+    :param configuration: the backend's configuration
+    :returns: the :class:`Wishes`
+    :raises InvalidInput: when an extra spec, or its value, is unknown
+    """
+    specs = _specs(volume_type)
+    thin = is_thin(volume_type, configuration.san_thin_provision)
     clone = _choice(specs, CLONE_KEY, ('linked', 'full'),
                     configuration.dsware_clone)
     # A linked clone allocates space when it is written, so it is thin.
     return Wishes(thin=thin, full_clone=clone == 'full' or not thin)
+
+
+def is_thin(volume_type, default) -> bool:
+    """Tell whether volumes of a type are thin.
+
+    :param volume_type: the Cinder volume type, or None
+    :param default: whether they are when the type does not say
+    :raises InvalidInput: when the value of its extra spec is unknown
+    """
+    return _choice(_specs(volume_type), PROVISIONING_KEY, ('thin', 'thick'),
+                   'thin' if default else 'thick') == 'thin'
+
+
+def _specs(volume_type):
+    specs = (volume_type.extra_specs if volume_type else None) or {}
+    for key in specs:
+        if key.startswith(_OUR_SPECS) and key not in _KNOWN_SPECS:
+            raise exception.InvalidInput(reason=_(
+                'extra spec %(key)s of the volume type is unknown; the '
+                'driver knows %(known)s') % {
+                    'key': key, 'known': ', '.join(_KNOWN_SPECS)})
+    return specs
 
 
 def _choice(specs, key, choices, default):

@@ -123,6 +123,7 @@ class FakeCluster(fake_qos.FakeQoS):
         self.snapshots = {}
         self.attached = collections.defaultdict(set)
         self.copies = {}
+        self.moves = {}
         self.copy_time = 10.0
         self.copy_ends_as = READY
         self.with_wwn = True
@@ -194,6 +195,11 @@ class FakeCluster(fake_qos.FakeQoS):
                 continue
             del self.copies[name]
             self.volumes[name].update(status=self.copy_ends_as, data=data)
+        for name, (end, pool) in list(self.moves.items()):
+            if self.clock.now < end or name not in self.volumes:
+                continue
+            del self.moves[name]
+            self.volumes[name].update(status=self.copy_ends_as, pool_id=pool)
 
     def _shown(self, record):
         shown = {key: str(value) for key, value in record.items()
@@ -308,6 +314,25 @@ class FakeCluster(fake_qos.FakeQoS):
         volume['status'] = COPYING
         self.copies[args['volName']] = (self.clock.now + self.copy_time,
                                         source['data'])
+
+    def _migrateVolumeCold(self, args, endpoint):
+        name, pool = args['volNameSrc'], int(args['poolIdDst'])
+        volume = self.volumes.get(name)
+        if volume is None:
+            return 50150005
+        if pool not in self.pools:
+            return 50151010
+        if volume['status'] == COPYING:
+            return 50151211
+        if self.attached[name] or any(
+                s['father_name'] == name for s in self.snapshots.values()):
+            return 50150013
+        if volume['pool_id'] == pool:
+            return 50151009
+        if volume['vol_size'] > self.pools[pool]:
+            return 50150009
+        volume['status'] = COPYING
+        self.moves[name] = (self.clock.now + self.copy_time, pool)
 
     def _querySnapOfVolume(self, args, endpoint):
         found = [self._shown(s) for s in self.snapshots.values()

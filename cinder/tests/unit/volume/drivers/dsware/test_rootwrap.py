@@ -50,6 +50,7 @@ REQUESTS = (
                               'snapNameSrc': 'snapshot-1'}),
     ('createFullVolumeFromSnap', {'volName': 'volume-2',
                                   'snapName': 'snapshot-1'}),
+    ('migrateVolumeCold', {'volNameSrc': 'volume-1', 'poolIdDst': 1}),
     ('attachVolume', {'volName': 'volume-1'}),
     ('detachVolume', {'volName': 'volume-1'}),
     ('detachVolumeByIp', {'volName': 'volume-1', 'detachIp': '192.0.2.7'}),
@@ -65,9 +66,8 @@ REQUESTS = (
 # What the simulator and the specification know and the driver may come to
 # ask for; each needs a filter as soon as it does.
 OPERATIONS = frozenset(op for op, _args in REQUESTS) | {
-    'queryVolumeOfSnap', 'duplicateSnapshot',
-    'rollbackSnapshot', 'activeSnapshots', 'migrateVolumeCold',
-    'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
+    'queryVolumeOfSnap', 'duplicateSnapshot', 'rollbackSnapshot',
+    'activeSnapshots', 'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
     'associateQoSWithVolume', 'disassociateQoSWithVolume',
     'queryVolumeQoSInfo'}
 

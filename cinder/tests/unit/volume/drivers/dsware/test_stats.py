@@ -47,7 +47,7 @@ class StatsTestCase(base.DriverTestCase):
         self.assertEqual({
             'volume_backend_name': 'storage', 'vendor_name': 'Huawei',
             'driver_version': '1.0.0', 'storage_protocol': 'dsware',
-            'backend_state': 'up'}, found)
+            'backend_state': 'up', 'sparse_copy_volume': True}, found)
         self.assertEqual(['0', '1'], [pool['pool_name'] for pool in pools])
 
     def test_the_name_without_an_option(self):
@@ -68,6 +68,8 @@ class StatsTestCase(base.DriverTestCase):
             'thick_provisioning_support': True,
             'max_over_subscription_ratio': 7.5, 'reserved_percentage': 12,
             'multiattach': True, 'online_extend_support': True,
+            'location_info': 'dsware:192.0.2.10',
+            'dsware_provisioning': 'thin',
             'QoS_support': False, 'filter_function': None,
             'goodness_function': None}, pool)
 

@@ -73,3 +73,10 @@ class WishesTestCase(testtools.TestCase):
         self.assertIn(key, str(error))
         self.assertIn(str(value), str(error))
         self.assertRegex(str(error), 'thin|linked')
+
+    @ddt.data('dsware:clones', 'dsware:', 'dsware:thin')
+    def test_unknown_keys(self, key):
+        error = self.assertRaises(exception.InvalidInput, self.wishes,
+                                  Thing({key: 'full'}))
+        self.assertIn(key, str(error))
+        self.assertIn('dsware:clone', str(error))

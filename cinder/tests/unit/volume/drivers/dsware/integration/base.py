@@ -60,6 +60,7 @@ make_volume = making.make_volume
 make_type = making.make_type
 make_snapshot = making.make_snapshot
 make_attachment = making.make_attachment
+make_destination = making.make_destination
 
 
 class Host:

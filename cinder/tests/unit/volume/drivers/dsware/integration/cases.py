@@ -414,9 +414,36 @@ class DetachEverywhere(Detach):
         dsware.terminate_connection(self.source, None)
 
 
+class Migrate(Operation):
+    """A move to another pool; what the cluster refuses, Cinder copies."""
+
+    steps = ('migrateVolumeCold',)
+    copy_seconds = 0.3
+
+    def prepare(self):
+        self.host.create(self.new.name, 1)
+        self.host.write(self.new.name, 0, NEW)
+
+    def run(self, dsware):
+        moved, update = dsware.migrate_volume(
+            context.get_admin_context(), self.new, {
+                'host': f'{dsware.host}#1', 'capabilities': {
+                    'location_info': 'dsware:' + base.MANAGER}})
+        if not moved or update:
+            raise exception.VolumeBackendAPIException(data='not moved')
+
+    def changes(self):
+        (item,) = self.made()
+        return {item}, {(*item[:3], 1, item[4])}
+
+    def data(self):
+        return {**super().data(), self.new.name: NEW}
+
+
 OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
               DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
-              LinkedClone, FullClone, Manage, Attach, Detach, DetachEverywhere)
+              LinkedClone, FullClone, Manage, Migrate,
+              Attach, Detach, DetachEverywhere)
 
 
 @dataclasses.dataclass(frozen=True)

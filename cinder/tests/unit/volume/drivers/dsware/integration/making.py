@@ -100,3 +100,16 @@ def make_attachment(volume, connector):
         volume_id=volume.id, connector=connector,
         attach_status=fields.VolumeAttachStatus.ATTACHED)
     volume.volume_attachment.objects.append(attachment)
+
+
+def make_destination(dsware, pool):
+    """Make a destination of a migration, as the scheduler hands it out.
+
+    :param dsware: the driver of the destination's backend
+    :param pool: the id of the destination's pool
+    :returns: a dict of host, cluster_name and capabilities
+    """
+    stats = dsware.get_volume_stats(refresh=True)
+    found, = [one for one in stats['pools'] if one['pool_name'] == str(pool)]
+    return {'host': f'{dsware.host}#{pool}', 'cluster_name': None,
+            'capabilities': found}

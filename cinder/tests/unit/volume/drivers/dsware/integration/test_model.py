@@ -24,6 +24,7 @@ import hypothesis
 from hypothesis import stateful
 from hypothesis import strategies
 
+from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
@@ -129,7 +130,7 @@ class Machine(stateful.RuleBasedStateMachine):
         """
         for fault, count, step in trouble:
             # What forbids a query would leave a change in doubt for good.
-            choice = steps + (_QUERIES if fault in _FAULTS else ())
+            choice = self.choice(fault, steps, operation)
             self.control.add_fault(**{
                 'count': count, 'op': choice[step % len(choice)], **fault})
         refused = self.pending_refusals()
@@ -145,6 +146,16 @@ class Machine(stateful.RuleBasedStateMachine):
         if recover:
             recover(args[0])
         return False
+
+    def choice(self, fault, steps, operation):
+        """Tell which requests of an operation may meet a fault."""
+        if fault in _FAULTS:
+            return steps + _QUERIES
+        if operation == self.dsware.create_cloned_volume:
+            # A clone that cannot be tidied up after leaves its snapshot;
+            # there is a test of its own for that.
+            return tuple(step for step in steps if step != 'deleteSnapshot')
+        return steps
 
     def pending_refusals(self):
         codes = [fault['code'] for fault in _REFUSALS]
@@ -212,6 +223,27 @@ class Machine(stateful.RuleBasedStateMachine):
         if self.call(trouble, ('expandVolume',), self.dsware.extend_volume,
                      volume.cinder, size):
             volume.size = volume.cinder.size = size
+
+    @stateful.precondition(some_volumes)
+    @stateful.rule(index=indexes, pool=pools, trouble=troubles)
+    def move(self, index, pool, trouble):
+        volume = self.volume(index)
+        if any(item.father is volume for item in self.snapshots):
+            return
+        if self.call(trouble, ('migrateVolumeCold',), self.migrate,
+                     volume.cinder, pool) and pool != volume.pool:
+            volume.pool = pool
+            volume.cinder.host = f'host@backend#{pool}'
+            # A linked clone is in the pool of its snapshot.
+            volume.father = None
+
+    def migrate(self, volume, pool):
+        moved, _update = self.dsware.migrate_volume(
+            context.get_admin_context(), volume, {
+                'host': f'{self.dsware.host}#{pool}', 'capabilities': {
+                    'location_info': 'dsware:' + base.MANAGER}})
+        if not moved:
+            raise exception.VolumeBackendAPIException(data='not moved')
 
     @stateful.precondition(some_snapshots)
     @stateful.precondition(room)

@@ -1,0 +1,322 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Migration, change of type, and the names after a copy by Cinder."""
+
+import ddt
+
+from cinder import exception
+from cinder.tests.unit import fake_volume
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import translation
+
+MOVED, COPY = (True, None), (False, None)
+
+
+class MigrationTestCase(base.DriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.dsware = self.make_started_driver()
+
+    def destination(self, host='host@dsware#1', **capabilities):
+        """Make what the scheduler hands out, for another backend.
+
+        :param host: the backend and its pool
+        :param capabilities: those that differ from this backend's
+        """
+        own = self.dsware.get_volume_stats(refresh=True)['pools'][0]
+        self.cluster.requests.clear()
+        return {'host': host, 'cluster_name': None,
+                'capabilities': {**own, **capabilities}}
+
+    def pool_of(self, volume):
+        return self.cluster.volumes[
+            translation.volume_name(volume)]['pool_id']
+
+
+@ddt.ddt
+class MigrateTestCase(MigrationTestCase):
+
+    def migrate(self, volume, *args, **kwargs):
+        return self.dsware.migrate_volume(
+            self.context, volume, self.destination(*args, **kwargs))
+
+    def assert_left_to_cinder(self, volume, *args, **kwargs):
+        self.assertEqual(COPY, self.migrate(volume, *args, **kwargs))
+        self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
+
+    @ddt.data('host@dsware#1', 'host@other#1')
+    def test_the_cluster_moves_it(self, host):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.assertEqual(MOVED, self.migrate(volume, host))
+        self.assertEqual(1, self.pool_of(volume))
+
+    def test_one_that_keeps_its_name(self):
+        volume = self.make_taken_over('legacy')
+        self.stored(volume)
+        self.assertEqual(MOVED, self.migrate(volume))
+        self.assertEqual(1, self.cluster.volumes['legacy']['pool_id'])
+
+    def test_another_backend_of_the_same_pool(self):
+        volume = self.make_volume(pool=1)
+        self.stored(volume)
+        self.assertEqual(MOVED, self.migrate(volume, 'host@other#1'))
+        self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
+
+    def test_the_only_pool_of_an_older_cluster(self):
+        self.cluster.single_pool = True
+        volume = self.make_volume()
+        self.stored(volume)
+        self.assertEqual(MOVED, self.migrate(volume, 'host@other#0'))
+        self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
+
+    @ddt.data('host@dsware', 'host@dsware#', 'host@dsware#fast',
+              'host@dsware#-1', 'host@dsware#\u0661')
+    def test_what_is_no_pool(self, host):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.assert_left_to_cinder(volume, host)
+
+    def test_another_cluster(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.assert_left_to_cinder(volume,
+                                   location_info='dsware:192.0.2.11')
+
+    def test_another_driver(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        for capabilities in ({}, None):
+            destination = {'host': 'host@lvm#1',
+                           'capabilities': capabilities}
+            self.assertEqual(COPY, self.dsware.migrate_volume(
+                self.context, volume, destination))
+
+    def test_attached(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        volume.volume_attachment = self.attached_list(volume)
+        self.assert_left_to_cinder(volume)
+
+    def attached_list(self, volume):
+        return fake_volume.objects.VolumeAttachmentList(objects=[
+            fake_volume.objects.VolumeAttachment(
+                self.context, id=self.make_id(), volume_id=volume.id)])
+
+    def test_snapshots(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.add_snapshot('s', volume.name)
+        self.assert_left_to_cinder(volume)
+
+    @ddt.data((None, 'thick', False), (None, 'thin', True),
+              ({'provisioning:type': 'thin'}, 'thick', True),
+              ({'provisioning:type': 'thick'}, 'thin', True))
+    @ddt.unpack
+    def test_another_default(self, specs, theirs, moved):
+        volume = self.make_volume(specs=specs)
+        self.stored(volume)
+        self.assertEqual((moved, None), self.migrate(
+            volume, dsware_provisioning=theirs))
+
+    def test_a_backend_that_does_not_tell_its_default(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        destination = self.destination()
+        del destination['capabilities']['dsware_provisioning']
+        self.assertEqual(MOVED, self.dsware.migrate_volume(
+            self.context, volume, destination))
+
+    @ddt.data(50150002, 50151216, 50500001)
+    def test_the_cluster_refuses(self, code):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.fail('migrateVolumeCold', 'result', code)
+        self.assertEqual(COPY, self.migrate(volume))
+        self.assertEqual(0, self.pool_of(volume))
+
+    def test_gone(self):
+        self.assertRaises(exception.VolumeNotFound, self.migrate,
+                          self.make_volume())
+
+    def test_attached_by_somebody_else(self):
+        """A copy of what somebody may be writing would be worth nothing."""
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.attached[volume.name].add('192.0.2.7')
+        self.assertRaises(exception.VolumeIsBusy, self.migrate, volume)
+
+    def test_no_room(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.pools[1] = 1023
+        self.assertRaises(exceptions.CapacityExceeded, self.migrate, volume)
+        self.assertEqual(0, self.pool_of(volume))
+
+    def test_unreachable(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        destination = self.destination()
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        self.assertRaises(
+            exceptions.EndpointUnavailable, self.dsware.migrate_volume,
+            self.context, volume, destination)
+
+
+@ddt.ddt
+class RetypeTestCase(MigrationTestCase):
+
+    def retype(self, volume, specs, pool=0, diff=None):
+        new_type = fake_volume.fake_volume_type_obj(self.context,
+                                                    extra_specs=specs)
+        return self.dsware.retype(
+            self.context, volume, new_type, diff or {},
+            self.destination(f'host@dsware#{pool}'))
+
+    def stored_volume(self, specs=None, **kwargs):
+        volume = self.make_volume(specs=specs, **kwargs)
+        self.stored(volume)
+        return volume
+
+    @ddt.data(({}, {'dsware:clone': 'full'}),
+              ({'dsware:clone': 'full'}, {'dsware:clone': 'linked'}),
+              (None, {'provisioning:type': 'thin'}),
+              ({'provisioning:type': 'thick'},
+               {'provisioning:type': 'thick', 'dsware:clone': 'full'}),
+              (None, {'multiattach': '<is> True'}))
+    @ddt.unpack
+    def test_in_place(self, before, after):
+        volume = self.stored_volume(before)
+        self.assertIs(True, self.retype(volume, after))
+        self.assertEqual([], self.cluster.ops())
+
+    @ddt.data((None, 'thick'), ({'provisioning:type': 'thick'}, 'thin'))
+    @ddt.unpack
+    def test_thinness_needs_a_copy(self, before, after):
+        volume = self.stored_volume(before)
+        for pool in (0, 1):
+            self.assertIs(False, self.retype(
+                volume, {'provisioning:type': after}, pool))
+        self.assertEqual([], self.cluster.ops())
+
+    def test_encryption_needs_a_copy(self):
+        volume = self.stored_volume()
+        self.assertIs(False, self.retype(
+            volume, {}, diff={'encryption': {'cipher': (None, 'aes')}}))
+        self.assertEqual([], self.cluster.ops())
+
+    @ddt.data(None, {}, {'cipher': ('aes', 'aes')})
+    def test_encryption_as_before(self, diff):
+        self.assertIs(True, self.retype(self.stored_volume(), {},
+                                        diff={'encryption': diff}))
+
+    def test_the_cluster_moves_it(self):
+        volume = self.stored_volume()
+        self.assertIs(True, self.retype(volume, {}, 1))
+        self.assertEqual(1, self.pool_of(volume))
+
+    def test_the_cluster_refuses(self):
+        volume = self.stored_volume()
+        self.cluster.fail('migrateVolumeCold', 'result', 50150002)
+        self.assertIs(False, self.retype(volume, {}, 1))
+        self.assertEqual(0, self.pool_of(volume))
+
+    def test_snapshots_stay_in_their_pool(self):
+        volume = self.stored_volume()
+        self.cluster.add_snapshot('s', volume.name)
+        self.assertIs(True, self.retype(volume, {'dsware:clone': 'full'}))
+        self.assertIs(False, self.retype(volume, {}, 1))
+
+    @ddt.data({'dsware:clone': 'no'}, {'provisioning:type': 'no'},
+              {'dsware:clones': 'full'}, {'dsware:': ''})
+    def test_a_wrong_extra_spec(self, specs):
+        error = self.assertRaises(exception.InvalidInput, self.retype,
+                                  self.stored_volume(), specs)
+        self.assertIn(next(iter(specs)), str(error))
+        self.assertEqual([], self.cluster.ops())
+
+
+class UpdateTestCase(MigrationTestCase):
+    """What Cinder does with its records when it has copied a volume."""
+
+    def finish(self, volume, copy):
+        """Do what Cinder's manager does, see update_migrated_volume."""
+        update = self.dsware.update_migrated_volume(
+            self.context, volume, copy, 'available')
+        before = {key: volume[key] for key in update}
+        copy.update(before)
+        volume.update(update)
+        # And what Volume.finish_volume_migration does then.
+        volume.provider_id, copy.provider_id = (copy.provider_id,
+                                                volume.provider_id)
+        if not copy._name_id:
+            copy._name_id = volume.id
+
+    def names(self, *volumes):
+        return [translation.volume_name(volume) for volume in volumes]
+
+    def test_names_change_places(self):
+        volume, copy = self.make_volume(), self.make_volume()
+        volume.provider_location = 'there'
+        before = self.names(copy, volume)
+        self.finish(volume, copy)
+        self.assertEqual(before, self.names(volume, copy))
+        self.assertEqual((None, 'there'), (volume.provider_location,
+                                           copy.provider_location))
+
+    def test_again(self):
+        volume = self.make_volume()
+        for _each in range(3):
+            copy = self.make_volume()
+            before = self.names(copy, volume)
+            self.finish(volume, copy)
+            self.assertEqual(before, self.names(volume, copy))
+
+    def test_a_source_that_kept_its_name(self):
+        volume = self.make_taken_over('legacy')
+        # Cinder copies all that it knows of the source.
+        copy = self.make_volume(provider_id=volume.provider_id)
+        self.stored(volume)
+        copy.update(self.dsware.create_volume(copy))
+        self.finish(volume, copy)
+        self.assertEqual([f'volume-{copy.id}', 'legacy'],
+                         self.names(volume, copy))
+
+    def test_every_call_finds_the_copy(self):
+        volume, copy = self.make_volume(), self.make_volume()
+        for each in (volume, copy):
+            self.dsware.create_volume(each)
+        self.finish(volume, copy)
+        self.dsware.delete_volume(copy)
+        self.dsware.extend_volume(volume, 2)
+        snapshot = self.make_snapshot(volume)
+        self.dsware.create_snapshot(snapshot)
+        self.dsware.delete_snapshot(snapshot)
+        self.assertEqual('0', self.dsware.get_pool(volume))
+        connector = {'host': 'compute', 'ip': '192.0.2.7'}
+        for by in ('host', 'manager'):
+            dsware = self.make_started_driver(dsware_attach_by=by)
+            info = dsware.initialize_connection(volume, connector)
+            self.assertEqual(f'volume-{copy.id}',
+                             info['data']['volume_name'])
+            dsware.terminate_connection(volume, connector)
+        self.assertEqual(MOVED, self.dsware.migrate_volume(
+            self.context, volume, self.destination()))
+        record, = self.cluster.volumes.values()
+        self.assertEqual((2048, 1, fakes.READY), (
+            record['vol_size'], record['pool_id'], record['status']))
+        self.dsware.delete_volume(volume)
+        self.assertEqual({}, self.cluster.volumes)
