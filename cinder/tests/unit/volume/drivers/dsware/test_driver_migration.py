@@ -15,11 +15,14 @@
 import ddt
 
 from cinder import exception
-from cinder.tests.unit import fake_volume
+from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import translation
+from cinder.volume import qos_specs
+from cinder.volume import volume_types
 
 MOVED, COPY = (True, None), (False, None)
 
@@ -40,6 +43,22 @@ class MigrationTestCase(base.DriverTestCase):
         self.cluster.requests.clear()
         return {'host': host, 'cluster_name': None,
                 'capabilities': {**own, **capabilities}}
+
+    def make_type(self, specs=None, **limits):
+        """Make a volume type in Cinder's database.
+
+        :param specs: its extra specs
+        :param limits: its qos spec, if it has one
+        :returns: the volume type
+        """
+        name = self.make_id()
+        made = volume_types.create(self.context, name, specs or {})
+        if limits:
+            spec = qos_specs.create(self.context, name,
+                                    {'consumer': 'back-end', **limits})
+            qos_specs.associate_qos_with_type(self.context, spec.id,
+                                              made['id'])
+        return objects.VolumeType.get_by_id(self.context, made['id'])
 
     def pool_of(self, volume):
         return self.cluster.volumes[
@@ -112,8 +131,8 @@ class MigrateTestCase(MigrationTestCase):
         self.assert_left_to_cinder(volume)
 
     def attached_list(self, volume):
-        return fake_volume.objects.VolumeAttachmentList(objects=[
-            fake_volume.objects.VolumeAttachment(
+        return objects.VolumeAttachmentList(objects=[
+            objects.VolumeAttachment(
                 self.context, id=self.make_id(), volume_id=volume.id)])
 
     def test_snapshots(self):
@@ -180,8 +199,7 @@ class MigrateTestCase(MigrationTestCase):
 class RetypeTestCase(MigrationTestCase):
 
     def retype(self, volume, specs, pool=0, diff=None):
-        new_type = fake_volume.fake_volume_type_obj(self.context,
-                                                    extra_specs=specs)
+        new_type = self.make_type(specs)
         return self.dsware.retype(
             self.context, volume, new_type, diff or {},
             self.destination(f'host@dsware#{pool}'))
@@ -247,6 +265,93 @@ class RetypeTestCase(MigrationTestCase):
                                   self.stored_volume(), specs)
         self.assertIn(next(iter(specs)), str(error))
         self.assertEqual([], self.cluster.ops())
+
+
+@ddt.ddt
+class RetypeLimitsTestCase(MigrationTestCase):
+    """Limits are changed in place, and only together with the rest."""
+
+    def setUp(self):
+        super().setUp()
+        self.old, self.new = [self.make_type(maxIOPS=limit)
+                              for limit in ('100', '200')]
+        self.plain = self.make_type()
+        self.volume = self.make_volume(volume_type_id=self.old.id)
+        self.volume.volume_type = self.old
+        self.dsware.create_volume(self.volume)
+
+    def retype(self, new_type, pool=0):
+        diff, _equal = volume_types.volume_types_diff(
+            self.context, self.volume.volume_type_id, new_type.id)
+        return self.dsware.retype(
+            self.context, self.volume, new_type, diff,
+            self.destination(f'host@dsware#{pool}'))
+
+    def assert_limit(self, limit):
+        found = self.cluster.limits_of(self.volume.name)
+        self.assertEqual(limit, found and found['maxIOPS'])
+
+    @ddt.data(0, 1)
+    def test_another_limit(self, pool):
+        self.assertIs(True, self.retype(self.new, pool))
+        self.assert_limit(200)
+        self.assertEqual(pool, self.pool_of(self.volume))
+
+    def test_no_limit_and_back(self):
+        self.assertIs(True, self.retype(self.plain))
+        self.assert_limit(None)
+        self.volume.volume_type_id = self.plain.id
+        self.assertIs(True, self.retype(self.new))
+        self.assert_limit(200)
+
+    def test_no_request_without_limits(self):
+        self.volume.volume_type_id = self.plain.id
+        self.assertIs(True, self.retype(self.make_type()))
+        self.assertEqual([], self.cluster.ops())
+
+    def test_a_wrong_limit(self):
+        wrong = self.make_type(maxIOPS='many')
+        self.assertRaises(exception.InvalidQoSSpecs, self.retype, wrong, 1)
+        self.assertEqual([], self.cluster.ops())
+
+    def test_a_copy_is_needed(self):
+        thick = self.make_type({'provisioning:type': 'thick'},
+                               maxIOPS='300')
+        self.assertIs(False, self.retype(thick))
+        self.assertEqual([], self.cluster.ops())
+
+    def test_the_limits_are_refused(self):
+        self.cluster.fail('setQoS', 'result', 50150003)
+        self.assertRaises(exceptions.InvalidRequest, self.retype, self.new,
+                          1)
+        self.assert_limit(100)
+        self.assertEqual(0, self.pool_of(self.volume))
+
+    def test_the_move_is_refused(self):
+        self.cluster.fail('migrateVolumeCold', 'result', 50150002)
+        self.assertIs(False, self.retype(self.new, 1))
+        self.assert_limit(100)
+
+    @ddt.data('result', 'stopped')
+    def test_the_move_fails(self, kind):
+        self.cluster.fail('migrateVolumeCold', kind, 50150015)
+        self.assertRaises((exceptions.BackendFault, fakes.Interrupted),
+                          self.retype, self.new, 1)
+        self.assert_limit(100)
+        self.assertEqual(0, self.pool_of(self.volume))
+
+    def test_the_way_back_fails(self):
+        self.cluster.fail('migrateVolumeCold', 'result', 50150015)
+        self.cluster.fail('setQoS', 'result', 50150015, skip=1)
+        with self.assertLogs(migration.LOG.logger, 'ERROR') as logged:
+            self.assertRaises(exceptions.BackendFault, self.retype,
+                              self.new, 1)
+        self.assertIn('has the limits of a type that it did not get',
+                      logged.output[0])
+        self.assert_limit(200)
+        self.cluster.fail('migrateVolumeCold', 'result', 50150002)
+        self.assertIs(False, self.retype(self.new, 1))
+        self.assert_limit(100)
 
 
 class UpdateTestCase(MigrationTestCase):

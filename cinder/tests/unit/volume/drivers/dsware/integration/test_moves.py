@@ -16,7 +16,9 @@ import threading
 
 from cinder import context
 from cinder import exception
+from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.volume import volume_types
 
 DATA = b'some bytes' * 1000
 
@@ -166,11 +168,12 @@ class MoveTests:
         self.assert_in_pool(volume, 1)
 
     def test_retype_to_another_pool(self):
+        admin = context.get_admin_context()
+        made = volume_types.create(admin, 'full', {'dsware:clone': 'full'})
         volume = self.written(volume_type=base.make_type())
         retyped = self.dsware.retype(
-            context.get_admin_context(), volume,
-            base.make_type(dsware__clone='full'), {},
-            base.make_destination(self.dsware, 1))
+            admin, volume, objects.VolumeType.get_by_id(admin, made['id']),
+            {}, base.make_destination(self.dsware, 1))
         self.assertIs(True, retyped)
         self.assert_in_pool(volume, 1)
 
