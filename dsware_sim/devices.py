@@ -43,6 +43,8 @@ _NAME_AT = 56
 # struct loop_config: fd, block size, loop_info64, eight reserved numbers.
 _CONFIG = struct.Struct('=II%ds64x' % _INFO_SIZE)
 _SECTOR = 512
+# Where the numbers of writes and discards are in /sys/block/*/stat.
+_WRITES, _DISCARDS = 4, 11
 # How long a device that somebody has open, udev's probing for instance, is
 # given before a detachment is refused.
 _BUSY_WAIT = 0.2
@@ -115,6 +117,14 @@ class FileDevices:
         :param device: path of the device, which needs nothing
         """
 
+    def writes(self, device):
+        """Tell what changes when the device is written.
+
+        :param device: path of the device
+        :returns: always 0, as nothing tells
+        """
+        return 0
+
     def existing(self, directory):
         """Find devices that an earlier run left.
 
@@ -179,6 +189,22 @@ class LoopDevices:
         """
         with _opened(device) as handle:
             os.fsync(handle)
+
+    def writes(self, device):
+        """Tell what changes when the device is written.
+
+        :param device: its path
+        :returns: how many writes have been carried out; None while one is
+                  being carried out
+        """
+        block = os.path.join('/sys/block', os.path.basename(device))
+        with open(os.path.join(block, 'stat')) as stat_file:
+            numbers = stat_file.read().split()
+        with open(os.path.join(block, 'inflight')) as inflight_file:
+            _reads, writes = inflight_file.read().split()
+        if int(writes):
+            return None
+        return int(numbers[_WRITES]) + int(numbers[_DISCARDS])
 
     def existing(self, directory):
         """Find devices that an earlier run left.

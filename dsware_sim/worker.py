@@ -19,10 +19,15 @@ import contextlib
 import errno
 import functools
 import os
+import time
 
 from dsware_sim import codes
 from dsware_sim import devices as devices_
 from dsware_sim import plan
+
+# How long a moment without writes is waited for before a copy is made as it
+# comes.
+_QUIET_WAIT = 1
 
 
 class Worker:
@@ -74,18 +79,28 @@ class Worker:
 
     @_run.register
     def _(self, work: plan.CopyAll):
-        for copy in work.copies:
-            for device in copy.source.attachments.values():
-                if device:
-                    self.devices.sync(device)
-        done = []
+        devices = [device for copy in work.copies
+                   for device in copy.source.attachments.values() if device]
+        deadline = time.monotonic() + _QUIET_WAIT
         try:
-            for copy in work.copies:
-                self.files.copy(copy.source.id, copy.target_id, copy.size)
-                done.append(copy)
+            # Writes cannot be held up, so a copy during which there were
+            # some is made again.
+            while (not self._copy_all(work.copies, devices)
+                   and time.monotonic() < deadline):
+                pass
         except BaseException:
-            self._discard(done)
+            self._discard(work.copies)
             raise
+
+    def _copy_all(self, copies, devices):
+        """Copy; tell whether nothing was written meanwhile."""
+        for device in devices:
+            self.devices.sync(device)
+        before = [self.devices.writes(device) for device in devices]
+        for copy in copies:
+            self.files.copy(copy.source.id, copy.target_id, copy.size)
+        return None not in before and before == [
+            self.devices.writes(device) for device in devices]
 
     @_undo.register
     def _(self, work: plan.CopyAll, result):

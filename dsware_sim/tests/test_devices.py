@@ -101,6 +101,15 @@ class LoopDevicesTestCase(base.TestCase):
             self.loops.grow(device)
             self.assertEqual(8 * model.MIB, _ioctl(device, BLKGETSIZE64))
 
+    def test_writes(self):
+        device = self.attach()
+        before = self.loops.writes(device)
+        base.read_device(device, 0, 4096)
+        self.assertEqual(before, self.loops.writes(device))
+        base.write_device(device, 0, b'x' * 4096)
+        self.loops.sync(device)
+        self.assertGreater(self.loops.writes(device), before)
+
     def test_sync(self):
         device = self.attach()
         handle = os.open(device, os.O_WRONLY)

@@ -20,6 +20,7 @@ made the object and the cluster shows what was asked for.
 from oslo_log import log as logging
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import consistency
 from cinder.volume.drivers.dsware import copies
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import hosts
@@ -38,8 +39,8 @@ _ONLY_POOL = 0
 _MAX_DESCRIPTION = 500
 
 
-class Array(copies.Copies, hosts.Hosts, listings.Listings,
-            moves.Moves, policies.Policies):
+class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
+            listings.Listings, moves.Moves, policies.Policies):
     """One Dsware cluster.
 
     :param client: the :class:`client.Client` that carries the calls

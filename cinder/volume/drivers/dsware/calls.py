@@ -122,23 +122,27 @@ class Calls:
                 yield elapsed
 
     @contextlib.contextmanager
-    def _undone(self, remove, name):
+    def _undone(self, remove, *objects):
         """Remove what this call has made, if the block fails."""
         try:
             yield
         except BaseException:
             with excutils.save_and_reraise_exception():
-                self._remove_quietly(remove, name)
+                self._remove_quietly(remove, *objects)
 
     @staticmethod
-    def _remove_quietly(remove, name):
-        try:
-            remove(name, patience=_CLEAN_UP_PATIENCE)
-        except exceptions.DSWareError as error:
-            LOG.warning('%(name)s stays on the cluster for now: %(error)s '
-                        'It is removed when the volume that it was made for '
-                        'is deleted, or at the next start.',
-                        {'name': name, 'error': error})
+    def _remove_quietly(remove, *objects):
+        for name in objects:
+            try:
+                remove(name, patience=_CLEAN_UP_PATIENCE)
+            except exceptions.DSWareError as error:
+                LOG.warning('%(name)s stays on the cluster for now: '
+                            '%(error)s It is removed when the volume that '
+                            'it was made for is deleted, or at the next '
+                            'start.', {'name': name, 'error': error})
+                if isinstance(error, _NO_ANSWER):
+                    # Each of the others would have to wait as long.
+                    return
 
     def _wait(self, query, name, op, deadline=None):
         """Wait until an object that is in work is ready.

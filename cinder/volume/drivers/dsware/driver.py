@@ -25,6 +25,7 @@ from cinder.volume import driver
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
@@ -49,8 +50,8 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(images.ImageVolumes, manage.ManagedObjects,
-                   migration.Migrations,
+class DSWareDriver(groups.Groups, images.ImageVolumes,
+                   manage.ManagedObjects, migration.Migrations,
                    driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 

@@ -111,9 +111,16 @@ class Request:
         """The object that the request is about, for messages."""
         for key in _NAME_ARGUMENTS:
             if key in self.args:
-                value = str(self.args[key])
-                return f'pool {value}' if key == 'poolId' else value
+                return self._described(key, str(self.args[key]))
         return ''
+
+    @staticmethod
+    def _described(key, value):
+        if key == 'poolId':
+            return f'pool {value}'
+        # The names of a whole group would flood a message.
+        first, *others = value.split(',')
+        return f'{first} and {len(others)} more' if others else first
 
     @functools.cached_property
     def changes(self) -> bool:

@@ -130,6 +130,9 @@ def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
         PROVISIONING: provisioning(configuration),
         'online_extend_support': online_extend,
         'QoS_support': False,
+        'consistent_group_snapshot_enabled': True,
+        # No published operation replicates anything.
+        'replication_enabled': False,
         'filter_function': driver.get_filter_function(),
         'goodness_function': driver.get_goodness_function(),
     }

@@ -158,6 +158,23 @@ def for_volume(volume):
         functools.partial(exception.VolumeIsBusy, volume_name=volume.name))
 
 
+def for_volumes(volumes):
+    """Translate errors of a call that acts on several volumes at once.
+
+    :param volumes: the Cinder volumes; the error tells what it is about
+    :returns: a context manager for the call
+    :raises VolumeNotFound: one is not on the cluster
+    :raises VolumeIsBusy: the state of one forbids the call
+    :raises SnapshotLimitReached: one cannot have more snapshots or clones
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    ids = ', '.join(volume.id for volume in volumes)
+    return _translated(
+        ids, ids,
+        functools.partial(exception.VolumeNotFound, volume_id=ids),
+        functools.partial(exception.VolumeIsBusy, volume_name=ids))
+
+
 def for_snapshot(snapshot):
     """Translate errors of a call that acts on a snapshot.
 

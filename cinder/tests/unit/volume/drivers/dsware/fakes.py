@@ -284,6 +284,18 @@ class FakeCluster(fake_qos.FakeQoS):
             return 50150008
         self.add_snapshot(args['snapName'], args['volName'])
 
+    def _activeSnapshots(self, args, endpoint):
+        volumes = args['volNameList'].split(',')
+        snapshots = args['snapNameList'].split(',')
+        if len(volumes) != len(snapshots):
+            return 50150003
+        if not set(volumes) <= set(self.volumes):
+            return 50150005
+        if any(map(self._taken, snapshots)):
+            return 50150008
+        for name, volume in zip(snapshots, volumes):
+            self.add_snapshot(name, volume)
+
     def _deleteSnapshot(self, args, endpoint):
         name = args['snapName']
         if name not in self.snapshots:

@@ -105,7 +105,8 @@ class RequestTestCase(testtools.TestCase):
         ({'snapNameSrc': 's', 'snapNameDst': 'd', 'poolId': 1}, 'd'),
         ({'snapName': 's'}, 's'),
         ({'volNameSrc': 'v', 'poolIdDst': 1}, 'v'),
-        ({'volNameList': 'a,b', 'snapNameList': 'c,d'}, 'c,d'),
+        ({'volNameList': 'a,b', 'snapNameList': 'c,d'}, 'c and 1 more'),
+        ({'volNameList': 'a', 'snapNameList': 'c'}, 'c'),
         ({'qosName': 'q', 'maxIOPS': 1}, 'q'),
         ({'poolId': 0}, 'pool 0'),
         ({}, ''))

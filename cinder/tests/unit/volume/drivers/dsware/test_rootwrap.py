@@ -45,6 +45,8 @@ REQUESTS = (
     ('expandVolume', {'volName': 'volume-1', 'volSize': 2048}),
     ('createSnapshot', {'volName': 'volume-1', 'snapName': 'snapshot-1',
                         'smartFlag': 0}),
+    ('activeSnapshots', {'volNameList': 'volume-1,volume-2',
+                         'snapNameList': 'snapshot-1,snapshot-2'}),
     ('deleteSnapshot', {'snapName': 'snapshot-1'}),
     ('createVolumeFromSnap', {'volName': 'volume-2', 'volSize': 1024,
                               'snapNameSrc': 'snapshot-1'}),
@@ -67,7 +69,7 @@ REQUESTS = (
 # ask for; each needs a filter as soon as it does.
 OPERATIONS = frozenset(op for op, _args in REQUESTS) | {
     'queryVolumeOfSnap', 'duplicateSnapshot', 'rollbackSnapshot',
-    'activeSnapshots', 'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
+    'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
     'associateQoSWithVolume', 'disassociateQoSWithVolume',
     'queryVolumeQoSInfo'}
 
@@ -162,6 +164,15 @@ class RootwrapFiltersTestCase(test.TestCase):
         argv = list(self.good)
         argv[argv.index('--' + key) + 1] = value
         self.assertIsNone(self.allowed(argv))
+
+    @ddt.data('', ',', 'a,', ',a', 'a,,b', 'a,-b', 'a,b c', 'a,b\n',
+              'a,b;reboot', '-a,b')
+    def test_no_other_list_of_names_is_allowed(self, value):
+        for key in ('--volNameList', '--snapNameList'):
+            argv = command('activeSnapshots', {'volNameList': 'v,w',
+                                               'snapNameList': 's,t'})
+            argv[argv.index(key) + 1] = value
+            self.assertIsNone(self.allowed(argv))
 
     @ddt.data(
         ['--op', 'deleteVolume'], ['--volName', 'volume-2'], ['--debug'],

@@ -71,6 +71,8 @@ class StatsTestCase(base.DriverTestCase):
             'location_info': 'dsware:192.0.2.10',
             'dsware_provisioning': 'thin',
             'QoS_support': False, 'filter_function': None,
+            'consistent_group_snapshot_enabled': True,
+            'replication_enabled': False,
             'goodness_function': None}, pool)
 
     def test_filters(self):

@@ -61,6 +61,7 @@ make_type = making.make_type
 make_snapshot = making.make_snapshot
 make_attachment = making.make_attachment
 make_destination = making.make_destination
+make_group = making.make_group
 
 
 class Host:

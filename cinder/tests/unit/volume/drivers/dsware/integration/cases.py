@@ -373,6 +373,90 @@ class Manage(Operation):
         return {**super().data(), self.name: NEW}
 
 
+class CreateGroupSnapshot(Operation):
+    """Snapshots of two volumes at one point in time."""
+
+    steps = ('activeSnapshots',)
+
+    def prepare(self):
+        self.second = base.make_volume()
+        self.host.create(self.second.name, 1)
+        self.host.write(self.second.name, 0, OLD)
+        self.group = base.make_group(self.test)
+        self.members = (self.source, self.second)
+        self.snapshots = [base.make_snapshot(volume)
+                          for volume in self.members]
+
+    def run(self, dsware):
+        dsware.create_group_snapshot(None, self.group, self.snapshots)
+
+    def changes(self):
+        return set(), {(snapshot.name, base.GIB, 0, 0, volume.name)
+                       for snapshot, volume in zip(self.snapshots,
+                                                   self.members)}
+
+    def recover(self, dsware):
+        dsware.delete_group_snapshot(None, self.group, self.snapshots)
+
+    def data(self):
+        return {**super().data(), self.second.name: OLD,
+                self.snapshots[0].name: NEW, self.snapshots[1].name: OLD}
+
+
+class GroupFromSnapshot(CreateGroupSnapshot):
+    steps = ('createVolumeFromSnap',)
+    about = 'snapshot'
+
+    def prepare(self):
+        super().prepare()
+        for volume, snapshot in zip(self.members, self.snapshots):
+            self.host.run('createSnapshot', volName=volume.name,
+                          snapName=snapshot.name)
+        self.copies = [base.make_volume() for _volume in self.members]
+
+    def run(self, dsware):
+        dsware.create_group_from_src(None, self.group, self.copies,
+                                     self.group, self.snapshots)
+
+    def changes(self):
+        return set(), {(volume.name, base.GIB, 0, 0, snapshot.name)
+                       for volume, snapshot in zip(self.copies,
+                                                   self.snapshots)}
+
+    def recover(self, dsware):
+        dsware.delete_group(None, self.group, self.copies)
+
+    def data(self):
+        return {**super().data(), self.copies[0].name: NEW,
+                self.copies[1].name: OLD}
+
+
+class GroupFromGroup(CreateGroupSnapshot):
+    steps = ('deleteSnapshot', 'activeSnapshots', 'createVolumeFromSnap')
+    empty_steps = ('deleteSnapshot',)
+    makes_temporaries = True
+
+    def prepare(self):
+        super().prepare()
+        self.copies = [base.make_volume() for _volume in self.members]
+
+    def run(self, dsware):
+        dsware.create_group_from_src(
+            None, self.group, self.copies, source_group=self.group,
+            source_vols=self.members)
+
+    def changes(self):
+        return set(), {(volume.name, base.GIB, 0, 0, '')
+                       for volume in self.copies}
+
+    def recover(self, dsware):
+        dsware.delete_group(None, self.group, self.copies)
+
+    def data(self):
+        return {**Operation.data(self), self.second.name: OLD,
+                self.copies[0].name: NEW, self.copies[1].name: OLD}
+
+
 class Attach(Operation):
     steps = ('attachVolume',)
     certain = False
@@ -442,8 +526,9 @@ class Migrate(Operation):
 
 OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
               DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
-              LinkedClone, FullClone, Manage, Migrate,
-              Attach, Detach, DetachEverywhere)
+              LinkedClone, FullClone, CreateGroupSnapshot,
+              GroupFromSnapshot, GroupFromGroup, Manage, Migrate, Attach,
+              Detach, DetachEverywhere)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -113,3 +113,15 @@ def make_destination(dsware, pool):
     found, = [one for one in stats['pools'] if one['pool_name'] == str(pool)]
     return {'host': f'{dsware.host}#{pool}', 'cluster_name': None,
             'capabilities': found}
+
+
+def make_group(test):
+    """Make a group whose snapshots are of one point in time.
+
+    :param test: the test, which lets its type be found
+    :returns: a group that is not in Cinder's database
+    """
+    test.patch('cinder.volume.group_types.get_group_type_specs',
+               return_value='<is> True')
+    return objects.Group(context.get_admin_context(), id=str(uuid.uuid4()),
+                         group_type_id=str(uuid.uuid4()))

@@ -1,0 +1,364 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Groups of volumes, with Cinder's own objects, on a cluster in memory."""
+
+from unittest import mock
+
+import ddt
+
+from cinder import exception
+from cinder.tests.unit import fake_constants
+from cinder.tests.unit import fake_group
+from cinder.tests.unit import fake_group_snapshot
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import exceptions
+
+
+class GroupTestCase(base.DriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_started_driver()
+        self.consistent = '<is> True'
+        self.patch('cinder.volume.group_types.get_group_type_specs',
+                   lambda group_type_id, key: self.consistent)
+        self.group = fake_group.fake_group_obj(
+            self.context, group_type_id=fake_constants.GROUP_TYPE_ID)
+        self.group_snapshot = fake_group_snapshot.fake_group_snapshot_obj(
+            self.context, group_type_id=fake_constants.GROUP_TYPE_ID)
+        self.volumes = [self.make_volume(pool=pool) for pool in (0, 1, 0)]
+        for number, volume in enumerate(self.volumes):
+            self.stored(volume, data=f'data {number}')
+        self.snapshots = [self.make_snapshot(volume)
+                          for volume in self.volumes]
+
+    def snapshot_on_cluster(self):
+        self.driver.create_group_snapshot(
+            self.context, self.group_snapshot, self.snapshots)
+
+    def new_volumes(self, **kwargs):
+        """Make Cinder volumes as Cinder does for a group: in one pool."""
+        return [self.make_volume(pool=0, **kwargs) for _ in self.volumes]
+
+    def holds(self, *items):
+        self.assertEqual(
+            {item.name for item in items},
+            set(self.cluster.volumes) | set(self.cluster.snapshots))
+
+    @staticmethod
+    def statuses(items, *statuses):
+        return [{'id': item.id, 'status': status}
+                for item, status in zip(items, statuses, strict=True)]
+
+
+@ddt.ddt
+class OtherTypesTestCase(GroupTestCase):
+    """Cinder acts on each member of a group of another type."""
+
+    @ddt.data(False, '<is> False', 'True')
+    def test_they_are_left_to_cinder(self, spec):
+        self.consistent = spec
+        for call, args in (
+                ('create_group', (self.group,)),
+                ('update_group', (self.group, [], [])),
+                ('delete_group', (self.group, self.volumes)),
+                ('create_group_snapshot',
+                 (self.group_snapshot, self.snapshots)),
+                ('delete_group_snapshot',
+                 (self.group_snapshot, self.snapshots)),
+                ('create_group_from_src',
+                 (self.group, [], None, None, self.group, self.volumes))):
+            self.assertRaises(NotImplementedError,
+                              getattr(self.driver, call), self.context, *args)
+        self.assertEqual([], self.cluster.requests)
+
+
+class MembersTestCase(GroupTestCase):
+
+    def test_create(self):
+        self.assertEqual({'status': 'available'}, self.driver.create_group(
+            self.context, self.group))
+        self.assertEqual([], self.cluster.requests)
+
+    def test_update(self):
+        self.assertEqual((None, None, None), self.driver.update_group(
+            self.context, self.group, self.volumes[:1], self.volumes[1:]))
+        self.assertEqual([], self.cluster.requests)
+
+    def test_pools_report_it(self):
+        stats = self.driver.get_volume_stats(refresh=True)
+        self.assertEqual([True, True], [
+            pool['consistent_group_snapshot_enabled']
+            for pool in stats['pools']])
+
+
+class DeleteTestCase(GroupTestCase):
+
+    def delete(self):
+        return self.driver.delete_group(self.context, self.group,
+                                        self.volumes)
+
+    def delete_snapshots(self):
+        return self.driver.delete_group_snapshot(
+            self.context, self.group_snapshot, self.snapshots)
+
+    def test_delete(self):
+        group, volumes = self.delete()
+        self.assertEqual({'status': 'deleted'}, group)
+        self.assertEqual(self.statuses(self.volumes, *['deleted'] * 3),
+                         volumes)
+        self.holds()
+
+    def test_what_is_gone_is_deleted(self):
+        self.cluster.volumes.clear()
+        self.assertEqual({'status': 'deleted'}, self.delete()[0])
+
+    def test_a_busy_volume_stays(self):
+        self.cluster.add_snapshot('other', self.volumes[1].name)
+        group, volumes = self.delete()
+        # Were it no error, Cinder would forget all the volumes.
+        self.assertEqual({'status': 'error'}, group)
+        self.assertEqual(
+            self.statuses(self.volumes, 'deleted', 'available', 'deleted'),
+            volumes)
+
+    def test_a_failure_is_told_for_the_volume(self):
+        self.cluster.fail('deleteVolume', 'result', 50150015, skip=1)
+        group, volumes = self.delete()
+        self.assertEqual({'status': 'error'}, group)
+        self.assertEqual(
+            self.statuses(self.volumes, 'deleted', 'error_deleting',
+                          'deleted'), volumes)
+        self.assertEqual({'status': 'deleted'}, self.delete()[0])
+        self.holds()
+
+    def test_an_outage_is_waited_for_once(self):
+        self.cluster.fail('delete', 'unsent', times=10 ** 6)
+        start = self.clock.now
+        group, volumes = self.delete()
+        self.assertLess(self.clock.now - start, 2 * 60)
+        self.assertEqual({'status': 'error'}, group)
+        self.assertEqual(
+            self.statuses(self.volumes, *['error_deleting'] * 3), volumes)
+
+    def test_locks_are_removed(self):
+        with mock.patch.object(self.driver,
+                               'clean_volume_file_locks') as clean:
+            self.delete()
+        self.assertEqual([mock.call(volume.id) for volume in self.volumes],
+                         clean.mock_calls)
+
+    def test_delete_snapshots(self):
+        self.snapshot_on_cluster()
+        group, snapshots = self.delete_snapshots()
+        self.assertEqual({'status': 'deleted'}, group)
+        self.assertEqual(self.statuses(self.snapshots, *['deleted'] * 3),
+                         snapshots)
+        self.holds(*self.volumes)
+
+    def test_a_busy_snapshot_stays(self):
+        self.snapshot_on_cluster()
+        self.cluster.fail('deleteSnapshot', 'result', 50151203,
+                          times=10 ** 6, name=self.snapshots[0].name)
+        group, snapshots = self.delete_snapshots()
+        self.assertEqual({'status': 'error'}, group)
+        self.assertEqual(
+            self.statuses(self.snapshots, 'available', 'deleted',
+                          'deleted'), snapshots)
+        self.holds(self.snapshots[0], *self.volumes)
+
+
+@ddt.ddt
+class SnapshotTestCase(GroupTestCase):
+
+    def create(self):
+        return self.driver.create_group_snapshot(
+            self.context, self.group_snapshot, self.snapshots)
+
+    def test_create(self):
+        group, snapshots = self.create()
+        self.assertEqual({'status': 'available'}, group)
+        self.assertEqual(self.statuses(self.snapshots, *['available'] * 3),
+                         snapshots)
+        self.holds(*self.volumes, *self.snapshots)
+        for volume, snapshot in zip(self.volumes, self.snapshots):
+            self.assertEqual(
+                volume.name,
+                self.cluster.snapshots[snapshot.name]['father_name'])
+        self.assertEqual(1, self.cluster.count('activeSnapshots'))
+
+    @ddt.data((50150009, exception.VolumeBackendAPIException),
+              (50150013, exception.VolumeIsBusy),
+              (50152502, exception.SnapshotLimitReached),
+              (50150015, exception.VolumeBackendAPIException),
+              (50000001, exception.VolumeBackendAPIException))
+    @ddt.unpack
+    def test_none_is_made_after_a_failure(self, code, error):
+        self.cluster.fail('activeSnapshots', 'result', code, times=10 ** 6)
+        self.assertRaises(error, self.create)
+        self.holds(*self.volumes)
+
+    def test_a_volume_that_is_gone(self):
+        del self.cluster.volumes[self.volumes[1].name]
+        self.assertRaises(exception.VolumeNotFound, self.create)
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_a_volume_that_kept_its_name(self):
+        self.cluster.add_volume('theirs')
+        self.volumes[0].provider_id = f'theirs@{self.volumes[0].id}'
+        self.create()
+        self.assertEqual('theirs', self.cluster.snapshots[
+            self.snapshots[0].name]['father_name'])
+
+
+@ddt.ddt
+class FromSourceTestCase(GroupTestCase):
+
+    def from_snapshots(self, volumes):
+        return self.driver.create_group_from_src(
+            self.context, self.group, volumes, self.group_snapshot,
+            self.snapshots)
+
+    def from_volumes(self, volumes):
+        return self.driver.create_group_from_src(
+            self.context, self.group, volumes, None, None, self.group,
+            self.volumes)
+
+    def make_sources(self, what):
+        self.snapshot_on_cluster()
+        if what == 'from_volumes':
+            self.driver.delete_group_snapshot(
+                self.context, self.group_snapshot, self.snapshots)
+        self.cluster.requests.clear()
+        # What is there now must not be in what is made from snapshots.
+        if what == 'from_snapshots':
+            for record in self.cluster.volumes.values():
+                record['data'] = 'later'
+        self.before = (set(self.cluster.volumes)
+                       | set(self.cluster.snapshots))
+        return getattr(self, what)
+
+    def check_unchanged(self):
+        self.assertEqual(
+            self.before,
+            set(self.cluster.volumes) | set(self.cluster.snapshots))
+
+    @ddt.data('from_snapshots', 'from_volumes')
+    def test_create(self, what):
+        new = self.new_volumes()
+        group, volumes = self.make_sources(what)(new)
+        self.assertEqual({'status': 'available'}, group)
+        self.assertEqual([
+            {'id': volume.id, 'status': 'available',
+             'host': f'host@dsware#{pool}'}
+            for volume, pool in zip(new, (0, 1, 0))], volumes)
+        self.assertEqual(['data 0', 'data 1', 'data 2'], [
+            self.cluster.volumes[volume.name]['data'] for volume in new])
+        self.assertEqual(self.before | {volume.name for volume in new},
+                         set(self.cluster.volumes)
+                         | set(self.cluster.snapshots))
+        # Linked clones, in the pools of their sources.
+        self.assertEqual([0, 1, 0], [
+            self.cluster.volumes[volume.name]['pool_id'] for volume in new])
+        self.assertEqual(3, self.cluster.count('createVolumeFromSnap'))
+
+    def test_temporary_snapshots_are_of_one_point_in_time(self):
+        self.make_sources('from_volumes')(self.new_volumes())
+        self.assertEqual(1, self.cluster.count('activeSnapshots'))
+        self.assertEqual(0, self.cluster.count('createSnapshot'))
+
+    @ddt.data('from_snapshots', 'from_volumes')
+    def test_wishes_are_kept(self, what):
+        new = self.new_volumes(specs={'dsware:clone': 'full'})
+        self.make_sources(what)(new)
+        self.assertEqual(3, self.cluster.count('createFullVolumeFromSnap'))
+
+    @ddt.data('from_snapshots', 'from_volumes')
+    def test_what_the_driver_tells_of_a_volume_is_kept(self, what):
+        told = {'metadata': {'key': 'value'}, 'id': 'x', 'status': 'x'}
+        self.patch(base.driver.__name__ + '.DSWareDriver._make_from',
+                   return_value=told)
+        self.patch(base.driver.__name__
+                   + '.DSWareDriver.create_volume_from_snapshot',
+                   return_value=told)
+        new = self.new_volumes()
+        _group, volumes = self.make_sources(what)(new)
+        self.assertEqual([
+            {'id': volume.id, 'status': 'available', 'host': volume.host,
+             'metadata': {'key': 'value'}} for volume in new], volumes)
+
+    @ddt.data(('from_snapshots', 0), ('from_snapshots', 2),
+              ('from_volumes', 0), ('from_volumes', 2))
+    @ddt.unpack
+    def test_no_volume_stays_after_a_failure(self, what, skip):
+        call = self.make_sources(what)
+        self.cluster.fail('createVolumeFromSnap', 'result', 50150015,
+                          skip=skip)
+        self.assertRaises(exceptions.BackendFault, call, self.new_volumes())
+        self.check_unchanged()
+
+    @ddt.data('from_snapshots', 'from_volumes')
+    def test_no_volume_stays_after_an_interruption(self, what):
+        call = self.make_sources(what)
+        self.cluster.fail('createVolumeFromSnap', 'stopped', skip=1)
+        self.assertRaises(fakes.Interrupted, call, self.new_volumes())
+        self.check_unchanged()
+
+    @ddt.data('from_snapshots', 'from_volumes')
+    def test_what_cannot_be_removed_does_not_hide_the_failure(self, what):
+        call = self.make_sources(what)
+        self.cluster.fail('createVolumeFromSnap', 'result', 50150015,
+                          skip=2)
+        self.cluster.fail('deleteVolume', 'result', 50150017, times=10 ** 6)
+        new = self.new_volumes()
+        self.assertRaises(exceptions.BackendFault, call, new)
+        self.assertEqual(
+            self.before | {volume.name for volume in new[:2]},
+            set(self.cluster.volumes) | set(self.cluster.snapshots))
+
+    def test_an_outage_is_waited_for_once(self):
+        call = self.make_sources('from_snapshots')
+        new = self.new_volumes()
+        self.cluster.fail('createVolumeFromSnap', 'result', 50150015,
+                          skip=2)
+        self.cluster.fail('delete', 'unsent', times=10 ** 6)
+        start = self.clock.now
+        self.assertRaises(exceptions.BackendFault, call, new)
+        self.assertLess(self.clock.now - start, 2 * 60)
+
+    def test_a_source_volume_that_is_gone(self):
+        call = self.make_sources('from_volumes')
+        del self.cluster.volumes[self.volumes[1].name]
+        self.assertRaises(exception.VolumeNotFound, call, self.new_volumes())
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_a_source_snapshot_that_is_gone(self):
+        call = self.make_sources('from_snapshots')
+        del self.cluster.snapshots[self.snapshots[1].name]
+        self.assertRaises(exception.SnapshotNotFound, call,
+                          self.new_volumes())
+        self.assertEqual({volume.name for volume in self.volumes},
+                         set(self.cluster.volumes))
+
+    def test_what_is_left_of_an_interrupted_one_goes_with_the_volume(self):
+        call = self.make_sources('from_volumes')
+        self.cluster.fail('deleteSnapshot', 'unsent', skip=3,
+                          times=10 ** 6)
+        new = self.new_volumes()
+        call(new)
+        self.assertEqual(3, len(self.cluster.snapshots))
+        self.cluster.faults.clear()
+        for volume in new:
+            self.driver.delete_volume(volume)
+        self.holds(*self.volumes)

@@ -1,0 +1,274 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Groups of volumes whose snapshots are of one point in time.
+
+A group exists in Cinder only: nothing published makes one on a cluster. What
+the cluster does is snapshots of several volumes at one point in time.
+"""
+
+import contextlib
+
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from cinder import exception
+from cinder.objects import fields
+from cinder import utils
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import translation
+from cinder.volume import volume_utils
+
+LOG = logging.getLogger(__name__)
+
+
+class Groups:
+    """Cinder's interface for groups: a part of the driver.
+
+    A group whose type does not have ``consistent_group_snapshot_enabled =
+    <is> True`` is left to Cinder, which then acts on one member after the
+    other.
+    """
+
+    def create_group(self, context, group):
+        """Accept a group; it needs nothing on the cluster.
+
+        :param context: the caller's context
+        :param group: the Cinder group
+        :returns: the model update
+        :raises NotImplementedError: its type is left to Cinder
+        """
+        _check_consistent(group)
+        return {'status': fields.GroupStatus.AVAILABLE}
+
+    def update_group(self, context, group, add_volumes=None,
+                     remove_volumes=None):
+        """Accept other members; that changes nothing on the cluster.
+
+        :param context: the caller's context
+        :param group: the Cinder group
+        :param add_volumes: Cinder volumes that come
+        :param remove_volumes: Cinder volumes that go
+        :returns: three model updates; None, as Cinder sets them all
+        :raises NotImplementedError: its type is left to Cinder
+        """
+        _check_consistent(group)
+        return None, None, None
+
+    def delete_group(self, context, group, volumes):
+        """Delete a group with its volumes.
+
+        :param context: the caller's context
+        :param group: the Cinder group
+        :param volumes: its Cinder volumes
+        :returns: the model updates of the group and of each volume; a busy
+            volume stays available
+        :raises NotImplementedError: its type is left to Cinder
+        """
+        _check_consistent(group)
+
+        def delete(volume):
+            self.delete_volume(volume)
+            utils.clean_volume_file_locks(volume.id, self)
+
+        return _delete_each(volumes, delete)
+
+    def create_group_snapshot(self, context, group_snapshot, snapshots):
+        """Make snapshots of the members at one point in time, all or none.
+
+        :param context: the caller's context
+        :param group_snapshot: the Cinder group snapshot
+        :param snapshots: the Cinder snapshots, one for each member
+        :returns: the model updates of the group snapshot and of each one
+        :raises NotImplementedError: its type is left to Cinder
+        :raises VolumeNotFound: a volume is not on the cluster
+        :raises VolumeIsBusy: the state of a volume forbids it
+        :raises SnapshotLimitReached: a volume can have no more snapshots
+        :raises VolumeBackendAPIException: for all other reasons; none was
+            made
+        """
+        _check_consistent(group_snapshot)
+        with translation.for_volumes([s.volume for s in snapshots]):
+            self._array.snapshot_together({
+                translation.snapshot_name(snapshot):
+                    translation.volume_name(snapshot.volume)
+                for snapshot in snapshots})
+        return ({'status': fields.GroupSnapshotStatus.AVAILABLE},
+                [{'id': snapshot.id,
+                  'status': fields.SnapshotStatus.AVAILABLE}
+                 for snapshot in snapshots])
+
+    def delete_group_snapshot(self, context, group_snapshot, snapshots):
+        """Delete a group snapshot with its snapshots.
+
+        :param context: the caller's context
+        :param group_snapshot: the Cinder group snapshot
+        :param snapshots: its Cinder snapshots
+        :returns: the model updates of the group snapshot and of each one; a
+            busy snapshot stays available
+        :raises NotImplementedError: its type is left to Cinder
+        """
+        _check_consistent(group_snapshot)
+
+        def delete(snapshot):
+            self.delete_snapshot(snapshot)
+            utils.clean_snapshot_file_locks(snapshot.id, self)
+
+        return _delete_each(snapshots, delete)
+
+    def create_group_from_src(self, context, group, volumes,
+                              group_snapshot=None, snapshots=None,
+                              source_group=None, source_vols=None):
+        """Make the volumes of a group from those of another one.
+
+        Cinder takes every answer for success, so that what went wrong is
+        always raised.
+
+        :param context: the caller's context
+        :param group: the Cinder group to make
+        :param volumes: its Cinder volumes
+        :param group_snapshot: the source, a Cinder group snapshot
+        :param snapshots: its Cinder snapshots, in the order of the volumes
+        :param source_group: the source, a Cinder group
+        :param source_vols: its Cinder volumes, in the order of the volumes
+        :returns: the model updates of the group and of each volume
+        :raises NotImplementedError: its type is left to Cinder
+        :raises VolumeNotFound: a source volume is not on the cluster
+        :raises SnapshotNotFound: a source snapshot is not on the cluster
+        :raises VolumeBackendAPIException: for all other reasons; no volume
+            was made
+        """
+        _check_consistent(group)
+        sources = ([snapshot.volume for snapshot in snapshots]
+                   if group_snapshot else source_vols)
+        for volume, source in zip(volumes, sources):
+            # Types that are not valid are refused before anything is made.
+            self._qos.wanted(volume)
+            _move_to_pool_of(volume, source)
+        if group_snapshot:
+            updates = self._make_from_snapshots(volumes, snapshots)
+        else:
+            updates = self._make_from_volumes(volumes, source_vols)
+        return {'status': fields.GroupStatus.AVAILABLE}, [
+            {**(update or {}), 'id': volume.id, 'host': volume.host,
+             'status': fields.VolumeStatus.AVAILABLE}
+            for volume, update in zip(volumes, updates)]
+
+    def _make_from_snapshots(self, volumes, snapshots):
+        updates = []
+        with self._all_or_none() as made:
+            for volume, snapshot in zip(volumes, snapshots):
+                updates.append(
+                    self.create_volume_from_snapshot(volume, snapshot))
+                made.append(volume)
+        return updates
+
+    def _make_from_volumes(self, volumes, source_vols):
+        members = {translation.volume_name(volume): (volume, source)
+                   for volume, source in zip(volumes, source_vols)}
+        updates = []
+
+        def make(name, snapshot):
+            volume = members[name][0]
+            with self._qos.of_new(volume):
+                updates.append(self._make_from(volume, snapshot))
+            made.append(volume)
+
+        with (self._all_or_none() as made,
+              translation.for_volumes(source_vols)):
+            self._array.clone_together(
+                {name: translation.volume_name(source)
+                 for name, (_volume, source) in members.items()}, make)
+        return updates
+
+    @contextlib.contextmanager
+    def _all_or_none(self):
+        """Delete the volumes that have been made, if the block fails.
+
+        :returns: a context manager whose value is the list of them
+        """
+        made = []
+        try:
+            yield made
+        except BaseException:
+            with excutils.save_and_reraise_exception():
+                self._delete_made(made)
+
+    def _delete_made(self, volumes):
+        for volume in volumes:
+            try:
+                self.delete_volume(volume)
+            except exception.CinderException as error:
+                LOG.warning('Volume %(volume)s of a group that could not be '
+                            'made stays on the cluster until it is deleted '
+                            'in Cinder: %(error)s', {
+                                'volume': volume.name, 'error': error})
+                if _is_unreachable(error):
+                    return
+
+
+def _check_consistent(group):
+    """Leave groups of other types to Cinder.
+
+    :param group: a Cinder group or group snapshot
+    :raises NotImplementedError: what makes Cinder act on each member
+    """
+    if not volume_utils.is_group_a_cg_snapshot_type(group):
+        raise NotImplementedError()
+
+
+def _move_to_pool_of(volume, source):
+    """Let a volume be in the pool of its source.
+
+    The scheduler chooses no pool for a volume of a group that is made from
+    another one: Cinder gives all of them the pool that the group has. A
+    linked clone is always in the pool of its source.
+    """
+    pool = volume_utils.extract_host(source.host, level='pool')
+    backend = volume_utils.extract_host(volume.host, level='backend')
+    volume.host = volume_utils.append_host(backend, pool)
+
+
+def _is_unreachable(error):
+    return isinstance(error, exceptions.EndpointUnavailable)
+
+
+def _delete_each(items, delete):
+    """Delete the members of a group, as many as possible.
+
+    :param items: Cinder volumes or snapshots
+    :param delete: called with each one
+    :returns: the model updates of the group and of each member. Cinder
+        forgets all the members unless that of the group is an error.
+    """
+    statuses = {}
+    unreachable = False
+    for item in items:
+        if unreachable:
+            # Each of the others would have to wait as long.
+            statuses[item.id] = 'error_deleting'
+            continue
+        try:
+            delete(item)
+            statuses[item.id] = 'deleted'
+        except (exception.VolumeIsBusy, exception.SnapshotIsBusy) as error:
+            LOG.error('%s', error)
+            statuses[item.id] = 'available'
+        except exception.CinderException as error:
+            LOG.error('%(name)s of a group cannot be deleted: %(error)s',
+                      {'name': item.name, 'error': error})
+            statuses[item.id] = 'error_deleting'
+            unreachable = _is_unreachable(error)
+    deleted = set(statuses.values()) <= {'deleted'}
+    return ({'status': 'deleted' if deleted else 'error'},
+            [{'id': id_, 'status': status}
+             for id_, status in statuses.items()])
