@@ -229,23 +229,26 @@ class Policies(calls.Calls):
         """Give a volume back what it had, if the block fails."""
         try:
             yield
-        except exceptions.ObjectExists:
-            # Nothing was made; the QoS of that name is not this volume's.
-            raise
-        except BaseException:
+        except BaseException as error:
             with excutils.save_and_reraise_exception():
-                self._give_back(volume, before)
+                # A QoS of its name that others have is not this volume's.
+                if not (isinstance(error, exceptions.ObjectExists)
+                        and error.op == 'createQoS'):
+                    self._give_back(volume, before)
 
     def _give_back(self, volume, before):
         name = names.policy(volume)
-        try:
-            self._disassociate(name, volume, _PATIENCE)
-            if before is not None:
-                self._associate(before.name, volume, _PATIENCE)
-            self.delete_qos(volume, _PATIENCE)
-        except exceptions.DSWareError as error:
-            LOG.warning('Volume %(volume)s may have other limits than '
-                        'before, and QoS %(name)s may be there; it goes '
-                        'with the volume, or with its next change of '
-                        'limits: %(error)s',
-                        {'volume': volume, 'name': name, 'error': error})
+        steps = [lambda: self._disassociate(name, volume, _PATIENCE),
+                 lambda: self.delete_qos(volume, _PATIENCE)]
+        if before is not None:
+            steps.insert(1, lambda: self._associate(before.name, volume,
+                                                    _PATIENCE))
+        for step in steps:
+            try:
+                step()
+            except exceptions.DSWareError as error:
+                LOG.warning(
+                    'Volume %(volume)s may have other limits than before, '
+                    'and QoS %(name)s may be there; it goes with the '
+                    'volume, or with its next change of limits: %(error)s',
+                    {'volume': volume, 'name': name, 'error': error})

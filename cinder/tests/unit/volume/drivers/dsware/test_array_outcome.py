@@ -68,6 +68,27 @@ CHANGES = {
         lambda a: a.detach_by_ip('used', ONE.host),
         lambda c: not c.attached['used']),
 }
+LIMITS = {'maxIOPS': 7}
+CHANGES.update({
+    'make limits': (
+        'createQoS', lambda a: a.limit('v', LIMITS),
+        lambda c: c.limits_of('v') == LIMITS),
+    'give limits': (
+        'associateQoSWithVolume', lambda a: a.limit('v', LIMITS),
+        lambda c: c.limits_of('v') == LIMITS),
+    'change limits': (
+        'setQoS', lambda a: a.limit('limited', LIMITS),
+        lambda c: c.limits_of('limited') == LIMITS),
+    'take limits': (
+        'disassociateQoSWithVolume', lambda a: a.unlimit('limited'),
+        lambda c: 'limited.qos' not in c.qos and not c.qos_of),
+    'delete limits': (
+        'deleteQoS', lambda a: a.unlimit('limited'),
+        lambda c: 'limited.qos' not in c.qos and not c.qos_of),
+})
+# No query tells about these; asking again does.
+UNASKABLE = ('attach', 'detach', 'detach by ip', 'full copy', 'make limits',
+             'delete limits')
 # How a request ends in doubt: the fault, its value, whether carried out.
 DOUBTS = {
     'lost': ('lost', None, False),
@@ -93,6 +114,9 @@ class OutcomeTestCase(fakes.ArrayTestCase):
     def setUp(self):
         super().setUp()
         self.fill(self.cluster)
+        self.cluster.add_volume('limited')
+        self.cluster.qos['limited.qos'] = {'maxIOPS': 1}
+        self.cluster.qos_of['limited'] = 'limited.qos'
 
     @staticmethod
     def fill(cluster):
@@ -111,6 +135,10 @@ class OutcomeTestCase(fakes.ArrayTestCase):
 
 @ddt.ddt
 class SettledTestCase(OutcomeTestCase):
+
+    # The requests that are to get through before an operation.
+    BEFORE = {'createFullVolumeFromSnap': 3, 'createQoS': 1, 'setQoS': 1,
+              'associateQoSWithVolume': 2, 'deleteQoS': 1}
 
     @ddt.data(*cases(CHANGES, DOUBTS))
     @ddt.unpack
@@ -133,8 +161,7 @@ class SettledTestCase(OutcomeTestCase):
         self.assertTrue(done(self.cluster))
 
     @ddt.data(*cases(
-        [c for c in CHANGES if c not in ('attach', 'detach', 'detach by ip',
-                                         'full copy')],
+        [c for c in CHANGES if c not in UNASKABLE],
         ['answer lost', 'code, done']))
     @ddt.unpack
     def test_what_was_carried_out_is_not_asked_for_again(self, change,
@@ -161,7 +188,7 @@ class SettledTestCase(OutcomeTestCase):
         kind, value, _carried_out = DOUBTS[doubt]
         self.cluster.fail(op, kind, value)
         self.cluster.fail('', 'unsent', times=10 ** 9)
-        self.cluster.faults[1].skip = self._requests_before(op)
+        self.cluster.faults[1].skip = self.BEFORE.get(op, 0)
         start = self.clock.now
         error = self.assertRaises(exceptions.DSWareError, call, self.array)
         self.assertIsInstance(error, (exceptions.OutcomeUnknown,
@@ -169,10 +196,6 @@ class SettledTestCase(OutcomeTestCase):
         # The time of the request, and of two clean-ups at most.
         self.assertLess(self.clock.now - start, 200)
         self.untouched()
-
-    def _requests_before(self, op):
-        # The first requests of a full copy are to get through.
-        return 3 if op == 'createFullVolumeFromSnap' else 0
 
 
 @ddt.ddt
@@ -230,7 +253,7 @@ class UnsettledTestCase(OutcomeTestCase):
     @ddt.data(*cases(CHANGES))
     @ddt.unpack
     def test_interrupted(self, change):
-        for kind in ('interrupted', 'stopped'):
+        for kind in ('stopped', 'interrupted'):
             self.cluster.fail(CHANGES[change][0], kind)
             self.assertRaises(fakes.Interrupted, CHANGES[change][1],
                               self.array)

@@ -58,6 +58,7 @@ def wait_until(condition, what, seconds=PATIENCE):
 make_driver = making.make_driver
 make_volume = making.make_volume
 make_type = making.make_type
+make_limited_type = making.make_limited_type
 make_snapshot = making.make_snapshot
 make_attachment = making.make_attachment
 make_destination = making.make_destination
@@ -285,6 +286,18 @@ class SimulatorTestCase(test.TestCase):
         return {(item['name'], item['size'], item['status'],
                  item['pool_id'], item['father'])
                 for item in status['volumes'] + status['snapshots']}
+
+    def policies(self):
+        """Tell which QoS the cluster has.
+
+        :returns: a set of (name, limits that are not 0, volumes)
+        """
+        return {(qos['name'],
+                 tuple(sorted((key, value)
+                              for key, value in qos['limits'].items()
+                              if value)),
+                 tuple(qos['volumes']))
+                for qos in self.control.status()['qos']}
 
     def assertHolds(self, *items):
         """Check that the cluster holds certain objects and no others.

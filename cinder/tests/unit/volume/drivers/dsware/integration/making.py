@@ -22,6 +22,8 @@ from cinder.objects import fields
 from cinder.volume import configuration
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import driver
+from cinder.volume import qos_specs
+from cinder.volume import volume_types
 
 CONF = cfg.CONF
 MANAGER = '127.0.0.1'
@@ -76,6 +78,21 @@ def make_type(**extra_specs):
     return objects.VolumeType(context.get_admin_context(),
                               id=str(uuid.uuid4()), name='type',
                               extra_specs=specs)
+
+
+def make_limited_type(consumer='back-end', **specs):
+    """Make a volume type with a qos spec in Cinder's database.
+
+    :param consumer: which end the spec is for
+    :param specs: its keys and values
+    :returns: the type's id
+    """
+    admin = context.get_admin_context()
+    name = str(uuid.uuid4())
+    made = volume_types.create(admin, name)
+    spec = qos_specs.create(admin, name, {'consumer': consumer, **specs})
+    qos_specs.associate_qos_with_type(admin, spec.id, made['id'])
+    return made['id']
 
 
 def make_snapshot(volume):

@@ -22,6 +22,9 @@ import time
 
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
+from cinder.tests.unit.volume.drivers.dsware.integration import cases_qos
+
+OPERATIONS = cases.OPERATIONS + cases_qos.OPERATIONS
 
 # What a call may take beyond its deadlines on a busy machine.
 _SLACK = 30
@@ -29,7 +32,7 @@ _SLACK = 30
 
 def generated(cls):
     """Give a test class one test for each case of its transport."""
-    for case in cases.products(cls.TRANSPORT):
+    for case in cases.products(cls.TRANSPORT, OPERATIONS):
         def test(self, case=case):
             self.check(case)
         test.__doc__ = (f'{case.operation.__name__}: {case.step} meets '
@@ -41,8 +44,8 @@ def generated(cls):
 class FaultTests:
 
     def everything(self):
-        """Look what the cluster holds, attachments too."""
-        return self.contents() | {
+        """Look what the cluster holds, attachments and QoS too."""
+        return self.contents() | self.policies() | {
             (item['agent'], item['name'])
             for item in self.control.status()['attachments']}
 
@@ -65,7 +68,8 @@ class FaultTests:
         stop()
         self.check_answer(case, error)
         if error:
-            self.check_nothing_changed(operation, before, error)
+            if case.step not in operation.halfway:
+                self.check_nothing_changed(operation, before, error)
             operation.recover(dsware)
             operation.run(dsware)
         self.check_result(operation, before)
@@ -185,7 +189,7 @@ class StepTests:
 
     def test_the_table_names_every_request(self):
         """A request that is not in the table would meet no fault."""
-        for kind in cases.OPERATIONS:
+        for kind in OPERATIONS:
             with self.subTest(operation=kind.__name__):
                 self.control.reset()
                 operation = kind(self)
