@@ -27,6 +27,7 @@ from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
+from cinder.volume.drivers.dsware import interrupted
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import options
@@ -124,11 +125,16 @@ class DSWareDriver(groups.Groups, images.ImageVolumes,
 
     def set_initialized(self):
         """Start to work; first clear what a crash has left behind."""
+        admin = cinder_context.get_admin_context()
         if self._pools.up:
             recovery.clear_leftovers(
-                self._array, cinder_context.get_admin_context(), self.host,
-                bool(self.cluster_name))
+                self._array, admin, self.host, bool(self.cluster_name))
         super().set_initialized()
+        # Another service of the same Cinder cluster may be at work.
+        if not self.cluster_name:
+            interrupted.Interrupted(
+                self, self._array, self._qos, admin,
+                self.configuration.dsware_copy_timeout).start()
 
     # -- statistics -------------------------------------------------------
 

@@ -1,0 +1,208 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Migrations and changes of type that the death of a service interrupted.
+
+Cinder leaves such a volume in its state for good. What tells how far it
+came, in Cinder's records and on the cluster:
+
+- status retyping: the driver was changing it in place;
+- migration status migrating, and no record with migration status
+  target:ID: the cluster was moving it, and goes on without a service;
+- such a record: Cinder was copying the volume. Until the two records have
+  changed places, the source is whole, so the copy is given up.
+
+Every step may be repeated. Volumes in use are left alone: Nova copies them,
+and goes on without this service.
+"""
+
+import threading
+
+from oslo_log import log as logging
+
+from cinder import exception
+from cinder import objects
+from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import waiting
+from cinder.volume import rpcapi
+from cinder.volume import volume_utils
+
+LOG = logging.getLogger(__name__)
+
+# Migration status until the two records of a copy change places. "starting"
+# is also that of a request that still waits, except while retyping.
+_UNDER_WAY = ('migrating', 'completing')
+_BEGUN = ('starting', *_UNDER_WAY)
+
+
+class Interrupted:
+    """Brings to an end what an earlier run of a service has begun.
+
+    :param driver: the driver
+    :param array: its :class:`array.Array`
+    :param limiter: its :class:`qos.Limiter`
+    :param context: the admin context
+    :param patience: seconds after which to give up
+    """
+
+    def __init__(self, driver, array, limiter, context, patience):
+        self._driver = driver
+        self._array = array
+        self._limiter = limiter
+        self._context = context
+        self._patience = patience
+
+    def start(self) -> threading.Thread | None:
+        """Look for what was interrupted, and settle it in the background.
+
+        To be called before the service takes requests: what is under way
+        then was begun by an earlier run.
+
+        :returns: the thread, or None when there is nothing to do
+        """
+        found = self._find()
+        if not found:
+            return None
+        thread = threading.Thread(target=self.settle, args=(found,),
+                                  name='dsware-interrupted', daemon=True)
+        thread.start()
+        return thread
+
+    def _find(self):
+        volumes = [
+            *self._on_host(migration_status=list(_UNDER_WAY)),
+            *self._on_host(status='retyping'),
+            # Its record was exchanged, and then it was not deleted.
+            *self._on_host(status='deleting', migration_status='deleting')]
+        return list(dict.fromkeys(
+            volume.id for volume in volumes if not _nova_copies(volume)))
+
+    def _on_host(self, **filters):
+        return objects.VolumeList.get_all(
+            self._context, filters={'host': self._driver.host, **filters})
+
+    def settle(self, volume_ids) -> None:
+        """Settle all, and try again what does not work yet.
+
+        :param volume_ids: the ids of the volumes
+        """
+        left = self._settle_each(volume_ids)
+        for _elapsed in waiting.pauses(waiting.Deadline(self._patience)):
+            if not left:
+                return
+            left = self._settle_each(left)
+        for volume_id in left:
+            LOG.error('The interrupted migration of volume %s could not be '
+                      'settled; the next start of this service tries '
+                      'again.', volume_id)
+
+    def _settle_each(self, volume_ids):
+        left = []
+        for volume_id in volume_ids:
+            try:
+                done = self._settle(objects.Volume.get_by_id(
+                    self._context, volume_id))
+            except exception.VolumeNotFound:
+                done = True
+            except Exception as error:
+                # Also what os-brick and the messaging raise.
+                LOG.warning('The interrupted migration of volume %(volume)s '
+                            'is not settled yet: %(error)s',
+                            {'volume': volume_id, 'error': error})
+                done = False
+            if not done:
+                left.append(volume_id)
+        return left
+
+    def _settle(self, volume):
+        """Settle one volume; tell whether nothing is left to do."""
+        if volume.status == 'deleting':
+            rpcapi.VolumeAPI().delete_volume(self._context, volume)
+            return True
+        targets = objects.VolumeList.get_all(
+            self._context, filters={
+                'migration_status': 'target:%s' % volume.id})
+        for target in targets:
+            if not self._give_up(volume, target):
+                return False
+        return self._end(volume, bool(targets))
+
+    # -- copies by Cinder -------------------------------------------------
+
+    def _give_up(self, volume, target):
+        """Remove a copy; False while its own service still makes it."""
+        if target.status == 'creating':
+            return False
+        _part_names(volume, target)
+        if target.status == 'available':
+            # Whatever the dead service had attached. An attachment that is
+            # there already is taken over, and then there is only one user.
+            self._detach(volume, False)
+            self._detach(target, True)
+        LOG.info('The copy %(target)s of volume %(volume)s is given up.',
+                 {'target': target.id, 'volume': volume.id})
+        rpcapi.VolumeAPI().delete_volume(self._context, target)
+        return True
+
+    def _detach(self, volume, remote):
+        properties = volume_utils.brick_get_connector_properties()
+        attached, volume = self._driver._attach_volume(
+            self._context, volume, properties, remote=remote)
+        self._driver._detach_volume(self._context, attached, volume,
+                                    properties, remote=remote)
+
+    # -- what the cluster did ---------------------------------------------
+
+    def _end(self, volume, copied):
+        """Let Cinder's record say what is so; False while it moves."""
+        found = self._array.volume(translation.volume_name(volume))
+        if found is not None and found.working:
+            return False
+        updates = {}
+        if volume.status in ('retyping', 'maintenance'):
+            updates['status'] = volume.previous_status
+        if volume.status == 'retyping' and found is not None:
+            self._limiter.apply(volume)
+        moved = (found is not None and not copied
+                 and found.pool_id != translation.pool_id(volume.host))
+        if moved:
+            updates['host'] = volume_utils.append_host(
+                self._driver.host, str(found.pool_id))
+        if volume.migration_status in _BEGUN:
+            updates['migration_status'] = 'success' if moved else 'error'
+        LOG.info('The interrupted migration of volume %(volume)s is '
+                 'settled: %(updates)s.', {
+                     'volume': translation.described(volume),
+                     'updates': updates})
+        volume.update(updates)
+        volume.save()
+        return True
+
+
+def _nova_copies(volume):
+    return volume.migration_status in _BEGUN and bool(
+        volume.volume_attachment or volume.previous_status == 'in-use')
+
+
+def _part_names(volume, target):
+    """Undo an exchange of names, so that each record has its own object.
+
+    Cinder first gives the volume the name of its copy, then exchanges all
+    else, and neither of both at once.
+    """
+    if volume.name_id == target.id:
+        volume.update({'_name_id': target._name_id,
+                       'provider_location': target.provider_location})
+        volume.save()
+    if target._name_id:
+        target._name_id = None
+        target.save()
