@@ -30,6 +30,7 @@ from cinder.volume.drivers.dsware import moves
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import policies
 from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import rollbacks
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ _MAX_DESCRIPTION = 500
 
 
 class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
-            listings.Listings, moves.Moves, policies.Policies):
+            listings.Listings, moves.Moves, policies.Policies,
+            rollbacks.Rollbacks):
     """One Dsware cluster.
 
     :param client: the :class:`client.Client` that carries the calls

@@ -33,6 +33,7 @@ from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
+from cinder.volume.drivers.dsware import revert
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
@@ -53,7 +54,7 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 @interface.volumedriver
 class DSWareDriver(groups.Groups, images.ImageVolumes,
                    manage.ManagedObjects, migration.Migrations,
-                   driver.VolumeDriver):
+                   revert.RevertedVolumes, driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none

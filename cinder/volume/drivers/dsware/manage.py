@@ -37,6 +37,8 @@ from cinder.volume import volume_utils
 LOG = logging.getLogger(__name__)
 
 _MIB_PER_GIB = units.Gi // units.Mi
+# Seconds to wait for a cluster that cannot be reached when cleaning up.
+_PATIENCE = 5
 _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
               exceptions.TryAgain)
 
@@ -73,19 +75,43 @@ class ManagedObjects:
             it cannot be managed as it is
         :raises ManageExistingAlreadyManaged: it is a Cinder volume already
         :raises ManageExistingVolumeTypeMismatch: the type wants another kind
-        :raises VolumeBackendAPIException: it could not be made larger
+        :raises InvalidQoSSpecs: the type's qos spec is not valid
+        :raises VolumeBackendAPIException: it could not be made larger, or
+            not be given the limits of its type
         """
         found = self._manageable_volume(volume, existing_ref)
         self._claim(found.name, volume, owners.volume_owner,
                     translation.volume_provider_id(volume, found.name))
+        with _given_back(volume), translation.for_volume(volume):
+            # Cinder sets the size only afterwards, and limits depend on it.
+            volume.size = manageable.whole_gib(found.size)
+            self._qos.apply(volume)
+            # At the very end, because nobody can make it smaller again.
+            with self._unlimited(found.name):
+                self._grow(found)
+        return {'provider_id': volume.provider_id}
+
+    @contextlib.contextmanager
+    def _unlimited(self, name):
+        """Take the limits away again, if the block fails."""
+        try:
+            yield
+        except BaseException:
+            with excutils.save_and_reraise_exception():
+                try:
+                    self._array.unlimit(name, _PATIENCE)
+                except exceptions.DSWareError as error:
+                    LOG.warning('Volume %(name)s, which could not be '
+                                'managed, may keep limits of Cinder: '
+                                '%(error)s', {'name': name, 'error': error})
+
+    def _grow(self, found):
         size = manageable.whole_gib(found.size) * _MIB_PER_GIB
         if size > found.size:
             LOG.info('Volume %(name)s has %(now)d MiB; it is made %(new)d '
                      'MiB large, a whole number of GiB.',
                      {'name': found.name, 'now': found.size, 'new': size})
-            with _given_back(volume):
-                self._array.expand_volume(found.name, size)
-        return {'provider_id': volume.provider_id}
+            self._array.expand_volume(found.name, size)
 
     def _manageable_volume(self, volume, reference):
         name = _legal_name(reference, _('volume'))
@@ -104,6 +130,7 @@ class ManagedObjects:
                         str(found.pool_id))})
         _check(found, owners.volume_owner, reference)
         self._check_type(volume, found)
+        self._qos.wanted(volume, size=manageable.whole_gib(found.size))
         return found
 
     def _why_no_volume(self, name):
@@ -122,7 +149,7 @@ class ManagedObjects:
                     'name': found.name, 'type': volume.volume_type.name})
 
     def unmanage(self, volume):
-        """Let go of a volume, which stays on the cluster as it is.
+        """Let go of a volume, which stays on the cluster with its limits.
 
         :param volume: the Cinder volume
         """
@@ -275,11 +302,13 @@ class ManagedObjects:
 @contextlib.contextmanager
 def _given_back(thing):
     """Let another attempt manage the object, if the block fails."""
+    size = thing.size
     try:
         yield
     except BaseException:
         with excutils.save_and_reraise_exception():
             thing.provider_id = None
+            thing.size = size
             thing.save()
 
 

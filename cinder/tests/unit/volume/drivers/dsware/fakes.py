@@ -346,6 +346,23 @@ class FakeCluster(fake_qos.FakeQoS):
         volume['status'] = COPYING
         self.moves[name] = (self.clock.now + self.copy_time, pool)
 
+    def _rollbackSnapshot(self, args, endpoint):
+        source = self.snapshots.get(args['snapName'])
+        volume = self.volumes.get(args['volName'])
+        if source is None:
+            return 50150006
+        if volume is None:
+            return 50150005
+        if source['father_name'] != args['volName']:
+            return 50153014
+        if args['volName'] in self.copies:
+            return 50153010
+        if self.attached[args['volName']]:
+            return 50150013
+        volume.update(status=COPYING, vol_size=source['snap_size'])
+        self.copies[args['volName']] = (self.clock.now + self.copy_time,
+                                        source['data'])
+
     def _querySnapOfVolume(self, args, endpoint):
         found = [self._shown(s) for s in self.snapshots.values()
                  if s['father_name'] == args['volName']]

@@ -23,6 +23,8 @@ from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import translation
+from cinder.volume import qos_specs
+from cinder.volume import volume_types
 
 GIB = base.GIB
 LEGACY = {'source-name': 'legacy'}
@@ -75,6 +77,7 @@ class ManageTestCase(base.DriverTestCase):
     def refused(self, error, *words, reference=None, **values):
         """Check that a volume is refused, and that nothing is changed."""
         volume = self.make_stored(**values)
+        self.cluster.requests.clear()
         for manage in (self.driver.manage_existing_get_size,
                        self.driver.manage_existing):
             raised = self.assertRaises(error, manage, volume,
@@ -210,6 +213,44 @@ class VolumeTestCase(ManageTestCase):
                 exception.ManageExistingAlreadyManaged,
                 self.driver.manage_existing, volume, LEGACY)
         self.assertIn(owner.id, str(error))
+
+    def make_type(self, **values):
+        made = volume_types.create(self.context, 'limited')
+        spec = qos_specs.create(self.context, 'limits',
+                                {'consumer': 'back-end', **values})
+        qos_specs.associate_qos_with_type(self.context, spec.id, made['id'])
+        return made['id']
+
+    def test_it_gets_the_limits_of_its_type(self):
+        self.cluster.volumes['legacy']['vol_size'] = 1536
+        self.manage(volume_type_id=self.make_type(total_iops_sec_per_gb='10'))
+        self.assertEqual({'maxIOPS': 20}, self.cluster.limits_of('legacy'))
+
+    def test_limits_that_are_not_valid(self):
+        self.refused(exception.InvalidQoSSpecs, 'maxIOPS',
+                     volume_type_id=self.make_type(maxIOPS='many'))
+
+    def test_limits_that_cannot_be_set(self):
+        self.cluster.fail('createQoS', 'result', 50150003)
+        volume = self.make_stored(
+            size=0, volume_type_id=self.make_type(maxIOPS='9'))
+        self.assertRaises(exceptions.InvalidRequest,
+                          self.driver.manage_existing, volume, LEGACY)
+        self.assertEqual((0, None), (volume.size, volume.provider_id))
+        self.manage()
+
+    def test_one_with_limits_that_cannot_grow(self):
+        self.cluster.volumes['legacy']['vol_size'] = 1536
+        limited = self.make_type(maxIOPS='9')
+        for lost in (0, 1):
+            self.cluster.fail('expandVolume', 'result', 50150009)
+            self.cluster.fail('disassociateQoS', 'unsent', times=100 * lost)
+            self.assertRaises(exceptions.CapacityExceeded,
+                              self.driver.manage_existing,
+                              self.make_stored(volume_type_id=limited),
+                              LEGACY)
+            left = {'maxIOPS': 9} if lost else None
+            self.assertEqual(left, self.cluster.limits_of('legacy'))
 
     def make_typed(self, kind):
         return self.make_volume(specs={'provisioning:type': kind})

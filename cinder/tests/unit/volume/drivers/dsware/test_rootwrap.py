@@ -53,6 +53,7 @@ REQUESTS = (
     ('createFullVolumeFromSnap', {'volName': 'volume-2',
                                   'snapName': 'snapshot-1'}),
     ('migrateVolumeCold', {'volNameSrc': 'volume-1', 'poolIdDst': 1}),
+    ('rollbackSnapshot', {'snapName': 'snapshot-1', 'volName': 'volume-1'}),
     ('attachVolume', {'volName': 'volume-1'}),
     ('detachVolume', {'volName': 'volume-1'}),
     ('detachVolumeByIp', {'volName': 'volume-1', 'detachIp': '192.0.2.7'}),
@@ -68,7 +69,7 @@ REQUESTS = (
 # What the simulator and the specification know and the driver may come to
 # ask for; each needs a filter as soon as it does.
 OPERATIONS = frozenset(op for op, _args in REQUESTS) | {
-    'queryVolumeOfSnap', 'duplicateSnapshot', 'rollbackSnapshot',
+    'queryVolumeOfSnap', 'duplicateSnapshot',
     'queryPoolType', 'createQoS', 'setQoS', 'deleteQoS',
     'associateQoSWithVolume', 'disassociateQoSWithVolume',
     'queryVolumeQoSInfo'}

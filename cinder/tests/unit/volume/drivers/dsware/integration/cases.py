@@ -345,11 +345,26 @@ class FullClone(LinkedClone):
     copy_seconds = 0.3
 
 
+class Revert(Operation):
+    steps = ('rollbackSnapshot',)
+    copy_seconds = 0.3
+
+    def run(self, dsware):
+        dsware.revert_to_snapshot(None, self.source, self.snapshot)
+
+    def changes(self):
+        return set(), set()
+
+    def data(self):
+        return {**super().data(), self.source.name: OLD}
+
+
 class Manage(Operation):
     """A volume that grows to a whole number of GiB."""
 
-    steps = ('expandVolume',)
-    about = 'nothing'
+    steps = ('disassociateQoSWithVolume', 'deleteQoS', 'expandVolume')
+    # No limits are left of an earlier time.
+    empty_steps = ('disassociateQoSWithVolume', 'deleteQoS')
     name = 'legacy'
 
     def prepare(self):
@@ -532,8 +547,8 @@ class Migrate(Operation):
 OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
               DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
               LinkedClone, FullClone, CreateGroupSnapshot,
-              GroupFromSnapshot, GroupFromGroup, Manage, Migrate, Attach,
-              Detach, DetachEverywhere)
+              GroupFromSnapshot, GroupFromGroup, Manage, Revert, Migrate,
+              Attach, Detach, DetachEverywhere)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -567,8 +582,8 @@ class Case:
             return DONE if fault.kind == 'result' else EITHER
         if self.doubtful and not self.operation.certain:
             return EITHER
-        if (fault.outcome == DONE
-                and self.step == 'createFullVolumeFromSnap'):
+        if (fault.outcome == DONE and self.step in (
+                'createFullVolumeFromSnap', 'rollbackSnapshot')):
             # When the cluster never says whether a copy began, and it is
             # over before it is looked at, it has to be given up.
             return EITHER
