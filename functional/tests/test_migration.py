@@ -334,3 +334,58 @@ class CLIMigrationTest(MigrationOperations, MigrationTestCase):
     """From a backend that uses fsc_cli."""
 
     backend, other = 'cli', 'socket'
+
+
+class CrashTest(MigrationTestCase):
+    """Cinder is killed in the middle of migrations, and starts again."""
+
+    backend, other = 'socket', 'cli'
+
+    def start_again(self):
+        if not self.stack.cinder.process.is_running():
+            self.stack.cinder.start()
+        self.stack.cinder.wait()
+
+    def test_a_move_goes_on_and_a_copy_is_given_up(self):
+        moved = self.create_anywhere('socket')
+        copied = self.create_anywhere('cli', size=12)
+        # Before the volumes are deleted, for which Cinder is needed.
+        self.addCleanup(self.start_again)
+        self.addCleanup(self.control.resume_copies)
+        self.control.pause_copies()
+        self.volumes.migrate_volume(moved, host=self.on('socket', 1))
+        self.volumes.migrate_volume(copied, host=self.on('socket', 1),
+                                    force_host_copy=True)
+        waiting.wait_for(self._both_under_way, SECONDS,
+                         'A move and a copy at once')
+
+        self.stack.cinder.process.kill()
+        self.control.resume_copies()
+        self.start_again()
+
+        moved = self.wait_for_migration(moved, 'success')
+        self.assertEqual(('available', self.on('socket', 1)),
+                         (moved.status, moved.host))
+        copied = self.wait_for_migration(copied, 'error')
+        self.assertEqual(('available', self.on('cli', 0)),
+                         (copied.status, copied.host))
+        waiting.wait_for(self._only_two_left, SECONDS,
+                         'The end of the copy')
+        for volume in (moved, copied):
+            self.assertIsNotNone(self.volume_on_cluster(volume))
+            self.assert_kept(volume)
+        self.migrate(copied, 'socket', 1)
+
+    def _both_under_way(self):
+        status = self.control.status()
+        states = sorted(one['status'] for one in status['volumes'])
+        if (states, len(status['attachments'])) != ([0, 0, 6], 2):
+            raise waiting.NotYet('volumes are %s, %d attachments' % (
+                states, len(status['attachments'])))
+        return True
+
+    def _only_two_left(self):
+        status = self.control.status()
+        if len(status['volumes']) != 2 or status['attachments']:
+            raise waiting.NotYet('there is %s' % status['volumes'])
+        return True
