@@ -12,12 +12,10 @@
 
 """Who attaches a volume to which host, and what Nova is told about it."""
 
-import collections
 import uuid
 
 from oslo_log import log as logging
 
-from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import backend
@@ -30,8 +28,6 @@ LOG = logging.getLogger(__name__)
 DRIVER_VOLUME_TYPE = 'dsware'
 # Nova keeps connection_info for years: readers must know what they read.
 FORMAT_VERSION = 1
-# In a connector: this service attaches for itself, to copy an image say.
-_OWN_USE = 'dsware_own_use'
 
 
 class HostAttacher:
@@ -51,10 +47,11 @@ class HostAttacher:
         self._ports = {agent.host: agent.port
                        for agent in backend.agents(configuration)}
 
-    def own_use(self, properties):
+    def own_use(self, properties, attach_info=None):
         """Mark a connector as being for this service's own use.
 
         :param properties: the connector properties of this service's host
+        :param attach_info: what attaching for that use returned
         :returns: the properties; the connector of the host counts its users
         """
         return properties
@@ -112,7 +109,7 @@ class HostAttacher:
                 'or dsware_attach_by = manager for this backend')
                 % connector.get('host'))
         agent = self.agent_of(connector)
-        found = _existing(self._array, volume)
+        found = existing(self._array, volume)
         return {
             'driver_volume_type': DRIVER_VOLUME_TYPE,
             'data': {
@@ -137,149 +134,101 @@ class HostAttacher:
 
         :param volume: the Cinder volume
         :param connector: the host's connector properties, or None for all
-            hosts, which are then detached from whatever their state
-        """
-        if connector is None:
-            detach_everywhere(self, self._array, volume)
-
-
-class ManagerAttacher(HostAttacher):
-    """The driver attaches, through the agent of the host.
-
-    Nova's and os-brick's own "local" volume type needs nothing installed on
-    the host, but cannot extend a volume in use. A host has one device for a
-    volume, whatever the number of its users, so only the last one to leave
-    detaches. Users are Cinder's attachments of that volume to that host,
-    and this service's own short uses, which Cinder keeps no record of.
-    """
-
-    online_extend = False
-
-    def __init__(self, array, configuration):
-        super().__init__(array, configuration)
-        self._own_uses = collections.Counter()
-
-    def own_use(self, properties):
-        """Mark a connector as being for this service's own use.
-
-        :param properties: the connector properties of this service's host
-        :returns: a marked copy
-        """
-        return dict(properties, **{_OWN_USE: True})
-
-    def attach(self, volume, connector, discard):
-        """Attach a volume to a host.
-
-        :param volume: the Cinder volume
-        :param connector: the host's connector properties
-        :param discard: whether the volume gives back discarded space
-        :returns: connection_info
-        :raises InvalidInput: the connector does not name the host
-        :raises VolumeNotFound: it is not on the cluster
-        :raises VolumeBackendAPIException: it could not be attached
-        """
-        _check_host(connector)
-        return self._attach(volume, connector, discard)
-
-    @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
-    def _attach(self, volume, connector, discard):
-        found = _existing(self._array, volume)
-        agent = self.agent_of(connector)
-        with translation.for_volume(volume):
-            path = self._array.attach(translation.volume_name(volume), agent)
-        device_path = self._stable_path(found, path, agent)
-        if connector.get(_OWN_USE):
-            self._own_uses[volume.id, connector['host']] += 1
-        return {
-            'driver_volume_type': 'local',
-            'data': {
-                'format_version': FORMAT_VERSION,
-                'volume_name': translation.volume_name(volume),
-                'wwn': found.wwn,
-                'discard': discard,
-                'device_path': device_path,
-            },
-        }
-
-    @staticmethod
-    def _stable_path(found, path, agent):
-        # Published: a device with a wwn is also found by it. A path outside
-        # /dev is a plain file that stands for a device.
-        if found.wwn and (not path or path.startswith('/dev/')):
-            return f'/dev/disk/by-id/wwn-0x{found.wwn}'
-        if path:
-            return path
-        raise exception.VolumeBackendAPIException(data=_(
-            'volume %(name)s is attached at %(agent)s already, and neither '
-            'the agent nor a wwn tells its device there; detach it there '
-            'first') % {'name': found.name, 'agent': agent})
-
-    def detach(self, volume, connector):
-        """Detach a volume from a host, unless another use is left there.
-
-        :param volume: the Cinder volume
-        :param connector: the host's connector properties, or None for all
             hosts
-        :raises InvalidInput: the connector does not name the host
-        :raises VolumeIsBusy: the device is in use
-        :raises VolumeBackendAPIException: it could not be detached
+        :raises VolumeIsBusy: with None: a device is in use
+        :raises VolumeBackendAPIException: with None: it could not be
+            detached from every host; it is from as many as possible
         """
         if connector is None:
-            detach_everywhere(self, self._array, volume)
-        else:
-            _check_host(connector)
-            self._leave(volume, connector)
+            attachments = volume.volume_attachment or []
+            failures = self._detach_from_all(
+                volume, [a.connector for a in attachments if a.connector])
+            if failures:
+                raise failures[0]
 
-    @coordination.synchronized('dsware-attach-{volume.id}-{connector[host]}')
-    def _leave(self, volume, connector):
-        others = self._other_uses(volume, connector)
-        if others > 0:
-            LOG.info('Volume %(volume)s stays attached to %(host)s: %(uses)d '
-                     'other uses are left there.', {
-                         'volume': translation.described(volume),
-                         'host': connector['host'], 'uses': others})
-            return
-        agent = self.agent_of(connector)
+    def release(self, volume):
+        """Do nothing: the hosts have let go of a volume that is deleted.
+
+        :param volume: the Cinder volume
+        """
+
+    def _detach_from_all(self, volume, connectors, agents=(),
+                         detached=lambda agent: None):
+        """Detach a volume from many hosts.
+
+        :param volume: the Cinder volume
+        :param connectors: the connector properties of the hosts
+        :param agents: of further hosts
+        :param detached: called with each agent that it is detached from
+        :returns: a list of errors, one for each host that it is left on
+        :raises EndpointUnavailable: nobody answers
+        """
+        failures = []
+        found = {agent.host: agent for agent in agents}
+        for connector in connectors:
+            try:
+                agent = self.agent_of(connector)
+                found[agent.host] = agent
+            except exception.InvalidInput as error:
+                failures.append(error)
+        for address in sorted(found):
+            try:
+                self._detach_from(volume, found[address])
+                detached(found[address])
+            except exceptions.EndpointUnavailable:
+                # So the other hosts' turn would come to nothing.
+                raise
+            except exception.CinderException as error:
+                LOG.error('Volume %(volume)s stays attached at %(address)s: '
+                          '%(error)s', {
+                              'volume': translation.described(volume),
+                              'address': address, 'error': error})
+                failures.append(error)
+        return failures
+
+    def _detach_from(self, volume, agent):
+        """Detach a volume from the host of an agent, dead or alive.
+
+        The agent refuses while the device is in use. Another agent detaches
+        by force, so that is only for a host that gives no answer at all.
+
+        :param volume: the Cinder volume
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :raises VolumeIsBusy: the device is in use
+        :raises VolumeBackendAPIException: for all other reasons
+        """
         name = translation.volume_name(volume)
         with translation.for_volume(volume):
             try:
                 self._array.detach(name, agent)
             except (exceptions.EndpointUnavailable,
                     exceptions.OutcomeUnknown) as error:
-                # What another agent does is by force: it is only for a host
-                # that gives no answer at all.
-                if error.result is not None:
+                if not _is_silence(error):
                     raise
-                LOG.warning('The agent of host %(host)s does not answer; '
-                            'volume %(volume)s is detached from it by way '
-                            'of another agent: %(error)s', {
-                                'host': connector['host'],
-                                'volume': translation.described(volume),
-                                'error': error})
+                LOG.warning('Agent %(agent)s does not answer; volume '
+                            '%(volume)s is detached from its host by way of '
+                            'another agent: %(error)s', {
+                                'agent': agent, 'error': error,
+                                'volume': translation.described(volume)})
                 self._array.detach_by_ip(name, agent.host)
 
-    def _other_uses(self, volume, connector):
-        host = connector['host']
-        attachments = len(_connectors_on(volume, host))
-        key = (volume.id, host)
-        if not connector.get(_OWN_USE):
-            # One of the attachments is the one that ends now.
-            return attachments - 1 + self._own_uses[key]
-        self._own_uses[key] -= 1
-        own = self._own_uses[key]
-        if own <= 0:
-            del self._own_uses[key]
-        return attachments + max(own, 0)
+
+def _is_silence(error):
+    # An agent with a wrong certificate is there, and fsc_cli that cannot be
+    # started says nothing about any agent.
+    return error.result is None and not isinstance(
+        error, (exceptions.CertificateRefused,
+                exceptions.CommandUnavailable))
 
 
-def _check_host(connector):
-    if not connector.get('host'):
-        raise exception.InvalidInput(reason=_(
-            'the connector has no host, so the users of a volume on that '
-            'host cannot be told apart'))
+def existing(array, volume):
+    """Look a volume up that has to be there.
 
-
-def _existing(array, volume):
+    :param array: the :class:`array.Array`
+    :param volume: the Cinder volume
+    :returns: the :class:`models.Volume`
+    :raises VolumeNotFound: it is not on the cluster
+    """
     found = array.volume(translation.volume_name(volume))
     if found is None:
         raise exception.VolumeNotFound(
@@ -287,57 +236,3 @@ def _existing(array, volume):
             % {'name': translation.described(volume)},
             volume_id=volume.id)
     return found
-
-
-def _connectors(volume):
-    attachments = volume.volume_attachment or []
-    return [a.connector for a in attachments if a.connector]
-
-
-def _connectors_on(volume, host):
-    return [c for c in _connectors(volume) if c.get('host') == host]
-
-
-def detach_everywhere(attacher, array, volume):
-    """Detach a volume from every host that Cinder knows of.
-
-    :param attacher: tells the agent of a host
-    :param array: the :class:`array.Array`
-    :param volume: the Cinder volume
-    :raises VolumeBackendAPIException: it could not be detached from every
-        host; it is detached from as many as possible
-    """
-    failures = []
-    addresses = set()
-    for connector in _connectors(volume):
-        try:
-            addresses.add(attacher.agent_of(connector).host)
-        except exception.InvalidInput as error:
-            failures.append(error)
-    for address in sorted(addresses):
-        try:
-            with translation.for_volume(volume):
-                array.detach_by_ip(translation.volume_name(volume), address)
-        except exceptions.EndpointUnavailable:
-            # Nobody answers, so the other hosts' turn would come to nothing.
-            raise
-        except exception.CinderException as error:
-            LOG.error('Volume %(volume)s stays attached at %(address)s: '
-                      '%(error)s', {'volume': translation.described(volume),
-                                    'address': address, 'error': error})
-            failures.append(error)
-    if failures:
-        raise failures[0]
-
-
-def make_attacher(array, configuration):
-    """Make the attacher that dsware_attach_by asks for.
-
-    :param array: the :class:`array.Array`
-    :param configuration: the backend's configuration
-    :returns: a :class:`HostAttacher` or :class:`ManagerAttacher`
-    :raises InvalidConfigurationValue: when dsware_host_agents is malformed
-    """
-    if configuration.dsware_attach_by == 'manager':
-        return ManagerAttacher(array, configuration)
-    return HostAttacher(array, configuration)

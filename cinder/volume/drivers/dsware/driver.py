@@ -22,6 +22,7 @@ from cinder.i18n import _
 from cinder import interface
 from cinder.volume import configuration
 from cinder.volume import driver
+from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
@@ -52,9 +53,10 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(groups.Groups, images.ImageVolumes,
-                   manage.ManagedObjects, migration.Migrations,
-                   revert.RevertedVolumes, driver.VolumeDriver):
+class DSWareDriver(attachers.Attachments, groups.Groups,
+                   images.ImageVolumes, manage.ManagedObjects,
+                   migration.Migrations, revert.RevertedVolumes,
+                   driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -98,8 +100,8 @@ class DSWareDriver(groups.Groups, images.ImageVolumes,
             contradicts another one
         """
         self._array = backend.make_array(self.configuration)
-        self._attacher = attaching.make_attacher(self._array,
-                                                 self.configuration)
+        self._attacher = attachers.make_attacher(
+            self._array, self.configuration, self.host)
         self._qos = qos.Limiter(self._array)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
@@ -130,6 +132,7 @@ class DSWareDriver(groups.Groups, images.ImageVolumes,
         if self._pools.up:
             recovery.clear_leftovers(
                 self._array, admin, self.host, bool(self.cluster_name))
+        self._attacher.recover(admin, self.host, self.cluster_name)
         super().set_initialized()
         # Another service of the same Cinder cluster may be at work.
         if not self.cluster_name:
@@ -142,6 +145,8 @@ class DSWareDriver(groups.Groups, images.ImageVolumes,
     def _update_volume_stats(self):
         pools = self._pools.refresh()
         up = self._pools.up
+        if up:
+            self._attacher.tidy()
         self._stats = {
             'volume_backend_name':
                 self.configuration.safe_get('volume_backend_name')
@@ -203,6 +208,7 @@ class DSWareDriver(groups.Groups, images.ImageVolumes,
         :raises VolumeBackendAPIException: for all other reasons
         """
         name = translation.volume_name(volume)
+        self._attacher.release(volume)
         with translation.for_volume(volume):
             # An interrupted clone may have left the snapshot that it was
             # made through; nothing else would ever find it again. Volumes
@@ -301,50 +307,3 @@ class DSWareDriver(groups.Groups, images.ImageVolumes,
             self._array.full_copy(name, pool_id, size, wishes.thin, snapshot)
         else:
             self._array.linked_clone(name, size, snapshot)
-
-    # -- attachments ------------------------------------------------------
-
-    def initialize_connection(self, volume, connector):
-        """Tell a host how to attach a volume, or attach it.
-
-        :param volume: the Cinder volume
-        :param connector: the host's connector properties
-        :returns: connection_info
-        :raises VolumeNotFound: it is not on the cluster
-        :raises InvalidInput: the host cannot attach Dsware volumes
-        :raises VolumeBackendAPIException: for all other reasons
-        """
-        wishes = volume_types.wishes(volume, self.configuration)
-        return self._attacher.attach(volume, connector, wishes.thin)
-
-    def terminate_connection(self, volume, connector, **kwargs):
-        """Let go of a host, or of all of them.
-
-        :param volume: the Cinder volume
-        :param connector: the host's connector properties; None for every
-            host that the volume is attached to
-        :raises VolumeIsBusy: the device is in use
-        :raises VolumeBackendAPIException: for all other reasons
-        """
-        self._attacher.detach(volume, connector)
-
-    def _attach_volume(self, context, volume, properties, remote=False):
-        return super()._attach_volume(
-            context, volume, self._attacher.own_use(properties),
-            remote=remote)
-
-    def _detach_volume(self, context, attach_info, volume, properties,
-                       force=False, remote=False, ignore_errors=False):
-        super()._detach_volume(
-            context, attach_info, volume,
-            self._attacher.own_use(properties), force=force, remote=remote,
-            ignore_errors=ignore_errors)
-
-    def ensure_export(self, context, volume):
-        """Do nothing: a Dsware volume needs no export."""
-
-    def create_export(self, context, volume, connector):
-        """Do nothing: a Dsware volume needs no export."""
-
-    def remove_export(self, context, volume):
-        """Do nothing: a Dsware volume needs no export."""

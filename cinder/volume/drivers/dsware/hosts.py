@@ -12,17 +12,23 @@
 
 """Attachments of volumes to hosts."""
 
+import math
+
 from oslo_log import log as logging
 
 from cinder.volume.drivers.dsware import calls
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
 # Seconds to wait for the agent of a host that may be dead; another agent can
 # detach in its place.
 _PATIENCE = 10
+# Seconds for a device that is in use to become free. Cinder's API waits a
+# minute for the whole.
+_DETACH_SECONDS = 30
 
 
 class Hosts(calls.Calls):
@@ -39,28 +45,32 @@ class Hosts(calls.Calls):
         :returns: the device's path on that host, or an empty string when
             it was attached already
         :raises ObjectAbsent: there is no such volume
-        :raises DSWareError: for all other reasons
+        :raises OutcomeUnknown: it may be attached all the same
+        :raises DSWareError: for all other reasons; it was not attached
         """
         names.check(name)
         try:
-            reply = self._on_host('attachVolume', name, agent, None)
+            reply = self._on_host('attachVolume', name, agent=agent)
         except exceptions.AlreadyAttached:
             return ''
         return reply.records[0].get('devName', '') if reply.records else ''
 
-    def detach(self, name: str, agent) -> None:
+    def detach(self, name: str, agent,
+               seconds: float = _DETACH_SECONDS) -> None:
         """Detach a volume from the host of an agent.
 
         A volume that is not attached there, or is gone, is a success.
 
         :param name: the volume's name
         :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param seconds: how long to try; never longer than for any request
         :raises ObjectBusy: the device is in use
         :raises DSWareError: for all other reasons
         """
         names.check(name)
         try:
-            self._on_host('detachVolume', name, agent, _PATIENCE)
+            self._on_host('detachVolume', name, seconds, agent=agent,
+                          patience=min(seconds, _PATIENCE))
         except (exceptions.NotAttached, exceptions.ObjectAbsent):
             LOG.debug('Volume %s is not attached at %s.', name, agent)
 
@@ -73,19 +83,25 @@ class Hosts(calls.Calls):
         """
         names.check(name)
         try:
-            self._on_host('detachVolumeByIp', name, None, None,
-                          detachIp=address)
+            self._on_host('detachVolumeByIp', name, detachIp=address)
         except (exceptions.NotAttached, exceptions.ObjectAbsent):
             LOG.debug('Volume %s is not attached at %s.', name, address)
 
-    def _on_host(self, op, name, agent, patience, **args):
-        deadline = self._client.deadline()
+    def _on_host(self, op, name, seconds=math.inf, **args):
+        deadline = waiting.Deadline(min(seconds,
+                                        self._client.request_timeout))
+        doubt = None
         for _elapsed in self._tries(deadline):
             try:
-                return self._client.call(
-                    op, agent=agent, deadline=deadline, patience=patience,
-                    volName=name, **args)
-            except (exceptions.OutcomeUnknown,
-                    exceptions.ObjectBusy) as error:
+                return self._client.call(op, deadline=deadline, volName=name,
+                                         **args)
+            except exceptions.OutcomeUnknown as error:
+                failure = doubt = error
+            except exceptions.ObjectBusy as error:
                 failure = error
-        raise failure
+            except (exceptions.EndpointUnavailable,
+                    exceptions.TryAgain) as error:
+                failure = error
+                break
+        # That it cannot be attached now says nothing of an earlier attempt.
+        raise doubt if doubt and op == 'attachVolume' else failure

@@ -29,8 +29,10 @@ from cinder.tests.unit.volume.drivers.dsware import fake_qos
 from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware import array
+from cinder.volume.drivers.dsware import attach_records
 from cinder.volume.drivers.dsware import client
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import protocol
@@ -63,6 +65,8 @@ class Clock:
     def monotonic(self):
         return self.now
 
+    time = monotonic
+
     def sleep(self, seconds):
         self.sleeps.append(seconds)
         # Time goes by, however short the sleep is.
@@ -74,7 +78,8 @@ class Clock:
         :param case: the test case
         :returns: this clock
         """
-        for module in (waiting, client, transport):
+        for module in (waiting, client, transport, attach_records,
+                       manager_attaching):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()
             case.addCleanup(patcher.stop)
@@ -128,6 +133,8 @@ class FakeCluster(fake_qos.FakeQoS):
         self.copy_ends_as = READY
         self.with_wwn = True
         self.faults = []
+        # Addresses of agents that cannot be reached.
+        self.dead = set()
         self.requests = []
         self.latency = 0.01
         self.edit = None
@@ -413,6 +420,8 @@ class FakeTransport:
         cluster.requests.append((request, self.endpoint))
         self.deadlines.append(deadline)
         cluster.clock.now += cluster.latency
+        if self.endpoint.host in cluster.dead:
+            yield from self._unsent(request, deadline, None)
         for fault in list(cluster.faults):
             if fault.hits(request):
                 yield from getattr(self, '_' + fault.kind)(

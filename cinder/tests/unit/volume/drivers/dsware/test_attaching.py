@@ -20,7 +20,6 @@ import ddt
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import exceptions
 
 ONE, TWO = (endpoint.host for endpoint in fakes.ENDPOINTS)
@@ -165,15 +164,15 @@ class HostTestCase(AttachTestCase):
         self.users(connector(), connector(), connector('compute-2', TWO))
         self.driver.terminate_connection(self.volume, None)
         self.assertEqual(set(), self.on())
-        self.assertEqual(['detachVolumeByIp'] * 2, self.cluster.ops())
+        self.assertEqual(['detachVolume'] * 2, self.cluster.ops())
 
     def test_force_detach_of_a_dead_host(self):
         self.cluster.attached[self.volume.name] |= {'192.0.2.99'}
         self.users(connector(ip='192.0.2.99'))
+        self.cluster.dead.add('192.0.2.99')
         self.driver.terminate_connection(self.volume, None)
         self.assertEqual(set(), self.on())
-        self.assertNotIn('192.0.2.99', {
-            endpoint.host for _r, endpoint in self.cluster.requests})
+        self.assertEqual('detachVolumeByIp', self.cluster.ops()[-1])
 
     def test_force_detach_without_attachments(self):
         self.users()
@@ -200,226 +199,33 @@ class HostTestCase(AttachTestCase):
         self.assertRaises(exceptions.EndpointUnavailable,
                           self.driver.terminate_connection, self.volume,
                           None)
-        self.assertLess(self.clock.now - start, 61)
+        self.assertLess(self.clock.now - start, 91)
 
-    def test_force_detach_where_one_host_is_busy(self):
+    def test_force_detach_where_one_host_is_in_use(self):
+        """Nothing is taken away from a host that is alive and writes."""
         self.cluster.attached[self.volume.name] |= {ONE, TWO}
         self.users(connector(), connector('compute-2', TWO))
-        self.cluster.fail('detachVolumeByIp', 'result', 50150002)
+        self.cluster.fail('detachVolume', 'result', 50150013, times=10 ** 9)
+        self.cluster.faults[-1].hits = (
+            lambda request: request.op == 'detachVolume')
+        self.assertRaises(exception.VolumeIsBusy,
+                          self.driver.terminate_connection, self.volume,
+                          None)
+        self.assertEqual({ONE, TWO}, self.on())
+        self.assertEqual(0, self.cluster.count('detachVolumeByIp'))
+
+    def test_force_detach_where_one_host_cannot_be(self):
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector(), connector('compute-2', TWO))
+        self.cluster.fail('detachVolume', 'result', 50150002)
         self.assertRaises(exception.VolumeBackendAPIException,
                           self.driver.terminate_connection, self.volume,
                           None)
         self.assertEqual(1, len(self.on()))
 
-
-@ddt.ddt
-class ManagerTestCase(AttachTestCase):
-    """The driver attaches."""
-
-    options = {'dsware_attach_by': 'manager'}
-
-    def test_what_the_host_is_told(self):
-        found = self.attach()
-        self.assertEqual({
-            'driver_volume_type': 'local',
-            'data': {
-                'format_version': 1, 'volume_name': self.volume.name,
-                'wwn': self.record['wwn'], 'discard': True,
-                'device_path': '/dev/disk/by-id/wwn-0x'
-                               + self.record['wwn']}}, found)
-        self.assertEqual({ONE}, self.on())
-        json.dumps(found)
-
-    def test_a_port_that_is_none(self):
-        for port in (0, 65536, 'x', [80]):
-            error = self.assertRaises(exception.InvalidInput, self.attach,
-                                      dsware_agent_port=port)
-            self.assertIn('is not a port', str(error))
-        self.assertEqual(set(), self.on())
-
-    def test_a_connector_that_does_not_name_the_host(self):
-        for call in (self.driver.initialize_connection,
-                     self.driver.terminate_connection):
-            error = self.assertRaises(exception.InvalidInput, call,
-                                      self.volume, {'ip': ONE})
-            self.assertIn('has no host', str(error))
-        self.assertEqual(set(), self.on())
-
-    def test_on_the_hosts_own_agent(self):
-        self.attach(ip=TWO)
-        self.assertEqual({TWO}, self.on())
-
-    def test_again(self):
-        first = self.attach()
-        self.assertEqual(first, self.attach())
-        self.assertEqual({ONE}, self.on())
-
-    def test_an_older_cluster(self):
-        self.cluster.with_wwn = False
-        self.assertEqual('/dev/sdb', self.attach()['data']['device_path'])
-        error = self.assertRaises(exception.VolumeBackendAPIException,
-                                  self.attach)
-        self.assertIn('attached at 192.0.2.1:10519 already', str(error))
-
-    def test_a_plain_file_in_place_of_a_device(self):
-        self.cluster.fail('attachVolume', 'records',
-                          [{'devName': '/var/lib/sim/v'}])
-        self.assertEqual('/var/lib/sim/v',
-                         self.attach()['data']['device_path'])
-
-    def test_no_device_is_told(self):
-        self.cluster.fail('attachVolume', 'records', [])
-        self.assertIn('wwn-0x', self.attach()['data']['device_path'])
-
-    def test_a_wwn_that_is_none_makes_no_path(self):
-        self.cluster.edit = lambda record: {**record, 'wwn': '../../sda'}
-        self.assertEqual('/dev/sdb', self.attach()['data']['device_path'])
-
-    def test_gone(self):
-        self.assertRaises(exception.VolumeNotFound, self.attach,
-                          volume=self.make_volume())
-        self.assertEqual(0, self.cluster.count('attachVolume'))
-
-    def test_a_host_that_does_not_answer(self):
-        self.cluster.fail('attachVolume', 'unsent', times=10 ** 9)
-        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
-
-    def test_too_many_attachments(self):
-        self.cluster.fail('attachVolume', 'result', 50151402)
-        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
-
-    def test_detach(self):
-        self.attach()
-        self.users(connector())
-        self.detach()
-        self.assertEqual(set(), self.on())
-
-    @ddt.data(50151601, 50155007, 50151404, 50150005)
-    def test_detach_of_what_is_gone(self, code):
-        self.users(connector())
-        self.cluster.fail('detachVolume', 'result', code)
-        self.detach()
-
-    def test_detach_leaves_other_users_of_the_host_alone(self):
-        self.attach()
-        self.users(connector(), connector(), connector('compute-2', TWO))
-        self.detach()
-        self.assertEqual({ONE}, self.on())
-        self.users(connector(), connector('compute-2', TWO))
-        self.detach()
-        self.assertEqual(set(), self.on())
-
-    def test_detach_without_any_attachment(self):
-        self.attach()
-        self.users()
-        self.detach()
-        self.assertEqual(set(), self.on())
-
-    def test_detach_from_one_of_two_hosts(self):
-        self.attach()
-        self.attach('compute-2', TWO)
-        self.users(connector(), connector('compute-2', TWO))
-        self.detach()
-        self.assertEqual({TWO}, self.on())
-
-    def test_busy(self):
-        self.attach()
-        self.users(connector())
-        self.cluster.fail('detachVolume', 'result', 50150013, times=10 ** 9)
-        self.assertRaises(exception.VolumeIsBusy, self.detach)
-        self.assertEqual({ONE}, self.on())
-
-    @ddt.data('unsent', 'lost', 'hangs')
-    def test_detach_from_a_dead_host(self, kind):
-        self.attach()
-        self.users(connector())
-        self.cluster.fail('detachVolume', kind, times=10 ** 9)
-        # The name is a part of that of the other operation.
-        self.cluster.faults[-1].hits = (
-            lambda request: request.op == 'detachVolume')
-        self.detach()
-        self.assertEqual(set(), self.on())
-
-    def test_an_agent_that_answers_is_not_passed_over(self):
-        """What another agent does would be by force."""
-        self.attach()
-        self.cluster.fail('detachVolume', 'result', 50000001,
-                          times=10 ** 9)
-        error = self.assertRaises(exceptions.OutcomeUnknown, self.detach)
-        self.assertIn('DSWARE_ERROR', str(error))
-        self.assertEqual(0, self.cluster.count('detachVolumeByIp'))
-        self.assertEqual({ONE}, self.on())
-
-    def test_force_detach(self):
-        self.attach()
-        self.attach('compute-2', TWO)
-        self.users(connector(), connector('compute-2', TWO))
-        self.driver.terminate_connection(self.volume, None)
-        self.assertEqual(set(), self.on())
-
-    def own(self):
-        return self.driver._attacher.own_use(connector())
-
-    def test_own_use_beside_an_instance(self):
-        """An image of a volume in use, on an all-in-one host."""
-        self.attach()
-        self.users(connector())
-        self.driver.initialize_connection(self.volume, self.own())
-        self.driver.terminate_connection(self.volume, self.own())
-        self.assertEqual({ONE}, self.on())
-        self.detach()
-        self.assertEqual(set(), self.on())
-
-    def test_an_instance_leaves_during_own_use(self):
-        self.attach()
-        self.users(connector())
-        self.driver.initialize_connection(self.volume, self.own())
-        self.detach()
-        self.assertEqual({ONE}, self.on())
-        self.users()
-        self.driver.terminate_connection(self.volume, self.own())
-        self.assertEqual(set(), self.on())
-
-    def test_two_own_uses(self):
-        self.users()
-        for _ in range(2):
-            self.driver.initialize_connection(self.volume, self.own())
-        self.driver.terminate_connection(self.volume, self.own())
-        self.assertEqual({ONE}, self.on())
-        self.driver.terminate_connection(self.volume, self.own())
-        self.assertEqual(set(), self.on())
-        self.assertEqual({}, self.driver._attacher._own_uses)
-
-    def test_own_use_that_fails_is_not_counted(self):
-        self.users()
-        self.cluster.with_wwn = False
-        self.cluster.fail('attachVolume', 'records', [])
-        self.assertRaises(exception.VolumeBackendAPIException,
-                          self.driver.initialize_connection, self.volume,
-                          self.own())
-        self.cluster.fail('attachVolume', 'result', 50151402)
-        self.assertRaises(exceptions.CapacityExceeded,
-                          self.driver.initialize_connection, self.volume,
-                          self.own())
-        self.assertEqual({}, self.driver._attacher._own_uses)
-
-    def test_the_services_own_attachments_are_marked(self):
-        attach = self.patch('cinder.volume.driver.VolumeDriver'
-                            '._attach_volume')
-        detach = self.patch('cinder.volume.driver.VolumeDriver'
-                            '._detach_volume')
-        self.assertTrue(hasattr(volume_driver.VolumeDriver,
-                                '_attach_volume'))
-        properties = connector()
-        self.driver._attach_volume(self.context, self.volume, properties)
-        attach.assert_called_once_with(self.context, self.volume,
-                                       self.own(), remote=False)
-        self.driver._detach_volume(self.context, {}, self.volume,
-                                   properties, force=True)
-        detach.assert_called_once_with(
-            self.context, {}, self.volume, self.own(), force=True,
-            remote=False, ignore_errors=False)
-        self.assertEqual(connector(), properties)
+    def test_a_deleted_volume_is_left_to_its_hosts(self):
+        self.driver.delete_volume(self.volume)
+        self.assertEqual(0, self.cluster.count('detachVolume'))
 
 
 class OwnUseOfHostsTestCase(AttachTestCase):

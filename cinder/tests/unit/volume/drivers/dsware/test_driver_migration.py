@@ -17,6 +17,7 @@ import ddt
 from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import migration
@@ -412,6 +413,7 @@ class UpdateTestCase(MigrationTestCase):
         self.dsware.delete_snapshot(snapshot)
         self.assertEqual('0', self.dsware.get_pool(volume))
         connector = {'host': 'compute', 'ip': '192.0.2.7'}
+        database.add_volume(volume)
         for by in ('host', 'manager'):
             dsware = self.make_started_driver(dsware_attach_by=by)
             info = dsware.initialize_connection(volume, connector)

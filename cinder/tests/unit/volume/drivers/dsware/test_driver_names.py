@@ -19,6 +19,7 @@ import ddt
 from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import translation
 
@@ -75,12 +76,11 @@ class TakenOverTestCase(base.DriverTestCase):
 
     def test_attach_by_the_manager(self):
         made = self.make_started_driver(dsware_attach_by='manager')
-        connector = {'host': 'h', 'ip': '192.0.2.1'}
-        made.initialize_connection(self.volume, connector)
+        database.add_volume(self.volume)
+        made.initialize_connection(self.volume,
+                                   {'host': 'h', 'ip': '192.0.2.1'})
         self.assertEqual({'192.0.2.1'}, self.cluster.attached['legacy'])
-        with mock.patch.object(objects.Volume, 'volume_attachment',
-                               self.attachments(connector)):
-            made.terminate_connection(self.volume, None)
+        made.terminate_connection(self.volume, None)
         self.assertEqual(set(), self.cluster.attached['legacy'])
 
     def copy(self):

@@ -17,9 +17,10 @@ import ddt
 from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.volume.drivers.dsware import attaching
+from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import manager_attaching
 
 
 @ddt.ddt
@@ -40,8 +41,8 @@ class StartTestCase(base.DriverTestCase):
         made.set_initialized()
         self.assertTrue(made.initialized)
 
-    @ddt.data(('host', attaching.HostAttacher),
-              ('manager', attaching.ManagerAttacher))
+    @ddt.data(('host', attachers.SwitchedAttacher),
+              ('manager', manager_attaching.ManagerAttacher))
     @ddt.unpack
     def test_who_attaches(self, option, expected):
         made = self.make_driver(dsware_attach_by=option)

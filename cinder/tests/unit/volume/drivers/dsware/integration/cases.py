@@ -24,6 +24,7 @@ import zlib
 from cinder import context
 from cinder import exception
 from cinder import objects
+from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 ALL = os.environ.get('DSWARE_TEST_FAULTS') == 'all'
@@ -161,6 +162,7 @@ class Operation:
         """
         self.test = test
         self.host = base.Host(test.simulator)
+        self.control = test.simulator.control
         self.source = base.make_volume()
         self.snapshot = base.make_snapshot(self.source)
         self.host.create(self.source.name, 1)
@@ -482,6 +484,9 @@ class Attach(Operation):
     certain = False
     options = {'dsware_attach_by': 'manager'}
 
+    def prepare(self):
+        database.add_volume(self.source)
+
     def run(self, dsware):
         dsware.initialize_connection(self.source, self.connector)
 
@@ -499,6 +504,8 @@ class Detach(Operation):
 
     def prepare(self):
         self.host.attach(self.source.name)
+        database.add_volume(self.source)
+        database.add_attachment(self.source, self.connector)
 
     def run(self, dsware):
         dsware.terminate_connection(self.source, self.connector)
@@ -508,14 +515,20 @@ class Detach(Operation):
 
 
 class DetachEverywhere(Detach):
-    steps = ('detachVolumeByIp',)
-
-    def prepare(self):
-        super().prepare()
-        base.make_attachment(self.source, self.connector)
 
     def run(self, dsware):
         dsware.terminate_connection(self.source, None)
+
+
+class DetachDeadHost(Detach):
+    steps = ('detachVolumeByIp',)
+
+    def run(self, dsware):
+        self.control.agent_down(self.host.address)
+        try:
+            super().run(dsware)
+        finally:
+            self.control.agent_up(self.host.address)
 
 
 class Migrate(Operation):
@@ -548,7 +561,7 @@ OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
               DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
               LinkedClone, FullClone, CreateGroupSnapshot,
               GroupFromSnapshot, GroupFromGroup, Manage, Revert, Migrate,
-              Attach, Detach, DetachEverywhere)
+              Attach, Detach, DetachEverywhere, DetachDeadHost)
 
 
 @dataclasses.dataclass(frozen=True)

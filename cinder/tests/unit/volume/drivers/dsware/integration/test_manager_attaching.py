@@ -1,0 +1,201 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attachments that the driver makes, with Cinder's real database."""
+
+import os
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.volume.drivers.dsware import attach_records
+
+
+class ManagerAttachTests:
+
+    # A little more than an agent's cool-down after a failure.
+    OPTIONS = {'dsware_request_timeout': 6, 'dsware_attach_by': 'manager'}
+
+    def setUp(self):
+        super().setUp()
+        self.hosts = [base.Host(self.simulator, n) for n in range(2)]
+        self.connectors = [
+            {'host': f'compute{n}', 'ip': host.address}
+            for n, host in enumerate(self.hosts)]
+        self.mapping = {
+            f'compute{n}': '%s:%d' % agent
+            for n, agent in enumerate(self.simulator.agents)}
+
+    def make_driver(self, **options):
+        return super().make_driver(dsware_host_agents=self.mapping,
+                                   **options)
+
+    def created(self, dsware, *args, **values):
+        volume = super().created(dsware, *args, **values)
+        database.add_volume(volume)
+        return volume
+
+    def attached(self):
+        return {(item['agent'], item['name'])
+                for item in self.control.status()['attachments']}
+
+    def on(self, volume, *numbers):
+        return {(self.hosts[n].address, volume.name) for n in numbers}
+
+    def use(self, dsware, volume, number=0):
+        """Attach for a user, as Cinder does."""
+        attachment = database.add_attachment(volume)
+        dsware.initialize_connection(volume, self.connectors[number])
+        database.set_connector(attachment, self.connectors[number])
+        return attachment
+
+    def leave(self, dsware, volume, attachment, number=0):
+        """Detach for a user, as Cinder does."""
+        dsware.terminate_connection(volume, self.connectors[number])
+        database.remove_attachment(attachment)
+
+    def test_attach_write_detach(self):
+        dsware = self.make_driver()
+        volume = self.created(dsware, size=2)
+        info = dsware.initialize_connection(volume, self.connectors[0])
+        self.assertEqual('local', info['driver_volume_type'])
+        self.assertEqual(self.on(volume, 0), self.attached())
+        path = info['data']['device_path']
+        self.assertEqual(2 << 30, os.stat(path).st_size)
+        with open(path, 'r+b') as device:
+            device.write(b'data')
+        dsware.terminate_connection(volume, self.connectors[0])
+        self.assertEqual(b'data', self.hosts[1].read(volume.name, 0, 4))
+        self.assertEqual(set(), self.attached())
+        dsware.terminate_connection(volume, self.connectors[0])
+
+    def test_two_hosts(self):
+        dsware = self.make_driver()
+        volume = self.created(dsware)
+        for number in range(2):
+            self.use(dsware, volume, number)
+        self.assertEqual(self.on(volume, 0, 1), self.attached())
+        dsware.terminate_connection(volume, self.connectors[1])
+        self.assertEqual(self.on(volume, 0), self.attached())
+        dsware.terminate_connection(volume, None)
+        self.assertEqual(set(), self.attached())
+
+    def test_two_users_on_one_host(self):
+        dsware = self.make_driver()
+        volume = self.created(dsware)
+        users = [self.use(dsware, volume) for _n in range(2)]
+        self.leave(dsware, volume, users[0])
+        self.assertEqual(self.on(volume, 0), self.attached())
+        self.leave(dsware, volume, users[1])
+        self.assertEqual(set(), self.attached())
+
+    def test_attach_what_is_gone(self):
+        dsware = self.make_driver()
+        volume = base.make_volume()
+        database.add_volume(volume)
+        self.assertRaises(
+            exception.VolumeNotFound, dsware.initialize_connection,
+            volume, self.connectors[0])
+
+    def test_host_whose_agent_is_down(self):
+        dsware = self.make_driver(dsware_request_timeout=1)
+        volume = self.created(dsware)
+        address = self.hosts[0].address
+        attachment = self.use(dsware, volume)
+        self.control.agent_down(address)
+        # Another agent detaches in the place of the one that is down.
+        self.leave(dsware, volume, attachment)
+        self.assertEqual(set(), self.attached())
+        self.control.agent_up(address)
+        attachment = self.use(dsware, volume)
+        self.control.agent_down(address)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          dsware.initialize_connection, volume,
+                          self.connectors[0])
+        # Other hosts are not concerned, and a dead host can be detached.
+        self.use(dsware, volume, 1)
+        self.assertEqual(self.on(volume, 0, 1), self.attached())
+        dsware.terminate_connection(volume, self.connectors[0])
+        self.assertEqual(self.on(volume, 1), self.attached())
+        self.control.agent_up(address)
+        dsware.terminate_connection(volume, self.connectors[1])
+        self.assertEqual(set(), self.attached())
+
+    def test_faults(self):
+        """An attachment is made or removed once, whatever gets lost."""
+        dsware = self.make_driver()
+        volume = self.created(dsware)
+        for op, call in (('attachVolume', dsware.initialize_connection),
+                         ('detachVolume', dsware.terminate_connection)):
+            for kind in ('drop_before', 'drop_after', 'cut_frame',
+                         'garbage', 'wrong_seq'):
+                with self.subTest(op=op, kind=kind):
+                    self.set_attached(volume, op == 'detachVolume')
+                    self.control.add_fault(kind=kind, op=op, count=1)
+                    call(volume, self.connectors[0])
+                    self.assertEqual(int(op == 'attachVolume'),
+                                     len(self.attached()))
+
+    def set_attached(self, volume, wanted):
+        if wanted and not self.attached():
+            self.hosts[0].attach(volume.name)
+        elif self.attached() and not wanted:
+            self.hosts[0].detach(volume.name)
+
+    def test_results_of_every_class(self):
+        dsware = self.make_driver(dsware_request_timeout=1)
+        volume = self.created(dsware)
+        for code, error in (
+                (50151402, exception.VolumeBackendAPIException),
+                (50151404, exception.VolumeNotFound),
+                (50150012, exception.VolumeBackendAPIException),
+                (50150003, exception.VolumeBackendAPIException),
+                (50150015, exception.VolumeBackendAPIException),
+                (10000003, exception.VolumeBackendAPIException),
+                (50151211, exception.VolumeIsBusy)):
+            with self.subTest(code=code):
+                fault = self.control.add_fault(
+                    kind='result', op='attachVolume', code=code)
+                self.assertRaises(error, dsware.initialize_connection,
+                                  volume, self.connectors[0])
+                self.control.clear_faults(fault)
+                self.assertEqual(set(), self.attached())
+                self.assertEqual({}, database.records(volume))
+
+    def test_killed_in_the_middle(self):
+        """The next run of the service detaches what nobody has got."""
+        dsware = self.make_driver()
+        volume = self.created(dsware, status='available')
+        kept = self.created(dsware)
+        self.use(dsware, kept)
+        database.add_attachment(volume)
+        dsware.initialize_connection(volume, self.connectors[0])
+        dsware.initialize_connection(kept, dsware._attacher.own_use(
+            self.connectors[1]))
+        again = self.make_driver()
+        again.host = 'host@backend'
+        again._attacher._run = attach_records.Run(
+            dsware._attacher._run.service, 'again')
+        again.set_initialized()
+        again.get_volume_stats(True)
+        self.assertEqual(self.on(kept, 0), self.attached())
+        self.assertEqual({}, database.records(volume))
+        again.terminate_connection(kept, None)
+        self.assertEqual(set(), self.attached())
+
+
+class SocketManagerAttachTestCase(ManagerAttachTests, base.SocketTestCase):
+    pass
+
+
+class CLIManagerAttachTestCase(ManagerAttachTests, base.CLITestCase):
+    pass
