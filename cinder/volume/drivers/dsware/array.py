@@ -268,9 +268,7 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         :param name: the volume's name
         :raises DSWareError: when that does not work
         """
-        names.check(name)
-        if names.may_have_temporary(name):
-            self.delete_snapshot(names.temporary(name))
+        self.delete_snapshot(names.temporary(name))
 
     def delete_temporaries_of(self, name: str) -> bool:
         """Delete the snapshots that clones of a volume were made through.

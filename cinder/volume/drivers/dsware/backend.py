@@ -16,6 +16,7 @@ import ipaddress
 import os
 import ssl
 
+from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import netutils
 
@@ -23,6 +24,7 @@ from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import array
 from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import tls
@@ -30,6 +32,12 @@ from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import transport_cli
 
 LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+CONF.import_opt('volume_name_template', 'cinder.db.api')
+CONF.import_opt('snapshot_name_template', 'cinder.db.api')
+
+# All ids of Cinder look like this one.
+_SOME_ID = '0fa2c5e8-1b4d-4e70-9a63-d7c6b5a49382'
 
 
 def _refuse(option, value, problem):
@@ -114,6 +122,43 @@ def host_agents(configuration) -> dict[str, operations.Endpoint]:
     port = default_port(configuration)
     return {host: _endpoint('dsware_host_agents', text.strip(), port)
             for host, text in configuration.dsware_host_agents.items()}
+
+
+def check_name_templates() -> None:
+    """Check that all names that Cinder derives can be names on a cluster.
+
+    :raises InvalidConfigurationValue: when those of volume_name_template or
+        snapshot_name_template cannot, or cannot be told apart
+    """
+    volume = _name_of_template('volume_name_template')
+    if volume == _name_of_template('snapshot_name_template'):
+        _refuse('snapshot_name_template', CONF.snapshot_name_template, _(
+            'it is the same as volume_name_template, but volumes and '
+            'snapshots share their names on a Dsware cluster; make it '
+            'another one'))
+
+
+def _name_of_template(option):
+    template = CONF[option]
+    try:
+        name = template % _SOME_ID
+    except (TypeError, ValueError) as error:
+        _refuse(option, template, _(
+            'it must have %%s once, for the id (%s)') % error)
+    if _SOME_ID not in name:
+        _refuse(option, template, _(
+            'it must have a plain %s: with a part of the id, or another form '
+            'of it, names are not unique'))
+    if not names.is_legal(name):
+        _refuse(option, template, _(
+            'a name on a Dsware cluster has 1 to 95 of the characters A-Z '
+            'a-z 0-9 _ . - and does not start with - or .; one made by this '
+            'template has %d characters') % len(name))
+    if names.is_temporary(name):
+        _refuse(option, template, _(
+            'names that end like this are those of temporary snapshots of '
+            'the driver; let it end in another way'))
+    return name
 
 
 def make_array(configuration) -> array.Array:

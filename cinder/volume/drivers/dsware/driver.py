@@ -99,6 +99,7 @@ class DSWareDriver(attachers.Attachments, groups.Groups,
         :raises InvalidConfigurationValue: an option is missing, malformed or
             contradicts another one
         """
+        backend.check_name_templates()
         self._array = backend.make_array(self.configuration)
         self._attacher = attachers.make_attacher(
             self._array, self.configuration, self.host)

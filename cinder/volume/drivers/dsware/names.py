@@ -27,6 +27,11 @@ _TEMPORARY_SUFFIX = '.clone'
 _POLICY_SUFFIX = '.qos'
 _LONGEST = 95
 _DIGEST = 16
+_TEMPORARY = re.compile(
+    r'.*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*'
+    + re.escape(_TEMPORARY_SUFFIX), re.ASCII)
+_CUT_TEMPORARY = re.compile(
+    r'.*\.[0-9a-f]{%d}' % _DIGEST + re.escape(_TEMPORARY_SUFFIX), re.ASCII)
 
 
 def check(name: str) -> None:
@@ -50,32 +55,37 @@ def is_legal(name: str) -> bool:
     return bool(_NAME.fullmatch(name))
 
 
+def _derived(name, suffix):
+    if len(name) + len(suffix) <= _LONGEST:
+        return name + suffix
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    kept = _LONGEST - len(suffix) - _DIGEST - 1
+    return f'{name[:kept]}.{digest}{suffix}'
+
+
 def temporary(volume: str) -> str:
     """Name the snapshot that a volume is cloned through.
 
     :param volume: the name of the new volume
-    :returns: the name of the temporary snapshot
-    :raises InvalidRequest: when the volume's name leaves no room for it
+    :returns: the name of the temporary snapshot; a volume's name that
+        leaves no room for the suffix is cut and completed with a digest
+    :raises InvalidRequest: when the volume's name is not a legal one
     """
-    name = volume + _TEMPORARY_SUFFIX
-    check(name)
-    return name
-
-
-def may_have_temporary(volume: str) -> bool:
-    """Tell whether a volume can have been made through a temporary snapshot.
-
-    :param volume: the volume's name
-    """
-    return bool(_NAME.fullmatch(volume + _TEMPORARY_SUFFIX))
+    check(volume)
+    return _derived(volume, _TEMPORARY_SUFFIX)
 
 
 def is_temporary(snapshot: str) -> bool:
     """Tell whether a snapshot exists only to make a volume from another one.
 
+    The volume's name, which has its id, is looked for too: a snapshot that
+    somebody else named with the same suffix is not one of these.
+
     :param snapshot: the snapshot's name
     """
-    return snapshot.endswith(_TEMPORARY_SUFFIX)
+    return bool(_TEMPORARY.fullmatch(snapshot)
+                or (len(snapshot) == _LONGEST
+                    and _CUT_TEMPORARY.fullmatch(snapshot)))
 
 
 def policy(volume: str) -> str:
@@ -85,9 +95,4 @@ def policy(volume: str) -> str:
     :returns: the name of its QoS; a volume's name that leaves no room for
         the suffix is cut and completed with a digest
     """
-    name = volume + _POLICY_SUFFIX
-    if len(name) <= _LONGEST:
-        return name
-    digest = hashlib.sha256(volume.encode()).hexdigest()[:_DIGEST]
-    kept = _LONGEST - len(_POLICY_SUFFIX) - _DIGEST - 1
-    return f'{volume[:kept]}.{digest}{_POLICY_SUFFIX}'
+    return _derived(volume, _POLICY_SUFFIX)

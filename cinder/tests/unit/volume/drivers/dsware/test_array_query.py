@@ -12,6 +12,8 @@
 
 """What the array asks, and what it makes of the answers."""
 
+import uuid
+
 import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
@@ -63,13 +65,30 @@ class NamesTestCase(fakes.ArrayTestCase):
                 self.raises(exceptions.InvalidRequest, call, name)
         self.assertEqual([], self.cluster.requests)
 
-    def test_a_name_that_leaves_no_room_for_a_temporary_one(self):
+    def test_names_of_temporary_snapshots(self):
         self.assertEqual('v.clone', names.temporary('v'))
-        names.temporary('x' * 89)
-        self.assertTrue(names.may_have_temporary('x' * 89))
-        self.raises(exceptions.InvalidRequest, names.temporary,
-                    'x' * 90)
-        self.assertFalse(names.may_have_temporary('x' * 90))
+        self.assertEqual('x' * 89 + '.clone', names.temporary('x' * 89))
+        made = set()
+        for length in range(89, 96):
+            for last in 'xy':
+                name = names.temporary('x' * (length - 1) + last)
+                self.assertTrue(names.is_legal(name))
+                self.assertTrue(name.startswith('x' * 72))
+                made.add(name)
+        self.assertEqual(14, len(made))
+        self.raises(exceptions.InvalidRequest, names.temporary, 'x' * 96)
+
+    @ddt.data('volume-%s', '%s', 'a.%s.b', 'x' * 53 + '%s',
+              'x' * 54 + '%s', 'x' * 59 + '%s', '%s' + 'x' * 59)
+    def test_temporary_snapshots_are_known(self, template):
+        volume = template % uuid.uuid4()
+        self.assertFalse(names.is_temporary(volume))
+        self.assertTrue(names.is_temporary(names.temporary(volume)))
+
+    @ddt.data('monday.clone', 'x' * 89 + '.clone', '.clone', 'v.clone',
+              'v.0123456789abcdef.clone', '')
+    def test_those_of_others_are_not(self, name):
+        self.assertFalse(names.is_temporary(name))
 
 
 @ddt.ddt

@@ -190,7 +190,7 @@ class CloneTogetherTestCase(TogetherTestCase):
             self.cluster.volumes[name]['data'] for name in CLONES])
         self.assertEqual({}, self.cluster.snapshots)
 
-    @ddt.data({'n' * 95: 'v1'}, {'n1': '-'})
+    @ddt.data({'n' * 96: 'v1'}, {'n1': '-'})
     def test_names_are_checked(self, sources):
         self.raises(exceptions.InvalidRequest, self.array.clone_together,
                     sources, self.make)

@@ -16,6 +16,7 @@ import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import names
 
 
 @ddt.ddt
@@ -179,9 +180,11 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.assertEqual(['v.clone2'], list(self.cluster.snapshots))
         self.array.delete_leftovers('v')
 
-    def test_a_long_name_has_no_leftovers(self):
+    def test_a_long_name_has_leftovers_too(self):
+        self.cluster.add_volume('source')
+        self.cluster.add_snapshot(names.temporary('x' * 95), 'source')
         self.array.delete_leftovers('x' * 95)
-        self.assertEqual([], self.cluster.ops())
+        self.assertEqual({}, self.cluster.snapshots)
 
 
 @ddt.ddt
