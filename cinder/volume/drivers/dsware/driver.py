@@ -25,6 +25,7 @@ from cinder.volume import driver
 from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import capabilities
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
@@ -32,6 +33,7 @@ from cinder.volume.drivers.dsware import interrupted
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.dsware import provisioning
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import revert
@@ -53,10 +55,10 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(attachers.Attachments, groups.Groups,
-                   images.ImageVolumes, manage.ManagedObjects,
-                   migration.Migrations, revert.RevertedVolumes,
-                   driver.VolumeDriver):
+class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
+                   groups.Groups, images.ImageVolumes,
+                   manage.ManagedObjects, migration.Migrations,
+                   revert.RevertedVolumes, driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -231,12 +233,17 @@ class DSWareDriver(attachers.Attachments, groups.Groups,
         :param volume: the Cinder volume
         :param new_size: in GiB
         :raises VolumeNotFound: it is not on the cluster
-        :raises VolumeBackendAPIException: for all other reasons
+        :raises VolumeBackendAPIException: for all other reasons; its pool
+            has no room for it, or not within the over-subscription limit
         """
+        name, size = translation.volume_name(volume), new_size * _MIB_PER_GIB
+        thin = volume_types.is_thin(volume.volume_type,
+                                    self.configuration.san_thin_provision)
         with translation.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
-            self._array.expand_volume(translation.volume_name(volume),
-                                      new_size * _MIB_PER_GIB)
+            provisioning.check_extension(self._array, name, size, thin,
+                                         self.configuration)
+            self._array.expand_volume(name, size)
 
     # -- snapshots and clones ---------------------------------------------
 

@@ -129,7 +129,7 @@ def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
         'location_info': backend.location_info(configuration),
         PROVISIONING: provisioning(configuration),
         'online_extend_support': online_extend,
-        'QoS_support': False,
+        'QoS_support': True,
         'consistent_group_snapshot_enabled': True,
         # No published operation replicates anything.
         'replication_enabled': False,

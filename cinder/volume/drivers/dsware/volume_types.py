@@ -18,6 +18,7 @@ from cinder import exception
 from cinder.i18n import _
 
 CLONE_KEY = 'dsware:clone'
+CLONE_CHOICES = ('linked', 'full')
 PROVISIONING_KEY = 'provisioning:type'
 _OUR_SPECS = 'dsware:'
 _KNOWN_SPECS = (CLONE_KEY,)
@@ -56,7 +57,7 @@ def of_type(volume_type, configuration) -> Wishes:
     """
     specs = _specs(volume_type)
     thin = is_thin(volume_type, configuration.san_thin_provision)
-    clone = _choice(specs, CLONE_KEY, ('linked', 'full'),
+    clone = _choice(specs, CLONE_KEY, CLONE_CHOICES,
                     configuration.dsware_clone)
     # A linked clone allocates space when it is written, so it is thin.
     return Wishes(thin=thin, full_clone=clone == 'full' or not thin)

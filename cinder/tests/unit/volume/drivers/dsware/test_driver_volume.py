@@ -171,6 +171,15 @@ class ExtendTestCase(VolumeTestCase):
         error = self.assertRaises(
             exception.VolumeBackendAPIException, self.driver.extend_volume,
             volume, 10 ** 6)
+        self.assertIn('may be provisioned', str(error))
+
+    def test_a_pool_that_fills_up_meanwhile(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.fail('expandVolume', 'result', 50150009)
+        error = self.assertRaises(
+            exception.VolumeBackendAPIException, self.driver.extend_volume,
+            volume, 5)
         self.assertIn('free MiB', str(error))
 
     def test_busy(self):

@@ -166,7 +166,7 @@ class VolumeTests:
             volume_type=base.make_type(provisioning__type='thick'))
         self.control.fill_pool(0, free=10)
         self.assertRaisesRegex(
-            exception.VolumeBackendAPIException, 'asked for 2048 MiB',
+            exception.VolumeBackendAPIException, 'asked for 1024 MiB more, 10',
             self.dsware.extend_volume, volume, 2)
         self.assertEqual(base.GIB, self.on_cluster(volume.name)['size'])
 

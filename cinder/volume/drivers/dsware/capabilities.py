@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the backend tells about itself: to operators and the scheduler."""
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import volume_types
+
+_VENDOR = 'dsware'
+# New thin volumes count for the scheduler by their provisioned size only. A
+# pool whose free space is really down to its reserve gets none of them.
+_FILTER = ('capabilities.free_capacity_gb > capabilities.total_capacity_gb '
+           '* capabilities.reserved_percentage / 100')
+# The share of the space that is free, in percent.
+_GOODNESS = ('100 * capabilities.free_capacity_gb '
+             '/ max(capabilities.total_capacity_gb, 1)')
+
+
+class Capabilities:
+    """Capabilities and defaults: a part of the driver."""
+
+    def _init_vendor_properties(self):
+        properties = {}
+        self._set_property(
+            properties, volume_types.CLONE_KEY, 'Clones',
+            _('How volumes are made from snapshots and other volumes: '
+              'linked shares unchanged data with the source, full is an '
+              'independent copy.'),
+            'string', enum=list(volume_types.CLONE_CHOICES),
+            default=self.configuration.dsware_clone)
+        return properties, _VENDOR
+
+    def get_default_filter_function(self):
+        """Keep new volumes off a pool that has only its reserve left.
+
+        For the scheduler's DriverFilter, where an operator has it.
+
+        :returns: the formula, when the option filter_function has none
+        """
+        return _FILTER
+
+    def get_default_goodness_function(self):
+        """Prefer the pool with the larger share of free space.
+
+        For the scheduler's GoodnessWeigher, where an operator has it.
+
+        :returns: the formula, when the option goodness_function has none
+        """
+        return _GOODNESS
