@@ -229,6 +229,19 @@ def _make_pattern(path, megabytes):
             out.write(data(str(start), 4 * MIB))
 
 
+def make_half_image(path, megabytes):
+    """Make a raw image whose MiB are data and zeros in turn.
+
+    :param path: path of the image
+    :param megabytes: its size in MiB
+    """
+    with open(path, 'wb') as out:
+        for number in range(0, megabytes, 2):
+            out.write(data(str(number), MIB))
+            out.seek(MIB, os.SEEK_CUR)
+        out.truncate(megabytes * MIB)
+
+
 def check_file_system(path):
     """Check the file system on a device, where e2fsck is installed.
 

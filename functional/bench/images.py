@@ -1,0 +1,236 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Speed of copying images, as a ratio to ``qemu-img convert`` alone.
+
+``tox -e bench-images``: both are measured in one run, one after the other,
+on new volumes of the same simulated cluster. The driver's part is measured:
+to attach the volume, to check and to copy the image, and to detach. Glance is
+not in it: an image to be copied is there as a file, and one that is sent is
+not received.
+"""
+
+import eventlet
+eventlet.monkey_patch()
+
+import argparse  # noqa: E402
+import contextlib  # noqa: E402
+import os  # noqa: E402
+import pathlib  # noqa: E402
+import statistics  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+import uuid  # noqa: E402
+
+import os_brick  # noqa: E402
+from os_brick.initiator import connector  # noqa: E402
+from oslo_concurrency import lockutils  # noqa: E402
+from oslo_config import cfg  # noqa: E402
+
+from cinder import context  # noqa: E402
+from cinder import objects  # noqa: E402
+from cinder.volume import configuration  # noqa: E402
+from cinder.volume import driver as volume_driver  # noqa: E402
+from cinder.volume.drivers.dsware import driver  # noqa: E402
+from cinder.volume import volume_utils  # noqa: E402
+
+from dsware_sim import testing  # noqa: E402
+from functional import content  # noqa: E402
+from functional.services import cinder as cinder_service  # noqa: E402
+from functional.services import configfile  # noqa: E402
+from functional.services import programs  # noqa: E402
+
+CONF = cfg.CONF
+MIB = content.MIB
+# What Glance's client reads at a time.
+_CHUNK = 65536
+_COLUMNS = '{:<16} {:>8} {:>12} {:>10} {:>8}'
+
+
+class ImageService:
+    """Stands for Glance: an image that has been fetched already."""
+
+    def __init__(self, path):
+        self.path = path
+        # As if the manager had fetched it, which it does for every driver.
+        self.temp_images = self
+
+    def get(self, _context, _image_id):
+        return str(self.path)
+
+    def show(self, _context, image_id):
+        return {'id': image_id, 'disk_format': 'raw',
+                'container_format': 'bare', 'size': self.path.stat().st_size}
+
+    def update(self, _context, _image_id, _meta, data, **_kwargs):
+        while data.read(_CHUNK):
+            pass
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(
+        prog='tox -e bench-images --', description=(
+            'Measures the copying of raw images to and from volumes of the '
+            'simulator, half of each image being zeros.'))
+    parser.add_argument('--sizes', type=int, nargs='+',
+                        default=[256, 1024, 4096, 8192],
+                        help='MiB (%(default)s)')
+    parser.add_argument('--repeat', type=int, default=5,
+                        help='how often; medians are shown (%(default)s)')
+    parser.add_argument('--output', help='also write the table to this file')
+    return parser.parse_args()
+
+
+def _configure(directory, simulator):
+    """Be a host that runs cinder-volume, with an agent of its own."""
+    address, port = simulator.agents[0]
+    path = directory / 'bench.conf'
+    configfile.write(path, {
+        'DEFAULT': {'my_ip': address, 'log_file': directory / 'log',
+                    'image_conversion_dir': directory},
+        'oslo_concurrency': {'lock_path': directory / 'locks'},
+        'os_brick': {'dsware_agent_ip': address, 'dsware_agent_port': port,
+                     'dsware_fsc_cli': f'{simulator.bin}/fsc_cli'},
+        **cinder_service.privsep_sections()})
+    CONF(['--config-file', str(path)], project='cinder')
+    lockutils.set_defaults(str(directory / 'locks'))
+    os_brick.setup(CONF)
+    objects.register_all()
+
+
+def _driver(simulator):
+    conf = configuration.Configuration(volume_driver.volume_opts,
+                                       config_group='bench')
+    made = driver.DSWareDriver(configuration=conf, host='host@bench')
+    CONF.set_override('san_ip', simulator.agents[0][0], group='bench')
+    CONF.set_override('dsware_agents',
+                      [f'{h}:{p}' for h, p in simulator.agents],
+                      group='bench')
+    made.do_setup(None)
+    made.check_for_setup_error()
+    return made
+
+
+class Bench:
+    """Copies one image, in each of the ways that are compared."""
+
+    def __init__(self, dsware, image, received):
+        self._driver = dsware
+        self._image = image
+        self._received = received
+        self._service = ImageService(image)
+        self._context = context.get_admin_context()
+
+    @contextlib.contextmanager
+    def _volume(self):
+        volume = objects.Volume(
+            self._context, id=str(uuid.uuid4()), _name_id=None, size=(
+                -(-self._image.stat().st_size // content.GIB)),
+            host='host@bench#0', provider_id=None, volume_type_id=None,
+            volume_type=objects.VolumeType(extra_specs={}),
+            encryption_key_id=None, glance_metadata={}, admin_metadata={})
+        self._driver.create_volume(volume)
+        try:
+            yield volume
+        finally:
+            self._driver.delete_volume(volume)
+
+    @contextlib.contextmanager
+    def _device(self, volume):
+        properties = volume_utils.brick_get_connector_properties()
+        info = self._driver.initialize_connection(volume, properties)
+        brick = connector.InitiatorConnector.factory(
+            info['driver_volume_type'], 'sudo')
+        device = brick.connect_volume(info['data'])
+        try:
+            yield device['path']
+        finally:
+            brick.disconnect_volume(info['data'], device)
+
+    def image_to_volume(self):
+        """Copy the image to new volumes.
+
+        :returns: seconds of qemu-img alone, and of the driver
+        """
+        with self._volume() as volume, self._device(volume) as path:
+            floor = _timed(_convert, '-t', 'none', self._image, path)
+        with self._volume() as volume:
+            return floor, _timed(
+                self._driver.copy_image_to_volume, self._context, volume,
+                self._service, str(uuid.uuid4()))
+
+    def volume_to_image(self):
+        """Copy a volume to an image.
+
+        :returns: seconds of qemu-img alone, and of the driver
+        """
+        with self._volume() as volume:
+            with self._device(volume) as path:
+                _convert('-t', 'none', self._image, path)
+                floor = _timed(_convert, path, self._received)
+            self._received.unlink()
+            return floor, _timed(
+                self._driver.copy_volume_to_image, self._context, volume,
+                self._service, self._service.show(None, 'image'))
+
+
+def _convert(*arguments):
+    subprocess.run(['qemu-img', 'convert', '-O', 'raw', '-f', 'raw',
+                    *map(str, arguments)], check=True)
+
+
+def _timed(function, *args):
+    # What was written before is not to be paid for now.
+    os.sync()
+    start = time.monotonic()
+    function(*args)
+    return time.monotonic() - start
+
+
+def _rows(dsware, directory, arguments):
+    for size in arguments.sizes:
+        image = directory / 'image'
+        content.make_half_image(image, size)
+        bench = Bench(dsware, image, directory / 'received')
+        for name, job in (('image to volume', bench.image_to_volume),
+                          ('volume to image', bench.volume_to_image)):
+            pairs = [job() for _time in range(arguments.repeat)]
+            floor, seconds = map(statistics.median, zip(*pairs))
+            print(f'{name}, {size} MiB: {pairs}', file=sys.stderr)
+            yield name, size, f'{floor:.2f}', f'{seconds:.2f}', (
+                f'{floor / seconds:.2f}')
+
+
+def main():
+    arguments = _arguments()
+    with (testing.Simulator(agents=1, devices='loop') as simulator,
+          tempfile.TemporaryDirectory(prefix='dsware-bench-') as name):
+        directory = pathlib.Path(name)
+        programs.write_sudo(directory / 'bin')
+        os.environ['PATH'] = programs.search_path(directory / 'bin',
+                                                  simulator.bin)
+        _configure(directory, simulator)
+        dsware = _driver(simulator)
+        lines = [_COLUMNS.format('job', 'MiB', 'qemu-img s', 'driver s',
+                                 'ratio')]
+        lines += [_COLUMNS.format(*row)
+                  for row in _rows(dsware, directory, arguments)]
+    text = '\n'.join(lines)
+    print(text)
+    if arguments.output:
+        pathlib.Path(arguments.output).write_text(text + '\n')
+
+
+if __name__ == '__main__':
+    main()
