@@ -32,7 +32,7 @@ class Cinder(object):
 
     def __init__(self, directory, glance_url, backends, first_on_path=(),
                  my_ip='127.0.0.1', brick_options=None, options=None,
-                 native_threads=False, outlive=False):
+                 native_threads=False, outlive=False, reservation=None):
         """Prepare Cinder; start() starts it.
 
         :param directory: path of a directory for its files
@@ -44,6 +44,7 @@ class Cinder(object):
         :param options: a dict of options to add to [DEFAULT], or to change
         :param native_threads: run without eventlet
         :param outlive: whether it goes on when this process ends
+        :param reservation: the port to listen on; by default a free one
         """
         self.directory = directory
         self.config_path = directory / 'etc' / 'cinder.conf'
@@ -57,8 +58,8 @@ class Cinder(object):
         self._options = dict(options or {})
         self._native_threads = native_threads
         self._outlive = outlive
-        self._reservation = ports.Reservation()
-        self.url = 'http://127.0.0.1:%d/v3' % self._reservation.port
+        self._reservation = reservation or ports.Reservation()
+        self.url = api_url(self._reservation)
         self.process = None
 
     def start(self):
@@ -226,6 +227,15 @@ class Cinder(object):
         }
         defaults.update(self._options)
         return defaults
+
+
+def api_url(reservation):
+    """Where Cinder answers.
+
+    :param reservation: the port that it listens on
+    :returns: the URL
+    """
+    return 'http://%s:%d/v3' % (reservation.address, reservation.port)
 
 
 def privsep_sections():

@@ -50,16 +50,17 @@ def write_clouds(path, cinder_url, glance_url, name='dsware'):
 class Cloud(object):
     """The Block Storage and Image APIs through openstacksdk."""
 
-    def __init__(self, cinder_url, glance_url):
+    def __init__(self, cinder_url, glance_url, token=http.TOKEN):
         """Make a connection; nothing is sent yet.
 
         :param cinder_url: where Cinder answers
         :param glance_url: where Glance answers
+        :param token: who sends the requests, as user:project
         """
         warnings.filterwarnings('ignore', module='openstack')
         connection = openstack.connection.Connection(
             auth_type='admin_token',
-            auth={'endpoint': cinder_url, 'token': http.TOKEN},
+            auth={'endpoint': cinder_url, 'token': token},
             block_storage_endpoint_override=cinder_url,
             image_endpoint_override=glance_url)
         self.volumes = connection.block_storage

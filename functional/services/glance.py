@@ -12,6 +12,7 @@
 
 """A real Glance: SQLite, files, and no Keystone."""
 
+import configparser
 import os
 import sys
 
@@ -23,21 +24,23 @@ from functional.services import programs
 
 START_SECONDS = 120
 
-# Without Keystone nobody has a role, and everybody is an administrator.
-_POLICY = 'context_is_admin: "@"\n'
-
 
 class Glance(object):
     """The Image service in a process of its own."""
 
-    def __init__(self, directory, address='127.0.0.1', outlive=False):
+    def __init__(self, directory, address='127.0.0.1', outlive=False,
+                 cinder_url=None):
         """Prepare Glance; start() starts it.
 
         :param directory: path of a directory for its files
         :param address: loopback address to listen on
         :param outlive: whether it goes on when this process ends
+        :param cinder_url: where Cinder answers, or will; then images can
+                           be volumes, in the store "volumes"
         """
         self.directory = directory
+        self._volume_stores = {'volumes': {
+            'cinder_endpoint_template': cinder_url}} if cinder_url else {}
         self.config_dir = directory / 'etc'
         self.log_path = directory / 'glance-api.log'
         self._reservation = ports.Reservation(address)
@@ -55,7 +58,7 @@ class Glance(object):
             (self.directory / name).mkdir(exist_ok=True)
         configfile.write(self.config_dir / 'glance-api.conf',
                          self._configuration())
-        (self.config_dir / 'policy.yaml').write_text(_POLICY)
+        self._write_paste()
         self.process = process.Process(
             'glance-api',
             [sys.executable, '-m', 'functional.services.glance_api',
@@ -87,19 +90,36 @@ class Glance(object):
                     PYTHONPATH=str(programs.project_root()),
                     PYTHONWARNINGS='ignore')
 
+    def _write_paste(self):
+        """Glance's own pipelines, with our filter in Keystone's place."""
+        paste = configparser.RawConfigParser()
+        paste.optionxform = str
+        paste.read(programs.data_directory('glance', 'etc/glance')
+                   / 'glance-api-paste.ini')
+        paste['filter:authtoken'] = {
+            'paste.filter_factory':
+                'functional.services.identity:filter_factory'}
+        with open(self.config_dir / 'glance-api-paste.ini', 'w') as out:
+            paste.write(out)
+
     def _configuration(self):
-        etc = programs.data_directory('glance', 'etc/glance')
         database = 'sqlite:///%s' % (self.directory / 'glance.sqlite')
         return {
             'DEFAULT': {
                 'log_file': self.log_path,
-                'enabled_backends': 'files:file',
+                'enabled_backends': ['files:file'] + [
+                    name + ':cinder' for name in self._volume_stores],
                 # The services hold little, and a disk that fills up is
                 # reported by the file system soon enough.
                 'image_size_cap': 1 << 40,
                 'enabled_import_methods': '[]',
+                # As Cinder needs it to clone images that are volumes.
+                'show_image_direct_url': True,
+                'show_multiple_locations': True,
+                'do_secure_hash': False,
             },
             'files': {'filesystem_store_datadir': self.directory / 'images'},
+            **self._volume_stores,
             'glance_store': {'default_backend': 'files'},
             'os_glance_staging_store': {
                 'filesystem_store_datadir': self.directory / 'staging'},
@@ -107,7 +127,8 @@ class Glance(object):
                 'filesystem_store_datadir': self.directory / 'tasks'},
             'database': {'connection': database,
                          'sqlite_synchronous': False},
-            'paste_deploy': {'config_file': etc / 'glance-api-paste.ini'},
-            'oslo_policy': {'policy_file': self.config_dir / 'policy.yaml'},
+            'paste_deploy': {
+                'flavor': 'keystone',
+                'config_file': self.config_dir / 'glance-api-paste.ini'},
             'oslo_concurrency': {'lock_path': self.directory / 'locks'},
         }

@@ -21,6 +21,7 @@ from functional.services import cinder
 from functional.services import cloud
 from functional.services import compute
 from functional.services import glance
+from functional.services import ports
 
 MANAGER = 0
 # The services' host is that of the first agent, the compute host is that of
@@ -33,7 +34,7 @@ class Stack(object):
 
     def __init__(self, directory, simulators, backend_options,
                  native_threads=False, options=None, outlive=False,
-                 start_clusters=True):
+                 start_clusters=True, image_volumes=False):
         """Prepare the services; start() starts them.
 
         :param directory: path of a directory for everything
@@ -46,6 +47,7 @@ class Stack(object):
         :param outlive: whether all goes on when this process ends
         :param start_clusters: whether start() starts the clusters too, and
                                waits for the backends' reports
+        :param image_volumes: whether images can be volumes
         """
         self.directory = directory
         self.simulators = simulators
@@ -55,6 +57,8 @@ class Stack(object):
         self._options = options
         self._outlive = outlive
         self._start_clusters = start_clusters
+        self._image_volumes = image_volumes
+        self._cinder_port = ports.Reservation()
         self.glance = None
         self.cinder = None
         self.cloud = None
@@ -71,8 +75,10 @@ class Stack(object):
 
     def start_clusters(self):
         """Start Glance, which takes a while, and the clusters meanwhile."""
-        self.glance = glance.Glance(self.directory / 'glance',
-                                    outlive=self._outlive)
+        self.glance = glance.Glance(
+            self.directory / 'glance', outlive=self._outlive,
+            cinder_url=(cinder.api_url(self._cinder_port)
+                        if self._image_volumes else None))
         self.glance.start()
         if not self._start_clusters:
             return
@@ -86,7 +92,8 @@ class Stack(object):
             self.directory / 'cinder', self.glance.url, self._backends(),
             first_on_path=[self.simulator.bin], my_ip=agents[MANAGER][0],
             brick_options=self._brick(MANAGER), options=self._options,
-            native_threads=self._native_threads, outlive=self._outlive)
+            native_threads=self._native_threads, outlive=self._outlive,
+            reservation=self._cinder_port)
         self.cinder.start()
 
     def wait(self):
@@ -114,7 +121,8 @@ class Stack(object):
         if self.compute:
             steps.append(self.compute.disconnect_all)
         if self.cinder:
-            steps += [self.cinder.stop, self.cinder.release]
+            steps.append(self.cinder.stop)
+        steps.append(self._cinder_port.release)
         if self.glance:
             steps.append(self.glance.stop)
         steps += [simulator.stop for simulator in self.simulators.values()]

@@ -29,6 +29,16 @@ _QUICK = {'dsware_request_timeout': 8, 'dsware_connect_timeout': 2}
 
 # A volume that one pool could not hold goes to another one, and is not tried
 # for longer than it takes to see that.
+# Cloned, cached and uploaded as volumes, for which Cinder needs a project.
+_IMAGES = {
+    'image_volume_cache_enabled': True,
+    'image_volume_cache_max_count': 1,
+    'image_upload_use_cinder_backend': True}
+_IMAGE_VOLUMES = {
+    'allowed_direct_url_schemes': 'cinder',
+    'cinder_internal_tenant_project_id': 'internal',
+    'cinder_internal_tenant_user_id': 'internal'}
+
 _SCHEDULING = {
     'scheduler_max_attempts': 2,
     'scheduler_default_filters': [
@@ -52,7 +62,11 @@ def make_default(directory):
         'socket': ('main', dict(_QUICK)),
         'cli': ('main', dict(_QUICK, dsware_transport='cli')),
         'full': ('main', dict(_QUICK, dsware_clone='full')),
-    }, options=_SCHEDULING)
+        'images': ('main', dict(_QUICK, **_IMAGES)),
+        'images-cli': ('main', dict(_QUICK, dsware_transport='cli',
+                                    dsware_clone='full', **_IMAGES)),
+    }, options=dict(_SCHEDULING, **_IMAGE_VOLUMES),
+        image_volumes=True)
 
 
 def make_old(directory):
