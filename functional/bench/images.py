@@ -19,40 +19,35 @@ not in it: an image to be copied is there as a file, and one that is sent is
 not received.
 """
 
-import eventlet
-eventlet.monkey_patch()
+import argparse
+import contextlib
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
 
-import argparse  # noqa: E402
-import contextlib  # noqa: E402
-import os  # noqa: E402
-import pathlib  # noqa: E402
-import statistics  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-import uuid  # noqa: E402
+import os_brick
+from os_brick.initiator import connector
+from oslo_concurrency import lockutils
+from oslo_config import cfg
 
-import os_brick  # noqa: E402
-from os_brick.initiator import connector  # noqa: E402
-from oslo_concurrency import lockutils  # noqa: E402
-from oslo_config import cfg  # noqa: E402
-
-from cinder import context  # noqa: E402
-from cinder import objects  # noqa: E402
-from cinder.volume import configuration  # noqa: E402
-from cinder.volume import driver as volume_driver  # noqa: E402
-from cinder.volume.drivers.dsware import driver  # noqa: E402
-from cinder.volume import volume_utils  # noqa: E402
-
-from dsware_sim import testing  # noqa: E402
-from functional import content  # noqa: E402
-from functional.services import cinder as cinder_service  # noqa: E402
-from functional.services import configfile  # noqa: E402
-from functional.services import programs  # noqa: E402
+from cinder import context
+from cinder import objects
+from cinder.volume import configuration
+from cinder.volume import driver as volume_driver
+from cinder.volume.drivers.dsware import driver
+from cinder.volume import volume_utils
+from dsware_sim import testing
+from functional import content
+from functional.services import cinder as cinder_service
+from functional.services import configfile
+from functional.services import programs
 
 CONF = cfg.CONF
-MIB = content.MIB
 # What Glance's client reads at a time.
 _CHUNK = 65536
 _COLUMNS = '{:<16} {:>8} {:>12} {:>10} {:>8}'

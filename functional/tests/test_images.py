@@ -15,12 +15,10 @@
 import contextlib
 
 from functional.services import cloud
-from functional.services import waiting
 from functional.tests import base
 
 GIB = base.GIB
 MIB = base.MIB
-SECONDS = 60
 # SNAPSHOT_BEYOND_MAX: the source can have no more clones.
 LIMIT = 50152502
 
