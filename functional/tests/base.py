@@ -248,6 +248,6 @@ class FunctionalTestCase(testtools.TestCase):
     def _check_that_nothing_is_left(self):
         status = self.control.status()
         self.assertEqual(
-            {'volumes': [], 'snapshots': [], 'attachments': []},
+            {'volumes': [], 'snapshots': [], 'attachments': [], 'qos': []},
             {what: status[what]
-             for what in ('volumes', 'snapshots', 'attachments')})
+             for what in ('volumes', 'snapshots', 'attachments', 'qos')})

@@ -46,6 +46,15 @@ _SCHEDULING = {
         'IgnoreAttemptedHostsFilter']}
 
 
+# The driver's formulas decide where a volume goes, too.
+_FORMULAS = {
+    'scheduler_default_filters': [
+        'AvailabilityZoneFilter', 'CapacityFilter', 'CapabilitiesFilter',
+        'DriverFilter'],
+    'scheduler_default_weighers': ['GoodnessWeigher'],
+    'max_over_subscription_ratio': 'auto'}
+
+
 def has_native_threads():
     """Whether the installed Cinder can run without eventlet."""
     return importlib.util.find_spec('cinder.monkey_patch') is not None
@@ -78,7 +87,7 @@ def make_old(directory):
     main = simulator.Simulator(directory / 'main', pools={0: 512},
                                single_pool=True)
     return stack.Stack(directory, {'main': main},
-                       {'old': ('main', dict(_QUICK))},
+                       {'old': ('main', dict(_QUICK))}, options=_FORMULAS,
                        native_threads=has_native_threads())
 
 

@@ -74,3 +74,15 @@ class OldClusterTest(operations.VolumeOperations,
         self.assertEqual({'0': 512.0}, {
             name: pool['total_capacity_gb']
             for name, pool in self.pools().items()})
+
+    def test_formulas_and_automatic_ratio(self):
+        volume = self.create_volume(2)
+
+        (pool,) = self.pools().values()
+        for key in ('filter_function', 'goodness_function'):
+            self.assertIn('free_capacity_gb', pool[key])
+        self.assertLessEqual(1, float(pool['max_over_subscription_ratio']))
+        log = (self.stack.directory / 'cinder' / 'cinder.log').read_text()
+        for what in ('filtering function', 'goodness_function'):
+            self.assertNotIn('Error in ' + what, log)
+        self.assertIsNotNone(self.volume_on_cluster(volume))
