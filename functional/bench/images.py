@@ -36,6 +36,7 @@ from oslo_concurrency import lockutils
 from oslo_config import cfg
 
 from cinder import context
+from cinder.db import migration
 from cinder import objects
 from cinder.volume import configuration
 from cinder.volume import driver as volume_driver
@@ -94,6 +95,7 @@ def _configure(directory, simulator):
     configfile.write(path, {
         'DEFAULT': {'my_ip': address, 'log_file': directory / 'log',
                     'image_conversion_dir': directory},
+        'database': {'connection': f'sqlite:///{directory}/cinder.sqlite'},
         'oslo_concurrency': {'lock_path': directory / 'locks'},
         'os_brick': {'dsware_agent_ip': address, 'dsware_agent_port': port,
                      'dsware_fsc_cli': f'{simulator.bin}/fsc_cli'},
@@ -102,6 +104,8 @@ def _configure(directory, simulator):
     lockutils.set_defaults(str(directory / 'locks'))
     os_brick.setup(CONF)
     objects.register_all()
+    # Where the driver looks who uses a volume.
+    migration.db_sync()
 
 
 def _driver(simulator):

@@ -244,6 +244,8 @@ class ImageOperations(object):
 
         volume = self.create_volume(image_id=image.id)
 
+        # What is zero in the image takes no room.
+        self.assertEqual(2, self.volume_on_cluster(volume)['real_size'])
         with self.attached(volume) as device:
             self.assertEqual(GIB, content.compare(device, path, GIB))
         uploaded = self.upload(volume)
@@ -269,6 +271,23 @@ class ImageOperations(object):
         image = self.cloud.wait_for_image(answer['image_id'])
         self.cloud.wait_for_volume(volume)
         return image
+
+    def test_image_onto_a_volume_with_data(self):
+        image = self.create_image(self.make_image_file())
+        volume = self.create_volume()
+        with self.attached(volume) as device:
+            self.write(device, 'before', 0, self.SIZE)
+
+        self.volumes.post(
+            '/volumes/%s/action' % volume.id, microversion='3.68',
+            json={'os-reimage': {'image_id': image.id,
+                                 'reimage_reserved': False}})
+
+        self.cloud.wait_for_volume(volume)
+        with self.attached(volume) as device:
+            self.assert_written(device, 'image', 0)
+            self.assert_zero(device, MIB, self.SIZE - 2 * MIB)
+            self.assert_written(device, 'its end', self.SIZE - MIB)
 
     def test_image_that_does_not_fit(self):
         path = self.directory / 'image'
