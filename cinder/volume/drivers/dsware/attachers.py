@@ -45,17 +45,18 @@ class Attachments:
         """
         return self._attacher.detach(volume, connector)
 
-    def _attach_volume(self, context, volume, properties, remote=False):
+    # What Cinder passes besides is passed on just as it is.
+
+    def _attach_volume(self, context, volume, properties, *args, **kwargs):
         return super()._attach_volume(
-            context, volume, self._attacher.own_use(properties),
-            remote=remote)
+            context, volume, self._attacher.own_use(properties), *args,
+            **kwargs)
 
     def _detach_volume(self, context, attach_info, volume, properties,
-                       force=False, remote=False, ignore_errors=False):
+                       *args, **kwargs):
         super()._detach_volume(
             context, attach_info, volume,
-            self._attacher.own_use(properties, attach_info), force=force,
-            remote=remote, ignore_errors=ignore_errors)
+            self._attacher.own_use(properties, attach_info), *args, **kwargs)
 
     def clean_volume_file_locks(self, volume_id):
         """Remove the files of the locks of a deleted volume.

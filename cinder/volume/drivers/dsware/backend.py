@@ -171,6 +171,7 @@ def make_array(configuration) -> array.Array:
     :raises InvalidConfigurationValue: when an option is missing, malformed
         or contradicts another one; the message names it
     """
+    _check_replication(configuration)
     manage_ip = manager_address(configuration)
     if configuration.dsware_transport == 'cli':
         make_transport = _cli_transports(configuration, manage_ip)
@@ -179,6 +180,14 @@ def make_array(configuration) -> array.Array:
     caller = client.Client(agents(configuration), make_transport,
                            configuration.dsware_request_timeout)
     return array.Array(caller, configuration.dsware_copy_timeout)
+
+
+def _check_replication(configuration):
+    if configuration.safe_get('replication_device'):
+        # Its value is not shown, since there may be a password in it.
+        _refuse('replication_device', '***', _(
+            'Dsware publishes no operation that replicates volumes; remove '
+            'the option'))
 
 
 def _cli_transports(configuration, manage_ip):

@@ -104,6 +104,14 @@ class AddressTestCase(BackendTestCase):
         self.assertIn('dsware_host_agents', str(error))
 
 
+class ReplicationTestCase(BackendTestCase):
+
+    def test_a_password_in_it_is_not_shown(self):
+        error = self.refused('replication_device', replication_device=[
+            {'backend_id': 'other', 'san_password': 'secret'}])
+        self.assertNotIn('secret', str(error))
+
+
 @ddt.ddt
 class SocketTestCase(BackendTestCase):
 
