@@ -12,8 +12,10 @@
 
 """The documentation says what the code does."""
 
+import ast
 import inspect
 import pathlib
+import re
 
 import ddt
 
@@ -23,6 +25,13 @@ from cinder.volume.drivers.dsware import options
 from os_brick_dsware import exceptions as brick_exceptions
 
 DOCS = pathlib.Path(__file__).parents[6] / 'doc/source'
+FUNCTIONAL = DOCS.parents[1] / 'functional/tests'
+FEATURES = (DOCS / 'reference/features.rst').read_text()
+# The sections of Cinder's support matrix.
+MATRIX = ('supported', 'online_extend_support', 'qos', 'volume_replication',
+          'consistency_groups', 'thin_provisioning',
+          'volume_migration_storage_assisted', 'multi-attach',
+          'revert_to_snapshot_assisted', 'active_active_ha')
 
 
 def errors(module):
@@ -50,3 +59,30 @@ class DocumentationTestCase(test.TestCase):
         notes = DOCS.parents[1] / 'releasenotes/notes'
         self.assertIn('``%s``' % name, ''.join(
             note.read_text() for note in notes.glob('*.yaml')))
+
+
+@ddt.ddt
+class FeaturesTestCase(test.TestCase):
+
+    @ddt.data(*sorted(set(re.findall(r'``([\w.]+\.test_\w+)``', FEATURES))))
+    def test_the_test_of_a_feature_exists(self, name):
+        module, class_name, method = name.split('.')
+        tree = ast.parse((FUNCTIONAL / f'{module}.py').read_text())
+        found, = [node for node in tree.body
+                  if isinstance(node, ast.ClassDef)
+                  and node.name == class_name]
+        self.assertIn(method, [node.name for node in found.body
+                               if isinstance(node, ast.FunctionDef)])
+
+    def test_every_feature_has_a_test(self):
+        table = FEATURES.partition('     - Tests\n')[2]
+        rows = re.split(r'^   \* - ', table, flags=re.MULTILINE)[1:]
+        self.assertLess(10, len(rows))
+        for row in rows:
+            self.assertIn('.test_', row)
+
+    def test_the_matrix_names_every_operation(self):
+        rows = re.findall(r'# \[operation\.([\w-]+)\]\n'
+                          r' +driver\.huawei_dsware=(?:complete|missing)\n',
+                          FEATURES)
+        self.assertEqual(MATRIX, tuple(rows))
