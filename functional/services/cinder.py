@@ -73,7 +73,7 @@ class Cinder(object):
             'cinder',
             [sys.executable, '-m', 'functional.services.cinder_all',
              '--config-file', str(self.config_path)],
-            self.directory / 'output.log', self._environment(),
+            self.directory / 'output.log', self.environment(),
             self._outlive)
         self.process.start()
 
@@ -131,7 +131,11 @@ class Cinder(object):
                      for pool in self.pools()}
         return set(self.backends) <= reporting
 
-    def _environment(self):
+    def environment(self):
+        """What the services have in their environment.
+
+        :returns: a dict
+        """
         env = dict(os.environ, PATH=self._path, PYTHONWARNINGS='ignore',
                    PYTHONPATH=str(programs.project_root()))
         env['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = (

@@ -14,8 +14,9 @@
 
 Run as ``python -m functional.services.cinder_all --config-file FILE``. The
 services talk over oslo.messaging's in-memory transport, so that no message
-broker is needed. OS_CINDER_DISABLE_EVENTLET_PATCHING=1 selects native
-threads, where the installed Cinder knows that variable.
+broker is needed, unless the configuration names one.
+OS_CINDER_DISABLE_EVENTLET_PATCHING=1 selects native threads, where the
+installed Cinder knows that variable.
 """
 
 import os
@@ -124,7 +125,7 @@ class ApiOnThreads(object):
         self._server.stop()
 
 
-def _initialize(arguments):
+def initialize(arguments):
     """Everything that Cinder's own commands do before their service starts.
 
     :param arguments: those of the command line
@@ -137,7 +138,7 @@ def _initialize(arguments):
     python_logging.captureWarnings(True)
     priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
     os_brick.setup(CONF)
-    migration.db_sync()
+    sqlite.take_turns(os.path.join(CONF.state_path, 'sqlite.lock'))
     rpc.init(CONF)
     coordination.COORDINATOR.start()
 
@@ -173,8 +174,8 @@ def _start(one):
 def main():
     """Serve until the process is told to end."""
     end = lifeline.Lifeline()
-    sqlite.take_turns()
-    _initialize(sys.argv[1:])
+    initialize(sys.argv[1:])
+    migration.db_sync()
     services = _create_services()
     for one in services:
         # In parallel: the scheduler waits for what the volume service says.

@@ -88,6 +88,22 @@ class Cloud(object):
         """Wait until an image is in a status; see wait_for_volume."""
         return self._wait(self.images.get_image, image, status, timeout)
 
+    def wait_for_backup(self, backup, status='available',
+                        timeout=WAIT_SECONDS):
+        """Wait until a backup is in a status; see wait_for_volume."""
+        return self._wait(self.volumes.get_backup, backup, status, timeout)
+
+    def delete_backup(self, backup, force=False, timeout=WAIT_SECONDS):
+        """Delete a backup and wait until it is gone.
+
+        :param backup: the backup, or its id
+        :param force: whether to delete one that is being made
+        :param timeout: seconds
+        :raises Failed: it could not be deleted
+        """
+        self.volumes.delete_backup(backup, ignore_missing=False, force=force)
+        self._wait(self.volumes.get_backup, backup, None, timeout)
+
     def delete_volume(self, volume, timeout=WAIT_SECONDS):
         """Delete a volume and wait until it is gone.
 

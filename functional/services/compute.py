@@ -17,6 +17,7 @@ this host's connector, lets os-brick connect what Cinder answers, and tells
 Cinder that the attachment is complete.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -114,6 +115,28 @@ class ComputeHost(object):
         self._cloud.volumes.delete_attachment(attached.id)
         with self._lock:
             self._attached.pop(attached.id, None)
+
+    @contextlib.contextmanager
+    def moved(self, agent, lock_path):
+        """Be another host for as long as a with statement lasts.
+
+        What is attached meanwhile has to be detached before its end.
+
+        :param agent: (host, port) of the host's Dsware agent
+        :param lock_path: directory that all services of the host share
+        """
+        address, port = agent
+        here, self._address = self._address, address
+        settings = {'dsware_agent_ip': address, 'dsware_agent_port': port,
+                    'lock_path': str(lock_path)}
+        try:
+            for option, value in settings.items():
+                cfg.CONF.set_override(option, value, group='os_brick')
+            yield
+        finally:
+            self._address = here
+            for option in settings:
+                cfg.CONF.clear_override(option, group='os_brick')
 
     def extend(self, attached):
         """Let this host notice that an attached volume was extended.

@@ -20,7 +20,9 @@ import atexit
 import importlib.util
 import pathlib
 
+from functional.services import backup
 from functional.services import ports
+from functional.services import rabbitmq
 from functional.services import simulator
 from functional.services import stack
 
@@ -103,6 +105,71 @@ def make_late(directory):
     reservation.release()
     return stack.Stack(directory, {'late': late},
                        {'late': ('late', dict(_QUICK))}, start_clusters=False)
+
+
+class BackupStack(stack.Stack):
+    """Cinder with cinder-backup, which is a process of its own.
+
+    So they need a message broker, which no other stack does.
+    """
+
+    def __init__(self, directory):
+        """Prepare the services; start() starts them.
+
+        :param directory: path of a directory for everything
+        """
+        main = simulator.Simulator(directory / 'main')
+        self.broker = rabbitmq.Broker(directory / 'broker')
+        options = backup.options(directory / 'backups')
+        options['transport_url'] = self.broker.url
+        super().__init__(directory, {'main': main}, {
+            'socket': ('main', dict(_QUICK, backup_use_temp_snapshot=True)),
+            'cli': ('main', dict(_QUICK, dsware_transport='cli')),
+            'manager': ('main', dict(_QUICK, backup_use_temp_snapshot=True,
+                                     dsware_attach_by='manager')),
+        }, options=options)
+        self.backup = None
+
+    def _brick(self, index):
+        # What cannot be attached is an error before long.
+        return dict(super()._brick(index), dsware_cli_timeout=3)
+
+    def start_clusters(self):
+        """Start the broker too, which takes a while."""
+        self.broker.start()
+        super().start_clusters()
+
+    def start_cinder(self):
+        """Start Cinder, and cinder-backup as soon as there is a database."""
+        self.broker.wait()
+        super().start_cinder()
+        self.cinder.wait_for_api()
+        self.backup = backup.Backup(self.cinder, self.directory / 'backups')
+        self.backup.start()
+
+    def wait(self):
+        """Wait until the services answer."""
+        super().wait()
+        self.backup.wait()
+
+    def stop(self):
+        """Stop all that was started: the broker last."""
+        try:
+            if self.backup:
+                self.backup.stop()
+            super().stop()
+        finally:
+            self.broker.stop()
+
+    def processes(self):
+        """The processes of the services; see Stack."""
+        more = [self.broker.process, self.backup and self.backup.process]
+        return super().processes() + list(filter(None, more))
+
+    def logs(self):
+        """Where the services write what they do; see Stack."""
+        return dict(super().logs(), backup=self.backup.log_path,
+                    broker=self.broker.log_path)
 
 
 class Stacks(object):

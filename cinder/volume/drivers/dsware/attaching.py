@@ -102,19 +102,52 @@ class HostAttacher:
         :raises VolumeNotFound: it is not on the cluster
         :raises InvalidInput: the host cannot attach Dsware volumes
         """
+        agent = self._able_agent(connector)
+        found = existing(self._array, volume)
+        return self._told(found, agent, discard=discard)
+
+    def attach_snapshot(self, found, connector):
+        """Tell the host how to attach a snapshot read-only.
+
+        The host's connector could only fail when the agent does not attach
+        snapshots, so that is tried out first.
+
+        :param found: the :class:`models.Snapshot`
+        :param connector: the host's connector properties
+        :returns: connection_info
+        :raises InvalidInput: the host cannot attach Dsware volumes
+        :raises DSWareError: the agent does not attach it
+        """
+        agent = self._able_agent(connector)
+        self._array.try_to_attach(found.name, agent)
+        return self._told(found, agent, access_mode='ro')
+
+    def attach_clone(self, found, connector):
+        """Tell the host how to attach what stands in for a snapshot.
+
+        :param found: the :class:`models.Volume`
+        :param connector: the host's connector properties
+        :returns: connection_info
+        :raises InvalidInput: the host cannot attach Dsware volumes
+        """
+        return self._told(found, self._able_agent(connector),
+                          access_mode='ro')
+
+    def _able_agent(self, connector):
         if connector.get('dsware_cli') is False:
             raise exception.InvalidInput(reason=_(
                 'host %s has no fsc_cli; install the Dsware client there, '
                 'or set dsware_fsc_cli in group os_brick of its services, '
                 'or dsware_attach_by = manager for this backend')
                 % connector.get('host'))
-        agent = self.agent_of(connector)
-        found = existing(self._array, volume)
+        return self.agent_of(connector)
+
+    def _told(self, found, agent, discard=False, **more):
         return {
             'driver_volume_type': DRIVER_VOLUME_TYPE,
             'data': {
                 'format_version': FORMAT_VERSION,
-                'volume_name': translation.volume_name(volume),
+                'volume_name': found.name,
                 'wwn': found.wwn,
                 # Tells apart the uses of one volume on one host.
                 'attachment': str(uuid.uuid4()),
@@ -123,6 +156,7 @@ class HostAttacher:
                 'manager_ip': self._manage_ip,
                 'agent_ip': agent.host,
                 'agent_port': agent.port,
+                **more,
             },
         }
 

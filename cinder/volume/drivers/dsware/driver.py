@@ -25,6 +25,7 @@ from cinder.volume import driver
 from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import backups
 from cinder.volume.drivers.dsware import capabilities
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import groups
@@ -55,10 +56,11 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
-                   groups.Groups, images.ImageVolumes,
-                   manage.ManagedObjects, migration.Migrations,
-                   revert.RevertedVolumes, driver.VolumeDriver):
+class DSWareDriver(attachers.Attachments, backups.Backups,
+                   capabilities.Capabilities, groups.Groups,
+                   images.ImageVolumes, manage.ManagedObjects,
+                   migration.Migrations, revert.RevertedVolumes,
+                   driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -77,6 +79,7 @@ class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
         self.configuration.append_config_values(options.DSWARE_OPTS)
         self._array = None
         self._attacher = None
+        self._exporter = None
         self._pools = None
         self._qos = None
 
@@ -90,7 +93,8 @@ class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
                     'san_thin_provision')
         return (options.DSWARE_OPTS
                 + [o for o in san.san_opts if o.name in used_san]
-                + [o for o in driver.volume_opts if o.name in _COMMON_OPTS])
+                + [o for o in driver.volume_opts if o.name in _COMMON_OPTS]
+                + driver.backup_opts)
 
     # -- start ------------------------------------------------------------
 
@@ -106,6 +110,7 @@ class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
         self._attacher = attachers.make_attacher(
             self._array, self.configuration, self.host)
         self._qos = qos.Limiter(self._array)
+        self._exporter = backups.Exporter(self._array, self._attacher)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
 
@@ -135,6 +140,7 @@ class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
         if self._pools.up:
             recovery.clear_leftovers(
                 self._array, admin, self.host, bool(self.cluster_name))
+            self._exporter.clear_leftovers(admin, self.host)
         self._attacher.recover(admin, self.host, self.cluster_name)
         super().set_initialized()
         # Another service of the same Cinder cluster may be at work.
@@ -268,6 +274,7 @@ class DSWareDriver(attachers.Attachments, capabilities.Capabilities,
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_snapshot(snapshot):
+            self._exporter.clear_abandoned(snapshot)
             self._array.delete_snapshot(
                 translation.snapshot_name(snapshot))
 

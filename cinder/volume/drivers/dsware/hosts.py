@@ -34,14 +34,16 @@ _DETACH_SECONDS = 30
 class Hosts(calls.Calls):
     """Attaches to hosts and detaches: a part of :class:`array.Array`."""
 
-    def attach(self, name: str, agent) -> str:
-        """Attach a volume to the host of an agent.
+    def attach(self, name: str, agent, patience: float | None = None) -> str:
+        """Attach a volume to the host of an agent, or a snapshot read-only.
 
         There is no query for attachments; attaching again settles an
         unknown outcome, because the agent then says that it is attached.
 
-        :param name: the volume's name
+        :param name: the volume's or snapshot's name
         :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param patience: seconds after which to give up when the agent cannot
+            be reached; by default the request timeout decides
         :returns: the device's path on that host, or an empty string when
             it was attached already
         :raises ObjectAbsent: there is no such volume
@@ -50,10 +52,25 @@ class Hosts(calls.Calls):
         """
         names.check(name)
         try:
-            reply = self._on_host('attachVolume', name, agent=agent)
+            reply = self._on_host('attachVolume', name, agent=agent,
+                                  patience=patience)
         except exceptions.AlreadyAttached:
             return ''
         return reply.records[0].get('devName', '') if reply.records else ''
+
+    def try_to_attach(self, name: str, agent) -> None:
+        """Find out whether an agent attaches something that nobody uses.
+
+        It is detached again; what an earlier use has left there, too.
+
+        :param name: the snapshot's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :raises ObjectAbsent: the agent knows no such volume
+        :raises InvalidRequest: the agent does not attach it
+        :raises DSWareError: for all other reasons
+        """
+        self.attach(name, agent, _PATIENCE)
+        self.detach(name, agent)
 
     def detach(self, name: str, agent,
                seconds: float = _DETACH_SECONDS) -> None:

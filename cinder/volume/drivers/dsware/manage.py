@@ -347,6 +347,8 @@ def _why_not(found):
         return _('Its name is not a legal one, so it cannot be asked for.')
     if names.is_temporary(found.name):
         return _('It exists only while Cinder makes a volume from it.')
+    if names.is_stand_in(found.name):
+        return _('It exists only while a backup is made from it.')
     if found.working:
         return _('The cluster is still creating or copying it.')
     if not found.ready:

@@ -152,16 +152,39 @@ class ManagerAttacher(attaching.HostAttacher):
                 records.end(token)
                 if not before and _is_certain(error):
                     records.forget(place)
-        return self._connection_info(volume, found, path, discard, token)
+        return self._connection_info(found, path, discard, token)
+
+    def attach_snapshot(self, found, connector):
+        """Attach a snapshot to a host, read-only.
+
+        Nothing is recorded: nobody else ever uses it.
+
+        :param found: the :class:`models.Snapshot`
+        :param connector: the host's connector properties
+        :returns: connection_info
+        :raises InvalidInput: the agent of the host is not known
+        :raises DSWareError: it could not be attached
+        """
+        path = self._path_of(found, self.agent_of(connector), False)
+        info = self._connection_info(found, path, False, '')
+        info['data']['access_mode'] = 'ro'
+        return info
+
+    def attach_clone(self, found, connector):
+        """Attach what stands in for a snapshot; see attach_snapshot()."""
+        return self.attach_snapshot(found, connector)
 
     def _device_path(self, volume, found, agent, others):
-        name = translation.volume_name(volume)
         with translation.for_volume(volume):
+            return self._path_of(found, agent, others)
+
+    def _path_of(self, found, agent, others):
+        name = found.name
+        path = self._array.attach(name, agent)
+        if not (path or found.wwn or others):
+            # What an earlier attempt attached without telling where.
+            self._array.detach(name, agent)
             path = self._array.attach(name, agent)
-            if not (path or found.wwn or others):
-                # What an earlier attempt attached without telling where.
-                self._array.detach(name, agent)
-                path = self._array.attach(name, agent)
         # Published: a device with a wwn is also found by it. A path outside
         # /dev is a plain file that stands for a device.
         if found.wwn and (not path or path.startswith('/dev/')):
@@ -174,10 +197,10 @@ class ManagerAttacher(attaching.HostAttacher):
             'first') % {'name': found.name, 'agent': agent})
 
     @staticmethod
-    def _connection_info(volume, found, path, discard, token):
+    def _connection_info(found, path, discard, token):
         data = {
             'format_version': attaching.FORMAT_VERSION,
-            'volume_name': translation.volume_name(volume),
+            'volume_name': found.name,
             'wwn': found.wwn,
             'discard': discard,
             'device_path': path,

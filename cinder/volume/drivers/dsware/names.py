@@ -23,15 +23,15 @@ _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}', re.ASCII)
 # A snapshot that exists only while a volume is made from another volume. It
 # is named after the new volume, so that whoever cleans up can find it.
 _TEMPORARY_SUFFIX = '.clone'
+# A volume that exists only while a backup reads it in place of a snapshot.
+_STAND_IN_SUFFIX = '.read'
 # The QoS of one volume is named after it, for the same reason.
 _POLICY_SUFFIX = '.qos'
 _LONGEST = 95
 _DIGEST = 16
-_TEMPORARY = re.compile(
-    r'.*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*'
-    + re.escape(_TEMPORARY_SUFFIX), re.ASCII)
-_CUT_TEMPORARY = re.compile(
-    r'.*\.[0-9a-f]{%d}' % _DIGEST + re.escape(_TEMPORARY_SUFFIX), re.ASCII)
+_WITH_ID = re.compile(r'.*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*',
+                      re.ASCII)
+_CUT = re.compile(r'.*\.[0-9a-f]{%d}' % _DIGEST, re.ASCII)
 
 
 def check(name: str) -> None:
@@ -63,6 +63,13 @@ def _derived(name, suffix):
     return f'{name[:kept]}.{digest}{suffix}'
 
 
+def _is_derived(name, suffix):
+    stem = name.removesuffix(suffix)
+    return stem != name and bool(
+        _WITH_ID.fullmatch(stem)
+        or (len(name) == _LONGEST and _CUT.fullmatch(stem)))
+
+
 def temporary(volume: str) -> str:
     """Name the snapshot that a volume is cloned through.
 
@@ -83,9 +90,25 @@ def is_temporary(snapshot: str) -> bool:
 
     :param snapshot: the snapshot's name
     """
-    return bool(_TEMPORARY.fullmatch(snapshot)
-                or (len(snapshot) == _LONGEST
-                    and _CUT_TEMPORARY.fullmatch(snapshot)))
+    return _is_derived(snapshot, _TEMPORARY_SUFFIX)
+
+
+def stand_in(snapshot: str) -> str:
+    """Name the volume that is read in place of a snapshot.
+
+    :param snapshot: the name that Cinder gives the snapshot
+    :returns: the name of the linked clone; a snapshot's name that leaves no
+        room for the suffix is cut and completed with a digest
+    """
+    return _derived(snapshot, _STAND_IN_SUFFIX)
+
+
+def is_stand_in(volume: str) -> bool:
+    """Tell whether a volume exists only to be read in place of a snapshot.
+
+    :param volume: the volume's name
+    """
+    return _is_derived(volume, _STAND_IN_SUFFIX)
 
 
 def policy(volume: str) -> str:

@@ -132,6 +132,8 @@ class FakeCluster(fake_qos.FakeQoS):
         self.copy_time = 10.0
         self.copy_ends_as = READY
         self.with_wwn = True
+        # The code with which agents refuse to attach a snapshot.
+        self.refuses_snapshots = None
         self.faults = []
         # Addresses of agents that cannot be reached.
         self.dead = set()
@@ -307,6 +309,8 @@ class FakeCluster(fake_qos.FakeQoS):
         name = args['snapName']
         if name not in self.snapshots:
             return 50150006
+        if self.attached[name]:
+            return 50150013
         del self.snapshots[name]
 
     def _createVolumeFromSnap(self, args, endpoint):
@@ -385,15 +389,17 @@ class FakeCluster(fake_qos.FakeQoS):
 
     def _attachVolume(self, args, endpoint):
         name = args['volName']
-        if name not in self.volumes:
+        if name not in self.volumes and name not in self.snapshots:
             return 50151404
+        if name in self.snapshots and self.refuses_snapshots:
+            return self.refuses_snapshots
         if endpoint.host in self.attached[name]:
             return 50151401
         self.attached[name].add(endpoint.host)
         return 0, [{'devName': '/dev/sdb'}]
 
     def _detach(self, name, host):
-        if name not in self.volumes:
+        if name not in self.volumes and name not in self.snapshots:
             return 50151404
         if host not in self.attached[name]:
             return 50151601
@@ -541,7 +547,7 @@ def make_configuration(**overrides):
     with mock.patch.object(configuration, 'CONF', conf):
         made = configuration.Configuration(
             san.san_opts + options.DSWARE_OPTS, config_group='dsware')
-        made.append_config_values(driver.volume_opts)
+        made.append_config_values(driver.volume_opts + driver.backup_opts)
     overrides.setdefault('san_ip', '192.0.2.10')
     for key, value in overrides.items():
         conf.set_override(key, value, group='dsware')
