@@ -126,6 +126,10 @@ class Cloud(object):
     def delete_snapshot(self, snapshot, timeout=WAIT_SECONDS):
         """Delete a snapshot and wait until it is gone; see delete_volume."""
         self.volumes.delete_snapshot(snapshot, ignore_missing=False)
+        self.wait_until_snapshot_deleted(snapshot, timeout)
+
+    def wait_until_snapshot_deleted(self, snapshot, timeout=WAIT_SECONDS):
+        """Wait until a snapshot is gone; see wait_until_deleted."""
         self._wait(self.volumes.get_snapshot, snapshot, None, timeout)
 
     def messages(self, resource_id):

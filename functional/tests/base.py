@@ -37,6 +37,9 @@ class FunctionalTestCase(testtools.TestCase):
 
     make_stack = staticmethod(stacks.make_default)
     backend = 'socket'
+    # As the services of the stack are told.
+    volume_names = 'volume-%s'
+    snapshot_names = 'snapshot-%s'
 
     def setUp(self):
         super().setUp()
@@ -204,11 +207,11 @@ class FunctionalTestCase(testtools.TestCase):
 
     def volume_on_cluster(self, volume):
         """A volume as the cluster knows it; see on_cluster()."""
-        return self.on_cluster('volume-' + volume.id)
+        return self.on_cluster(self.volume_names % volume.id)
 
     def snapshot_on_cluster(self, snapshot):
         """A snapshot as the cluster knows it; see on_cluster()."""
-        return self.on_cluster('snapshot-' + snapshot.id)
+        return self.on_cluster(self.snapshot_names % snapshot.id)
 
     def pools(self, backend=None):
         """The pools of a backend as the scheduler knows them.

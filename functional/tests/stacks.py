@@ -29,6 +29,10 @@ from functional.services import stack
 # An outage is noticed by tests, which cannot wait as long as an operator.
 _QUICK = {'dsware_request_timeout': 8, 'dsware_connect_timeout': 2}
 
+# The longest names that fit on a cluster.
+LONG_NAMES = {'volume_name_template': 'v' * 59 + '%s',
+              'snapshot_name_template': 's' * 59 + '%s'}
+
 # A volume that one pool could not hold goes to another one, and is not tried
 # for longer than it takes to see that.
 # Cloned, cached and uploaded as volumes, for which Cinder needs a project.
@@ -94,7 +98,7 @@ def make_old(directory):
 
 
 def make_late(directory):
-    """A cluster that is not there yet when Cinder starts.
+    """A cluster that is not there yet when Cinder starts; names are long.
 
     :param directory: path
     :returns: a Stack
@@ -104,7 +108,8 @@ def make_late(directory):
                                agents=[('127.0.0.11', reservation.port)])
     reservation.release()
     return stack.Stack(directory, {'late': late},
-                       {'late': ('late', dict(_QUICK))}, start_clusters=False)
+                       {'late': ('late', dict(_QUICK))}, start_clusters=False,
+                       options=LONG_NAMES)
 
 
 class BackupStack(stack.Stack):

@@ -94,6 +94,8 @@ class LateClusterTest(base.FunctionalTestCase):
 
     make_stack = staticmethod(stacks.make_late)
     backend = 'late'
+    volume_names = stacks.LONG_NAMES['volume_name_template']
+    snapshot_names = stacks.LONG_NAMES['snapshot_name_template']
 
     def setUp(self):
         # The cluster has to run at the end, for the base class to look.
@@ -111,6 +113,20 @@ class LateClusterTest(base.FunctionalTestCase):
         waiting.wait_for(self._service_is_up, 60, 'The volume service')
         volume = self.create_volume()
         self.assertIsNotNone(self.volume_on_cluster(volume))
+        self._check_long_names(volume)
+
+    def _check_long_names(self, volume):
+        """All that has a name works with the longest one, too."""
+        with self.attached(volume) as path:
+            self.write(path, 'shared', 0)
+        snapshot = self.create_snapshot(volume)
+        self.assertIsNotNone(self.snapshot_on_cluster(snapshot))
+        for source in ({'source_volume_id': volume.id},
+                       {'snapshot_id': snapshot.id}):
+            copy = self.create_volume(**source)
+            self.assertEqual(95, len(self.volume_on_cluster(copy)['name']))
+            with self.attached(copy) as path:
+                self.assert_written(path, 'shared', 0)
 
     def _service_is_up(self):
         return any(one['state'] == 'up' and one['host'].endswith('@late')

@@ -14,44 +14,36 @@
 """All volumes or snapshots of a pool, however many.
 
 They are read one by one while the answer arrives, so that a pool of any size
-costs the memory of one frame. The time of whoever uses the iterator counts:
-the whole listing has one deadline.
+costs the memory of one frame, and are not looked into: whoever uses a few of
+them reads those. The time of the user counts, because the whole listing has
+one deadline.
 """
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from cinder.volume.drivers.dsware import calls
-from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import models
 
 
 class Listings(calls.Calls):
     """Listings of whole pools: a part of :class:`array.Array`."""
 
-    def all_volumes(self, pool_id: int) -> Iterator[models.Volume]:
+    def volume_records(self, pool_id: int) -> Iterator[Mapping[str, str]]:
         """List the volumes of a pool.
 
         :param pool_id: the pool
-        :returns: an iterator that must be used up or closed
+        :returns: an iterator of records, for :class:`models.Volume`; it must
+            be used up or closed
         :raises DSWareError: when the cluster does not answer
         """
-        return self._listed(models.Volume, 'queryAllVolume', pool_id)
+        return self._client.stream('queryAllVolume', poolId=pool_id)
 
-    def all_snapshots(self, pool_id: int) -> Iterator[models.Snapshot]:
+    def snapshot_records(self, pool_id: int) -> Iterator[Mapping[str, str]]:
         """List the snapshots of a pool.
 
         :param pool_id: the pool
-        :returns: an iterator that must be used up or closed
+        :returns: an iterator of records, for :class:`models.Snapshot`; it
+            must be used up or closed
         :raises DSWareError: when the cluster does not answer
         """
-        return self._listed(models.Snapshot, 'queryAllSnapshot', pool_id)
-
-    def _listed(self, model, op, pool_id):
-        read = model.from_record
-        for record in self._client.stream(op, poolId=pool_id):
-            try:
-                found = read(record)
-            except models.RecordError as error:
-                raise exceptions.OutcomeUnknown(
-                    op=op, desc=str(error)) from error
-            yield found
+        return self._client.stream('queryAllSnapshot', poolId=pool_id)

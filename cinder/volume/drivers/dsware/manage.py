@@ -17,6 +17,7 @@ They keep their names there: no published operation renames an object.
 """
 
 import contextlib
+import dataclasses
 import datetime
 
 from oslo_log import log as logging
@@ -28,6 +29,7 @@ from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manageable
+from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import owners
 from cinder.volume.drivers.dsware import translation
@@ -41,6 +43,21 @@ _MIB_PER_GIB = units.Gi // units.Mi
 _PATIENCE = 5
 _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
               exceptions.TryAgain)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """What is listed, and the fields of its records."""
+
+    model: type
+    op: str
+    name: str
+    size: str
+
+
+_VOLUMES = _Kind(models.Volume, 'queryAllVolume', 'vol_name', 'vol_size')
+_SNAPSHOTS = _Kind(models.Snapshot, 'queryAllSnapshot', 'snap_name',
+                   'snap_size')
 
 
 class ManagedObjects:
@@ -182,7 +199,7 @@ class ManagedObjects:
         """
         chosen = self._choose(
             manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
-            self._array.all_volumes, self._array.volume)
+            _VOLUMES, self._array.volume_records, self._array.volume)
         managed = _ids(cinder_volumes, translation.volume_name, chosen)
         return [_entry(found, managed, _volume_info(found))
                 for found in chosen]
@@ -257,7 +274,7 @@ class ManagedObjects:
         """
         chosen = self._choose(
             manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
-            self._array.all_snapshots, self._array.snapshot)
+            _SNAPSHOTS, self._array.snapshot_records, self._array.snapshot)
         managed = _ids(cinder_snapshots, translation.snapshot_name, chosen)
         return [dict(_entry(found, managed, _info(found)),
                      source_reference={manageable.SOURCE_NAME: found.father})
@@ -272,7 +289,7 @@ class ManagedObjects:
         thing.provider_id = provider_id
         thing.save()
 
-    def _choose(self, page, listing, query):
+    def _choose(self, page, kind, listing, query):
         pools = [pool.pool_id for pool in self._pools.query()]
 
         def find(name):
@@ -283,20 +300,26 @@ class ManagedObjects:
             return found if found and found.pool_id in pools else None
 
         try:
-            return self._chosen(page, listing, pools, find)
+            return self._chosen(page, kind, listing, pools, find)
         except _NO_ANSWER as error:
             # A listing that broke off is not taken up again half way.
             LOG.info('%s The listing is begun anew.', error)
-            return self._chosen(page, listing, pools, find)
+            return self._chosen(page, kind, listing, pools, find)
 
     @staticmethod
-    def _chosen(page, listing, pools, find):
-        def items():
+    def _chosen(page, kind, listing, pools, find):
+        def records():
             for pool in pools:
                 yield from listing(pool)
 
-        with contextlib.closing(items()) as found:
-            return page.choose(found, find)
+        with contextlib.closing(records()) as found:
+            try:
+                return [kind.model.from_record(record) for record in
+                        page.choose(found, kind.name, kind.size, find)]
+            except (KeyError, ValueError) as error:
+                raise exceptions.OutcomeUnknown(
+                    op=kind.op, desc=_('a record is not a valid one: %s')
+                    % error) from error
 
 
 @contextlib.contextmanager

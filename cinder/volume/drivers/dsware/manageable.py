@@ -21,6 +21,8 @@ from collections.abc import Callable
 from collections.abc import Iterable
 import heapq
 import json
+import marshal
+import operator
 
 from oslo_utils import units
 
@@ -28,6 +30,10 @@ from cinder import exception
 from cinder.i18n import _
 
 _MIB_PER_GIB = units.Gi // units.Mi
+# Records that a page may hold as they are; more are kept packed, which takes a
+# quarter of the memory and a little time.
+_FEW = 4000
+_KEY = operator.itemgetter(0)
 # The key in a reference, as in Cinder's own drivers.
 SOURCE_NAME = 'source-name'
 
@@ -101,32 +107,56 @@ class Page:
                 'marker %s is not a reference in JSON, as it is listed')
                 % marker) from error
 
-    def _key(self, item):
-        return self._sign * whole_gib(item.size), item.name
+    def choose(self, records: Iterable, name: str, size: str,
+               find: Callable) -> list:
+        """Choose the records of the page.
 
-    def choose(self, items: Iterable, find: Callable) -> list:
-        """Choose the items of the page.
-
-        :param items: volumes or snapshots, in any order
-        :param find: gives the item of a name, or None
-        :returns: the page's items in order
-        :raises InvalidInput: the marker is not one of the items
+        :param records: records of volumes or snapshots, in any order
+        :param name: the field with the name
+        :param size: the field with the size in MiB
+        :param find: gives the volume or snapshot of a name, or None
+        :returns: the page's records in order
+        :raises InvalidInput: the marker is not one of them
+        :raises KeyError: a record has no name or size
+        :raises ValueError: a size is not a number
         """
-        if self._marker is not None:
-            items = self._after(items, find)
-        if self._limit is None:
-            return sorted(items, key=self._key,
-                          reverse=self._downwards)[self._offset:]
-        best = heapq.nlargest if self._downwards else heapq.nsmallest
-        return best(self._offset + self._limit, items,
-                    key=self._key)[self._offset:]
+        count = (None if self._limit is None
+                 else self._offset + self._limit)
+        packed = count is None or count > _FEW
+        keyed = self._keyed(records, name, size, self._start(find),
+                            marshal.dumps if packed else None)
+        chosen = self._ordered(keyed, count)[self._offset:]
+        return [marshal.loads(item) if packed else item  # nosec
+                for _key, item in chosen]
 
-    def _after(self, items, find):
+    def _ordered(self, keyed, count):
+        if count is None:
+            return sorted(keyed, key=_KEY, reverse=self._downwards)
+        best = heapq.nlargest if self._downwards else heapq.nsmallest
+        return best(count, keyed, key=_KEY)
+
+    def _key(self, name, mib):
+        return self._sign * whole_gib(mib), name
+
+    def _start(self, find):
+        """Give the key that the page begins after, or None."""
+        if self._marker is None:
+            return None
         found = find(self._marker)
         if found is None:
             raise exception.InvalidInput(
                 reason=_('marker not found: %s') % self._marker)
-        start, key = self._key(found), self._key
-        if self._downwards:
-            return (item for item in items if key(item) < start)
-        return (item for item in items if key(item) > start)
+        return self._key(found.name, found.size)
+
+    def _keyed(self, records, name, size, start, pack):
+        """Pair the records after the marker with what they are ordered by.
+
+        This is done for each volume of a pool: every call counts.
+        """
+        sign, downwards = self._sign, self._downwards
+        for record in records:
+            # As _key() does.
+            key = (-(-int(record[size]) // _MIB_PER_GIB) * sign,
+                   record[name])
+            if start is None or (key < start if downwards else key > start):
+                yield key, pack(record) if pack else record

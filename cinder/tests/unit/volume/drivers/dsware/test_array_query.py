@@ -211,21 +211,14 @@ class QueriesTestCase(fakes.ArrayTestCase):
                          self.array.snapshots_of('vol-1'))
         self.assertEqual([], self.array.snapshots_of('vol-2'))
 
-    def test_all_snapshots(self):
+    def test_listings(self):
         self.cluster.add_volume('vol-2', pool_id=0)
         self.cluster.add_snapshot('snap-2', 'vol-2')
-        self.assertEqual(['snap-1'], [
-            s.name for s in self.array.all_snapshots(1)])
-        self.assertEqual(['snap-2'], [
-            s.name for s in self.array.all_snapshots(0)])
-        self.cluster.edit = lambda record: {}
-        self.raises(exceptions.OutcomeUnknown, list,
-                    self.array.all_snapshots(0))
-
-    def test_all_volumes(self):
-        self.cluster.add_volume('vol-2', pool_id=0)
-        self.assertEqual(['vol-2'], [
-            v.name for v in self.array.all_volumes(0)])
-        self.cluster.edit = lambda record: {}
-        self.raises(exceptions.OutcomeUnknown, list,
-                    self.array.all_volumes(0))
+        for pool, volume, snapshot in ((0, 'vol-2', 'snap-2'),
+                                       (1, 'vol-1', 'snap-1')):
+            self.assertEqual([volume], [
+                record['vol_name']
+                for record in self.array.volume_records(pool)])
+            self.assertEqual([snapshot], [
+                record['snap_name']
+                for record in self.array.snapshot_records(pool)])

@@ -455,6 +455,18 @@ class ListTestCase(ManageTestCase):
         self.cluster.fail('queryAllVolume', 'frames', broken, times=3)
         self.assertEqual(3, len(self.names()))
 
+    @ddt.data(('vol_size', 'many'), ('vol_size', None), ('vol_name', None),
+              ('status', 'good'))
+    @ddt.unpack
+    def test_records_that_are_not_valid(self, field, value):
+        def edit(record):
+            return dict(record, **{field: value}) if value else {
+                key: record[key] for key in record if key != field}
+
+        self.cluster.edit = edit
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.names)
+        self.assertIn(field, str(error) + 'vol_size')
+
     def test_a_listing_that_breaks_off_always(self):
         self.cluster.fail('queryAllVolume', 'hangs', times=10 ** 9)
         self.assertRaises(exceptions.OutcomeUnknown, self.names)

@@ -36,6 +36,11 @@ def make(name, size=1024):
     return types.SimpleNamespace(name=name, size=size)
 
 
+def records(items):
+    for item in items:
+        yield {'the_name': item.name, 'the_size': str(item.size)}
+
+
 def in_cinders_way(items, marker, limit, offset, keys, dirs):
     entries = [{'reference': {'source-name': item.name},
                 'size': manageable.whole_gib(item.size)}
@@ -50,8 +55,8 @@ class PageTestCase(testtools.TestCase):
 
     def names(self, items, *page):
         found = {item.name: item for item in items}
-        return [item.name for item in manageable.Page(*page).choose(
-            iter(items), found.get)]
+        return [record['the_name'] for record in manageable.Page(
+            *page).choose(records(items), 'the_name', 'the_size', found.get)]
 
     @fakes.HYPOTHESIS
     @hypothesis.given(
@@ -79,6 +84,13 @@ class PageTestCase(testtools.TestCase):
                                                None))
         self.assertEqual(names[::-1], self.names(
             items, None, None, 0, ['reference'], ['desc']))
+
+    def test_deep_pages_are_the_same(self):
+        items = [make(str(n), n) for n in random.sample(range(9000), 9000)]
+        found = [self.names(items, None, limit, 0, ['size', 'reference'],
+                            ['desc', 'asc']) for limit in (100, 8000)]
+        self.assertEqual(found[0], found[1][:100])
+        self.assertEqual(8000, len(set(found[1])))
 
     @ddt.data('no JSON', '[]', '1', '{"source-id": "1"}', {'name': 'x'})
     def test_what_is_no_marker(self, marker):

@@ -178,11 +178,11 @@ class StatisticsTests:
         wanted = {f'snapshot-{n}' for n in range(2000)}
         for name in wanted:
             host.run('createSnapshot', volName='source', snapName=name)
-        found = [snapshot.name
-                 for snapshot in dsware._array.all_snapshots(3)]
+        found = [record['snap_name']
+                 for record in dsware._array.snapshot_records(3)]
         self.assertEqual(wanted, set(found))
         self.assertEqual(len(wanted), len(found))
-        self.assertEqual([], list(dsware._array.all_snapshots(0)))
+        self.assertEqual([], list(dsware._array.snapshot_records(0)))
 
     def test_full_pool_shows(self):
         dsware = self.make_driver()

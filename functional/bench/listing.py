@@ -1,0 +1,167 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What it costs to list the volumes of a pool that can be managed.
+
+Run as ``python -m functional.bench.listing``. Each measurement is made in a
+process of its own, so that its peak of memory is its own.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+from oslo_config import cfg
+
+from cinder import objects
+from cinder.volume import configuration
+from cinder.volume import driver as volume_driver
+from cinder.volume.drivers.dsware import driver
+
+from dsware_sim import testing
+
+CONF = cfg.CONF
+_POOL = 0
+_PAGE = 1000
+_COLUMNS = '{:<28} {:>9} {:>8} {:>14}'
+
+
+def _driver(agents, transport):
+    conf = configuration.Configuration(volume_driver.volume_opts,
+                                       config_group=transport)
+    made = driver.DSWareDriver(configuration=conf, host='bench@dsware')
+    values = {'san_ip': agents[0][0], 'dsware_transport': transport,
+              'dsware_request_timeout': 600, 'dsware_pools': [_POOL],
+              'dsware_agents': [f'{host}:{port}' for host, port in agents]}
+    for name, value in values.items():
+        CONF.set_override(name, value, group=transport)
+    made.do_setup(None)
+    made.check_for_setup_error()
+    return made
+
+
+def _jobs(dsware, volumes):
+    def page(offset, keys, dirs):
+        return lambda: dsware.get_manageable_volumes(
+            [], None, _PAGE, offset, keys, dirs)
+
+    return {
+        'bare listing': lambda: sum(1 for _record in (
+            dsware._array._client.stream('queryAllVolume', poolId=_POOL))),
+        'first page by name': page(0, ['reference'], ['asc']),
+        'first page by size': page(0, ['size', 'reference'],
+                                   ['desc', 'desc']),
+        'page in the middle': page(volumes // 2, ['reference'], ['asc']),
+        'last page by name': page(volumes - _PAGE, ['reference'], ['asc']),
+    }
+
+
+def _peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _child(settings):
+    """Measure one job; prints the seconds of each time and the peak."""
+    CONF([], project='cinder')
+    objects.register_all()
+    dsware = _driver(settings['agents'], settings['transport'])
+    dsware.get_volume_stats(True)
+    idle = _peak()
+    job = _jobs(dsware, settings['volumes'])[settings['job']]
+    times = []
+    for _n in range(settings['times']):
+        start = time.monotonic()
+        job()
+        times.append(time.monotonic() - start)
+    print(json.dumps({'times': times, 'memory': _peak() - idle}))
+
+
+def _measure(settings, environment):
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', 'functional.bench.listing',
+         '--child', json.dumps(settings)], check=True, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return json.loads(done.stdout)
+
+
+def _fill(simulator, volumes):
+    """Make the volumes, a few at a time."""
+    CONF([], project='cinder')
+    array = _driver(simulator.agents, 'socket')._array
+
+    def make(number):
+        array._client.call('createVolume', poolId=_POOL, thinFlag=1,
+                           volName=f'volume-of-somebody-{number:08}',
+                           volSize=1024 + number % 4096)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as workers:
+        for _done in workers.map(make, range(volumes)):
+            pass
+
+
+def _table(arguments, simulator):
+    environment = dict(os.environ, PATH=(
+        f'{simulator.bin}{os.pathsep}{os.environ["PATH"]}'))
+    yield _COLUMNS.format('job', 'seconds', 'ratio', 'MiB above idle')
+    for transport in arguments.transports:
+        floor = None
+        for job in _jobs(None, 0):
+            settings = {'job': job, 'transport': transport,
+                        'volumes': arguments.volumes,
+                        'times': arguments.times,
+                        'agents': simulator.agents}
+            found = _measure(settings, environment)
+            seconds = statistics.median(found['times'])
+            floor = floor or seconds
+            yield _COLUMNS.format(
+                f'{transport} {job}', f'{seconds:.2f}',
+                f'{seconds / floor:.2f}', f'{found["memory"]:.0f}')
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=(
+        'Measures the listing of manageable volumes on the simulator. The '
+        'ratio is to the bare listing over the same transport.'))
+    parser.add_argument('--volumes', type=int, default=100_000)
+    parser.add_argument('--times', type=int, default=5)
+    parser.add_argument('--transports', nargs='+',
+                        default=['socket', 'cli'],
+                        choices=['socket', 'cli'])
+    parser.add_argument('--output', help='also write the table to this file')
+    parser.add_argument('--child', type=json.loads, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main():
+    arguments = _arguments()
+    if arguments.child:
+        _child(arguments.child)
+        return
+    with testing.Simulator(agents=2, devices='file',
+                           pools={_POOL: 10 ** 9}) as simulator:
+        _fill(simulator, arguments.volumes)
+        text = '\n'.join(_table(arguments, simulator))
+    print(text)
+    if arguments.output:
+        with open(arguments.output, 'w') as output:
+            output.write(text + '\n')
+
+
+if __name__ == '__main__':
+    main()
