@@ -19,9 +19,9 @@ process of its own, so that its peak of memory is its own.
 
 import argparse
 import concurrent.futures
+import gc
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -57,13 +57,17 @@ def _driver(agents, transport):
 
 
 def _jobs(dsware, volumes):
+    def bare():
+        found = sum(1 for _record in dsware._array.volume_records(_POOL))
+        if found != volumes:
+            raise SystemExit(f'{found} of {volumes} volumes are listed')
+
     def page(offset, keys, dirs):
         return lambda: dsware.get_manageable_volumes(
             [], None, _PAGE, offset, keys, dirs)
 
     return {
-        'bare listing': lambda: sum(1 for _record in (
-            dsware._array._client.stream('queryAllVolume', poolId=_POOL))),
+        'bare listing': bare,
         'first page by name': page(0, ['reference'], ['asc']),
         'first page by size': page(0, ['size', 'reference'],
                                    ['desc', 'desc']),
@@ -72,8 +76,18 @@ def _jobs(dsware, volumes):
     }
 
 
-def _peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _memory(what):
+    with open('/proc/self/status') as status:
+        for line in status:
+            if line.startswith(what):
+                return int(line.split()[1]) / 1024
+    raise LookupError(what)
+
+
+def _forget_peak():
+    """Begin to measure anew; starting has its own peak."""
+    with open('/proc/self/clear_refs', 'w') as clear:
+        clear.write('5')
 
 
 def _child(settings):
@@ -82,14 +96,16 @@ def _child(settings):
     objects.register_all()
     dsware = _driver(settings['agents'], settings['transport'])
     dsware.get_volume_stats(True)
-    idle = _peak()
+    gc.collect()
+    _forget_peak()
+    idle = _memory('VmRSS')
     job = _jobs(dsware, settings['volumes'])[settings['job']]
     times = []
     for _n in range(settings['times']):
         start = time.monotonic()
         job()
         times.append(time.monotonic() - start)
-    print(json.dumps({'times': times, 'memory': _peak() - idle}))
+    print(json.dumps({'times': times, 'memory': _memory('VmHWM') - idle}))
 
 
 def _measure(settings, environment):

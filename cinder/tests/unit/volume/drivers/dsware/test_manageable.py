@@ -92,6 +92,12 @@ class PageTestCase(testtools.TestCase):
         self.assertEqual(found[0], found[1][:100])
         self.assertEqual(8000, len(set(found[1])))
 
+    def test_a_deep_page_with_a_value_that_cannot_be_packed(self):
+        items = [make('a'), make('b\0c')]
+        error = self.assertRaises(ValueError, self.names, items, None, None,
+                                  0, ['reference'], ['asc'])
+        self.assertIn('null character', str(error))
+
     @ddt.data('no JSON', '[]', '1', '{"source-id": "1"}', {'name': 'x'})
     def test_what_is_no_marker(self, marker):
         self.assertRaises(exception.InvalidInput, manageable.Page, marker,
