@@ -60,6 +60,9 @@ class Cinder(object):
         self._outlive = outlive
         self._reservation = reservation or ports.Reservation()
         self.url = api_url(self._reservation)
+        self._nova = ports.Reservation()
+        #: Where a test may stand in for Nova; nothing answers there else.
+        self.nova_address = ('127.0.0.1', self._nova.port)
         self.process = None
 
     def start(self):
@@ -103,6 +106,7 @@ class Cinder(object):
     def release(self):
         """Give the address back, after the last stop()."""
         self._reservation.release()
+        self._nova.release()
 
     def pools(self):
         """The pools that the scheduler knows.
@@ -198,6 +202,8 @@ class Cinder(object):
             'backend_url': 'file://%s' % (self.directory / 'state')}
         sections['oslo_concurrency'] = {
             'lock_path': self.directory / 'locks'}
+        sections['nova'] = {'auth_type': 'none',
+                            'endpoint': 'http://%s:%d' % self.nova_address}
         sections['oslo_messaging_notifications'] = {'driver': 'noop'}
         # For volumes of encrypted types: every key is this one.
         sections['key_manager'] = {

@@ -12,8 +12,11 @@
 
 """Migration and change of type, with the Block Storage API."""
 
+import subprocess
+
 from openstack import exceptions as sdk_exceptions
 
+from functional.services import nova_stub
 from functional.services import waiting
 from functional.tests import base
 
@@ -296,6 +299,43 @@ class SocketMigrationTest(MigrationOperations, MigrationTestCase):
             self.found(volume)
             self.control.clear_faults()
         self.assert_kept(volume)
+
+    def test_nova_copies_a_volume_in_use(self):
+        """What Nova does is done here: see its swap_volume."""
+        nova = nova_stub.NovaStub(self.stack.cinder.nova_address)
+        nova.start()
+        self.addCleanup(nova.stop)
+        volume = self.create_anywhere(self.backend)
+        old = self.attach(volume)
+
+        self.volumes.migrate_volume(volume, host=self.on(self.other, 1))
+
+        path, body = nova.requests.get(timeout=SECONDS)
+        self.assertTrue(path.endswith('/os-volume_attachments/' + volume.id))
+        target = body['volumeAttachment']['volumeId']
+        new = self.attach(target)
+        subprocess.run([
+            'dd', 'if=' + old.path, 'of=' + new.path, 'bs=1M',
+            'conv=sparse,fsync', 'status=none'], check=True)
+        self.host.detach(old)
+        self.volumes.complete_volume_migration(volume, target)
+        moved = self.wait_for_migration(volume, 'success')
+        self.assertEqual(
+            ('in-use', self.on(self.other, 1), target),
+            (moved.status, moved.host, moved.migration_id))
+        self.assertEqual([volume.id], [
+            one.volume_id for one in self.volumes.attachments()])
+        self.assertEqual(1, self.found(moved)['pool_id'])
+        self.write(new.path, 'later', 8 * MIB)
+        self.volumes.extend_volume(volume.id, 2)
+        self.cloud.wait_for_volume(volume, 'in-use')
+        self.assertEqual(2 * GIB, self.host.extend(new))
+        self.host.detach(new)
+        self.cloud.wait_for_volume(volume)
+        with self.attached(moved) as path:
+            self.assert_written(path, 'start', MIB)
+            self.assert_written(path, 'end', GIB - MIB)
+            self.assert_written(path, 'later', 8 * MIB)
 
     def test_retype_to_thick_is_a_copy(self):
         volume = self.create_anywhere(self.backend)

@@ -12,8 +12,12 @@
 
 """Which operations on the limits of volumes meet faults; see cases."""
 
+from cinder import context
+from cinder import exception
+from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
+from cinder.volume import volume_types
 
 
 class Limited(cases.Operation):
@@ -120,5 +124,38 @@ class ReplaceLimits(Limited):
                 self.policy() | self.policy(name='gold', volumes=()))
 
 
+class Retype(DeleteLimited):
+    """The volume gets other limits and another pool."""
+
+    steps = met = ('setQoS', 'migrateVolumeCold')
+    # When the cluster cannot be reached the limits cannot be taken back.
+    halfway = ('migrateVolumeCold',)
+    about = 'volume'
+    copy_seconds = 0.3
+
+    def prepare(self):
+        super().prepare()
+        self.host.write(self.new.name, 0, cases.NEW)
+
+    def run(self, dsware):
+        admin = context.get_admin_context()
+        new_type = objects.VolumeType.get_by_id(admin, base.make_limited_type(
+            **{**self.spec, 'total_iops_sec_per_gb': '20'}))
+        diff, _equal = volume_types.volume_types_diff(
+            admin, self.new.volume_type_id, new_type.id)
+        if not dsware.retype(admin, self.new, new_type, diff, {
+                'host': f'{dsware.host}#1', 'capabilities': {
+                    'location_info': 'dsware:' + base.MANAGER}}):
+            raise exception.VolumeBackendAPIException(data='not retyped')
+
+    def changes(self):
+        (item,) = self.made()
+        return (self.made() | self.policy(),
+                {(*item[:3], 1, item[4])} | self.policy(20))
+
+    def data(self):
+        return {**super().data(), self.new.name: cases.NEW}
+
+
 OPERATIONS = (CreateLimited, DeleteLimited, ExtendLimited, TakeLimits,
-              ReplaceLimits)
+              ReplaceLimits, Retype)
