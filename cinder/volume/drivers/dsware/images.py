@@ -34,6 +34,7 @@ from oslo_utils import uuidutils
 from cinder import exception
 from cinder.i18n import _
 from cinder import objects
+from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.san import san
 from cinder.volume import volume_utils
@@ -210,4 +211,6 @@ class ImageVolumes:
                 or section not in CONF.list_all_sections()):
             return False
         other = volume_utils.get_backend_configuration(section, san.san_opts)
-        return other.san_ip == self.configuration.san_ip
+        return bool(other.san_ip) and (
+            backend.location_info(other)
+            == backend.location_info(self.configuration))

@@ -288,8 +288,15 @@ class CloneTestCase(ImageTestCase):
         self.configure('other', '192.0.2.10')
         self.assertCloned(self.make_image_volume(host='host@other#0'))
 
-    def test_a_backend_of_another_cluster(self):
-        self.configure('other', '192.0.2.11')
+    def test_another_spelling_of_the_same_address(self):
+        self.driver = self.make_started_driver(san_ip='2001:db8::10')
+        self.configure('other', '2001:DB8:0::10')
+        self.assertCloned(self.make_image_volume(host='host@other#0'))
+
+    # The last is what a backend of another kind has.
+    @ddt.data('192.0.2.11', '')
+    def test_a_backend_of_another_cluster(self, address):
+        self.configure('other', address)
         self.assertNotCloned('host@other#0',
                              self.make_image_volume(host='host@other#0'))
 
