@@ -79,6 +79,7 @@ class FileDevices:
         :param directory: path; it gets a directory for each agent
         """
         self._directory = directory
+        self._hidden = {}
 
     def attach(self, path, agent, name, read_only):
         """Make a device.
@@ -102,8 +103,26 @@ class FileDevices:
         :param device: its path
         :param force: ignored, as nothing tells whether it is open
         """
+        self._hidden.pop(device, None)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(device)
+
+    def hide(self, device):
+        """Let a device look as if it had not appeared yet.
+
+        :param device: its path
+        """
+        self._hidden[device] = os.readlink(device)
+        os.unlink(device)
+
+    def show(self, device):
+        """Let a device appear.
+
+        :param device: its path
+        """
+        path = self._hidden.pop(device, None)
+        if path is not None:
+            replace_link(path, device)
 
     def grow(self, device):
         """Notice that the file has grown.
@@ -168,11 +187,27 @@ class LoopDevices:
                       goes away when it is closed
         :raises Busy: it is open
         """
+        self.show(device)
         deadline = time.monotonic() + _BUSY_WAIT
         while not _clear(device, force):
             if time.monotonic() > deadline:
                 raise Busy('%s is open' % device)
             time.sleep(0.02)
+
+    def hide(self, device):
+        """Let a device look as if it had not appeared yet.
+
+        :param device: its path
+        """
+        os.unlink(device)
+
+    def show(self, device):
+        """Let a device appear.
+
+        :param device: its path
+        """
+        if os.path.exists('/sys/block/' + os.path.basename(device)):
+            _make_node(device)
 
     def grow(self, device):
         """Give a device the size that its file has now.
@@ -262,10 +297,15 @@ def _free_device():
         os.close(control)
     device = '/dev/loop%d' % number
     # In a container there is no udev that would make the node.
+    _make_node(device)
+    return device
+
+
+def _make_node(device):
+    number = int(device.removeprefix('/dev/loop'))
     with contextlib.suppress(FileExistsError):
         os.mknod(device, 0o600 | stat.S_IFBLK,
                  os.makedev(_LOOP_MAJOR, number))
-    return device
 
 
 def _bind(backing, path, read_only):

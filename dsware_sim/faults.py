@@ -36,6 +36,7 @@ POOL_FULL = 'pool_full'
 COPY_FAILS = 'copy_fails'
 DISK_FULL = 'disk_full'
 DOWN = 'down'
+LATE_DEVICE = 'late_device'
 CLI_GARBAGE = 'cli_garbage'
 CLI_HANG = 'cli_hang'
 
@@ -54,12 +55,16 @@ KINDS = types.MappingProxyType({
     COPY_FAILS: 'a copy ends half way, its target in a failure status',
     DISK_FULL: 'the simulator cannot write its own state (ENOSPC)',
     DOWN: 'the agents (or --agent) do not listen; connections are cut',
+    LATE_DEVICE: 'devices that are attached now appear when it is cleared',
     CLI_GARBAGE: 'fsc_cli carries a command out and prints nonsense',
     CLI_HANG: 'fsc_cli hangs without carrying a command out',
 })
 
 _CLI_ONLY = (CLI_GARBAGE, CLI_HANG)
-_NOT_OF_REQUESTS = (REFUSE, DOWN, COPY_FAILS, DISK_FULL, POOL_FULL)
+_NOT_OF_REQUESTS = (REFUSE, DOWN, COPY_FAILS, DISK_FULL, POOL_FULL,
+                    LATE_DEVICE)
+_LASTING = (POOL_FULL, DOWN, LATE_DEVICE)
+_OF_NO_OPERATION = (REFUSE, DOWN, DISK_FULL, LATE_DEVICE)
 _OP_OF_JOB = types.MappingProxyType({
     model.FULL_COPY: 'createFullVolumeFromSnap',
     model.DUPLICATE: 'duplicateSnapshot',
@@ -110,9 +115,9 @@ class Fault:
                 raise FaultError('delay needs seconds, 0 or more')
         if self.kind in (RESULT, RESULT_AFTER) and type(self.code) is not int:
             raise FaultError('%s needs a code, a whole number' % self.kind)
-        if self.op != '*' and self.kind in (REFUSE, DOWN, DISK_FULL):
+        if self.op != '*' and self.kind in _OF_NO_OPERATION:
             raise FaultError('%s is for no single operation' % self.kind)
-        if self.kind in (POOL_FULL, DOWN) and self.count is not None:
+        if self.kind in _LASTING and self.count is not None:
             raise FaultError('%s lasts until it is cleared; it takes no '
                              'count' % self.kind)
 
@@ -232,6 +237,15 @@ class Faults:
         """
         return any(fault.kind == DOWN and fault.selects('*', agent)
                    for fault in self._faults.values())
+
+    def hides_devices(self, agent):
+        """Whether devices that are attached now do not appear yet.
+
+        :param agent: address of the agent of their host
+        :returns: bool
+        """
+        return any(fault.kind == LATE_DEVICE and fault.selects('*', agent)
+                   for fault in list(self._faults.values()))
 
     def down_numbers(self, agent):
         """Find what keeps one agent down, and no other.

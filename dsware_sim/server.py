@@ -150,6 +150,7 @@ class Server:
             other.detach(device, force=True)
         files.recover(self.state.by_id)
         self.worker = worker.Worker(files, devices, by_id)
+        self.worker.hides = self.faults.hides_devices
         for item in self.state.by_id.values():
             self.state.set_real(item, files.allocated(item.id))
 
@@ -234,6 +235,7 @@ class Server:
         """Follow the faults that are about agents and pools."""
         for pool in self.state.pools.values():
             pool.forced_full = self.faults.full_pool(pool.id)
+        self.worker.show(self.state)
         for address, agent in self.agents.items():
             if self.faults.is_down(address):
                 agent.go_down()

@@ -44,6 +44,10 @@ class Worker:
         self.devices = devices
         self.by_id = by_id
         os.makedirs(by_id, exist_ok=True)
+        # Of an agent's address: whether its devices appear late. Then they
+        # are here, with their agents, until they do.
+        self.hides = lambda agent: False
+        self._hidden = {}
 
     def run(self, work):
         """Do what a plan asks for, as a whole or not at all.
@@ -80,7 +84,8 @@ class Worker:
     @_run.register
     def _(self, work: plan.CopyAll):
         devices = [device for copy in work.copies
-                   for device in copy.source.attachments.values() if device]
+                   for device in copy.source.attachments.values()
+                   if device and device not in self._hidden]
         deadline = time.monotonic() + _QUIET_WAIT
         try:
             # Writes cannot be held up, so a copy during which there were
@@ -114,12 +119,32 @@ class Worker:
     def _(self, work: plan.Attach):
         item = work.item
         device = self.make_device(item, work.agent)
-        if not item.attachments:
+        if self.hides(work.agent):
+            self._hidden[device] = work.agent
+            self.devices.hide(device)
+        elif not item.attachments:
             self.link(item, device)
         return device
 
+    def show(self, state):
+        """Let devices appear that are not hidden any more.
+
+        :param state: the cluster's state
+        """
+        for device, agent in list(self._hidden.items()):
+            if not self.hides(agent) and self._hidden.pop(device, None):
+                self.devices.show(device)
+                self._link_device(state, device)
+
+    def _link_device(self, state, device):
+        for (_agent, name), attached in state.attachments.items():
+            if attached == device:
+                self.devices.grow(device)
+                self._link_first(state.find(name), ())
+
     @_undo.register
     def _(self, work: plan.Attach, result):
+        self._hidden.pop(result, None)
         self.devices.detach(result, force=True)
         self._link_first(work.item, {})
 
@@ -127,6 +152,7 @@ class Worker:
     def _(self, work: plan.Detach):
         device = work.item.attachments[work.agent]
         if device:
+            self._hidden.pop(device, None)
             self.devices.detach(device, work.force)
         self._link_first(work.item, {work.agent})
 
@@ -140,7 +166,7 @@ class Worker:
     def _(self, work: plan.Grow):
         self.files.grow(work.item.id, work.size)
         for device in work.item.attachments.values():
-            if device:
+            if device and device not in self._hidden:
                 self.devices.grow(device)
 
     def make_device(self, item, agent):
@@ -179,7 +205,8 @@ class Worker:
     def _link_first(self, item, leaving):
         """Let the link follow the first attachment that stays."""
         staying = [device for agent, device in item.attachments.items()
-                   if agent not in leaving and device]
+                   if agent not in leaving and device
+                   and device not in self._hidden]
         if staying:
             self.link(item, staying[0])
         else:
@@ -202,6 +229,7 @@ class Worker:
         for item in items:
             for device in item.attachments.values():
                 if device:
+                    self._hidden.pop(device, None)
                     self.devices.detach(device, force=True)
             self.unlink(item)
 

@@ -139,8 +139,58 @@ class LoopDevicesTestCase(base.TestCase):
         self.assertEqual(free, self.attach())
 
 
+class LateDevices:
+    """Devices that appear after they were attached."""
+
+    def attach_hidden(self):
+        self.control.add_fault(kind='late_device',
+                               agent=self.simulator.agents[0][0])
+        device = self.attach(self.client)
+        self.assertFalse(os.path.lexists(device))
+        found, = self.control.status()['attachments']
+        self.assertEqual(device, found['device'])
+        return device
+
+    def test_appears_when_the_fault_is_cleared(self):
+        device = self.attach_hidden()
+        other = self.attach(self.connect(1))
+        self.assertTrue(os.path.exists(other))
+        self.ok(self.client, 'expandVolume', volName='v', volSize=16)
+        self.control.clear_faults()
+        self.assertTrue(os.path.exists(device))
+        base.write_device(device, 15 * model.MIB, b'late')
+        self.ok(self.client, 'detachVolume', volName='v')
+        self.assertEqual(b'late', base.read_device(other, 15 * model.MIB, 4))
+
+    def test_detached_before_it_appeared(self):
+        device = self.attach_hidden()
+        self.ok(self.client, 'detachVolume', volName='v')
+        self.control.clear_faults()
+        self.assertEqual([], self.control.status()['attachments'])
+        self.assertNotIn(device, self.loops())
+
+    def test_cluster_is_emptied_before_it_appeared(self):
+        device = self.attach_hidden()
+        self.control.reset()
+        self.assertNotIn(device, self.loops())
+
+
+class FileSimulatorTestCase(LateDevices, base.SimulatorTestCase):
+    """Attachments as files."""
+
+    settings = {'devices': 'file'}
+
+    def setUp(self):
+        super().setUp()
+        self.client = self.connect()
+        self.volume(self.client, size=8)
+
+    def loops(self):
+        return {}
+
+
 @unittest.skipUnless(HAVE_LOOP, 'loop devices need root')
-class LoopSimulatorTestCase(base.SimulatorTestCase):
+class LoopSimulatorTestCase(LateDevices, base.SimulatorTestCase):
     """Attachments as loop devices."""
 
     settings = {'devices': 'loop'}
@@ -175,6 +225,12 @@ class LoopSimulatorTestCase(base.SimulatorTestCase):
         self.assertEqual(b'first', base.read_device(shot, model.MIB, 5))
         self.assertTrue(_ioctl(shot, BLKROGET))
         self.assertEqual(os.path.realpath(self.link('s')), shot)
+
+    def test_late_link(self):
+        device = self.attach_hidden()
+        self.assertFalse(os.path.lexists(self.link()))
+        self.control.clear_faults()
+        self.assertEqual(device, os.path.realpath(self.link()))
 
     def test_expand_attached(self):
         first = self.attach(self.client)
