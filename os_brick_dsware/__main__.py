@@ -22,6 +22,7 @@ from os_brick_dsware import devices
 from os_brick_dsware.hostcheck import cluster
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import installation
+from os_brick_dsware.hostcheck import instances
 from os_brick_dsware.hostcheck import inventory
 from os_brick_dsware.hostcheck import repair
 from os_brick_dsware.hostcheck import report as reports
@@ -52,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
         '--dry-run', action='store_true',
         help='with --repair, only tell what would be done')
     parser.add_argument(
+        '--instance-gone', action='append', metavar='ID', default=[],
+        help='with --repair, take it that this instance is not on this host; '
+        'may be repeated')
+    parser.add_argument(
         '--search', action='store_true',
         help='list the volumes of the cluster, to find devices that have no '
         'record; this may take a while')
@@ -74,13 +79,14 @@ class HostCheck:
         """
         self._settings = all_settings
         self._host = host or devices.Devices()
+        self._instances = instances.ask(instances.uri(all_settings))
         # Services that share their records are looked at once.
         self._ledgers = {
             ledger.directory: (one, ledger) for one in reversed(all_settings)
             for ledger in [one.ledger()] if ledger}
 
     def _inventories(self) -> list[inventory.Inventory]:
-        return [inventory.Inventory(ledger, self._host)
+        return [inventory.Inventory(ledger, self._host, self._instances)
                 for _settings, ledger in self._ledgers.values()]
 
     def report(self, search: bool = False) -> findings.Report:
@@ -97,6 +103,7 @@ class HostCheck:
         report.sections['Records'] = [
             one for _settings, ledger in self._ledgers.values()
             for one in inventory.directory(ledger)]
+        report.sections['Instances'] = self._instances.check(users)
         report.volumes = [volume for one in self._inventories()
                           for volume in one.volumes()]
         if search:
@@ -116,22 +123,31 @@ class HostCheck:
         return [one for target in targets.values() for one in cluster.search(
             conf, target, self._host, known)]
 
-    def repair(self, dry_run: bool) -> list[findings.Finding]:
+    def repair(self, dry_run: bool,
+               instances_gone: list[str]) -> list[findings.Finding]:
         """Remove leftovers.
 
         :param dry_run: only tell what would be done
+        :param instances_gone: ids of instances that are not on this host
         :returns: what was done
         """
-        done = []
+        here = (self._instances.known or frozenset()) & set(instances_gone)
+        done = [findings.problem(
+            'instance %s is on this host, as libvirt says: nothing of it was '
+            'touched' % instance, 'detach its volumes in Nova')
+            for instance in sorted(here)]
         for used, ledger in self._ledgers.values():
-            repairer = repair.Repairer(used, ledger, self._host)
+            repairer = repair.Repairer(
+                used, ledger, self._host,
+                instances_gone=set(instances_gone) - here - {''})
             done += repairer.plan() if dry_run else repairer.repair()
         return done or [findings.ok('there is nothing to repair')]
 
 
 def _run(args: argparse.Namespace) -> findings.Report:
     check = HostCheck(settings.load(args.config_file))
-    repairs = check.repair(args.dry_run) if args.repair else []
+    repairs = (check.repair(args.dry_run, args.instance_gone)
+               if args.repair else [])
     report = check.report(args.search)
     report.repairs = repairs
     return report
@@ -149,6 +165,8 @@ def main(argv: list[str] | None = None) -> int:
         level=logging.DEBUG if args.debug else logging.CRITICAL)
     if args.dry_run and not args.repair:
         parser.error('--dry-run goes with --repair')
+    if args.instance_gone and not args.repair:
+        parser.error('--instance-gone goes with --repair')
     if args.repair and not args.dry_run and not cluster.is_root():
         parser.error('--repair needs root')
     if (args.repair and not args.dry_run

@@ -205,7 +205,8 @@ class Adapter:
 
     def _ended(self, exc: processutils.ProcessExecutionError) -> str:
         if exc.exit_code in _ENDED:
-            return 'it did not end within %d s' % self._timeout
+            return 'it did not end within %d s, or was killed' % (
+                self._timeout)
         code = ('exit code %s' % exc.exit_code if exc.exit_code is not None
                 else 'no exit code')
         said = fsc_cli.printable(

@@ -74,6 +74,7 @@ class UserState:
     :param agent: address of the agent that attached it
     :param alive: whether the process may still run
     :param gone: whether the user is gone for good
+    :param instance: id of the instance; empty if it is none, or not recorded
     """
 
     token: str
@@ -83,6 +84,7 @@ class UserState:
     agent: str
     alive: bool
     gone: bool
+    instance: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

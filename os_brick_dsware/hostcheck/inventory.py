@@ -22,9 +22,11 @@ from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware.hostcheck import findings
+from os_brick_dsware.hostcheck import instances
 from os_brick_dsware import processes
 
 _REPAIR = 'run this check with --repair'
+_NOT_KNOWN = instances.Instances(None)
 
 
 # The directory --------------------------------------------------------------
@@ -81,14 +83,17 @@ def _other_boots(ledger) -> list[findings.Finding]:
 class Inventory:
     """Looks at the volumes of one ledger; changes nothing."""
 
-    def __init__(self, ledger: attachments.Ledger, host: devices.Devices):
+    def __init__(self, ledger: attachments.Ledger, host: devices.Devices,
+                 present: instances.Instances = _NOT_KNOWN):
         """Nothing is read yet.
 
         :param ledger: who uses which volume
         :param host: the devices of this host
+        :param present: the instances of this host
         """
         self._ledger = ledger
         self._host = host
+        self._present = present
 
     def volumes(self) -> list[findings.VolumeState]:
         """Look at every volume that has a record.
@@ -143,7 +148,7 @@ class Inventory:
             token=user.token, kind=user.kind, pid=user.process.pid,
             command=processes.command(user.process), agent=user.agent,
             alive=processes.alive(user.process),
-            gone=self._ledger.gone(user))
+            gone=self._ledger.gone(user), instance=user.instance)
 
     # Judging ----------------------------------------------------------------
 
@@ -153,7 +158,9 @@ class Inventory:
         if gone:
             yield self._left(name, gone, here, device)
         for user in here:
-            if not self._has_device(user):
+            if self._present.lacks(user):
+                yield _of_no_instance(name, user)
+            elif not self._has_device(user):
                 yield _without_device(name, record, user)
         if device:
             yield from self._link(name, users, device)
@@ -222,8 +229,16 @@ def _who(user: attachments.User) -> str:
         return 'a forced detach'
     token = user.token or 'without a name'
     if user.kind == attachments.INSTANCE:
-        return 'instance %s' % token
+        return 'instance %s' % (user.instance or token)
     return 'process %d (%s)' % (user.process.pid, token)
+
+
+def _of_no_instance(name, user) -> findings.Finding:
+    return findings.problem(
+        '%s is recorded for %s, which libvirt does not have on this host' % (
+            name, _who(user)),
+        'unless Nova is just building it, or moving it here: run this check '
+        'with --repair --instance-gone ' + user.instance)
 
 
 def _without_device(name, record, user) -> findings.Finding:
@@ -235,8 +250,9 @@ def _without_device(name, record, user) -> findings.Finding:
     if user.kind == attachments.INSTANCE:
         return findings.problem(
             text, 'detach it from the instance in Nova and attach it again; '
-            'if there is no such instance on this host any more, remove %s'
-            % record)
+            'if there is no such instance on this host any more, %s'
+            % ('run this check with --repair --instance-gone ' + user.instance
+               if user.instance else 'remove ' + record))
     return findings.problem(text, 'restart the service that process %d is '
                             'of, then %s' % (user.process.pid, _REPAIR))
 

@@ -17,6 +17,7 @@ found is left alone. So is a device that anybody has open, that a living user
 is recorded for, or that cannot be shown to be the volume's.
 """
 
+from collections.abc import Collection
 import os
 
 from os_brick_dsware import adapter as adapters
@@ -45,14 +46,18 @@ class Repairer:
     """Repairs the volumes of one ledger."""
 
     def __init__(self, used: settings.Settings, ledger: attachments.Ledger,
-                 host: devices.Devices, waits: waiting.Waits | None = None):
+                 host: devices.Devices, waits: waiting.Waits | None = None,
+                 instances_gone: Collection[str] = ()):
         """Nothing is done yet.
 
         :param used: the settings of a service that uses the ledger
         :param ledger: who uses which volume
         :param host: the devices of this host
         :param waits: how long to wait for what, None for the defaults
+        :param instances_gone: ids of instances that the operator knows not
+            to be on this host
         """
+        self._instances_gone = instances_gone
         self._conf = used.conf.os_brick
         self._ledger = ledger
         self._host = host
@@ -98,7 +103,11 @@ class Repairer:
     def _left(self) -> list[tuple[str, adapters.Target]]:
         return [(name, target) for name in self._ledger.volumes()
                 for target in inventory.agents(
-                    list(filter(self._ledger.gone, self._users(name))))]
+                    list(filter(self._gone, self._users(name))))]
+
+    def _gone(self, user: attachments.User) -> bool:
+        return (user.instance in self._instances_gone
+                or self._ledger.gone(user))
 
     def _dangling(self) -> list[tuple[str, str]]:
         looked = inventory.Inventory(self._ledger, self._host)
@@ -117,7 +126,7 @@ class Repairer:
             target.agent_ip, target.agent_port)
         try:
             return findings.ok(_DONE[self._volume(name, target).clear(
-                self._ledger.gone)] % name)
+                self._gone)] % name)
         except exceptions.DSWareError as exc:
             return findings.problem('%s was not repaired: %s' % (name, exc),
                                     self._by_hand(name, target))

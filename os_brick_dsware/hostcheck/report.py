@@ -115,6 +115,7 @@ def _user(user: findings.UserState) -> str:
         return 'left by a forced detach of %s, through agent %s' % (
             token, user.agent)
     if user.kind == attachments.INSTANCE:
-        return 'instance %s, attached by %s, through agent %s' % (
-            token, process, user.agent)
+        return 'instance %s, attachment %s, attached by %s, through agent ' \
+            '%s' % (user.instance or 'not recorded', token, process,
+                    user.agent)
     return '%s, %s, through agent %s' % (process, token, user.agent)

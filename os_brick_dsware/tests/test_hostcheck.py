@@ -346,7 +346,8 @@ class ProgramTestCase(HostCheckTestCase):
         self.assertIn('--pid=host', err)
 
     def test_usage(self):
-        for args in (['--dry-run'], ['--nonsense'], ['volume-1'],
+        for args in (['--dry-run'], ['--instance-gone', 'i'],
+                     ['--nonsense'], ['volume-1'],
                      ['--config-file', '/nonexistent/x.conf'],
                      ['--config-file', self.write('bad.conf', '[x')]):
             status, out, err = self.run_main(*args)
@@ -379,7 +380,8 @@ class ReportTestCase(testtools.TestCase):
 
     def test_text(self):
         users = (
-            findings.UserState('t', 'instance', 7, 'nova', 'a', True, False),
+            findings.UserState('t', 'instance', 7, 'nova', 'a', True, False,
+                               'i'),
             findings.UserState('', 'process', 8, '', 'a', False, True),
             findings.UserState('u', 'leftover', 9, '', 'a', False, True))
         text = reports.as_text(findings.Report(
@@ -395,8 +397,8 @@ class ReportTestCase(testtools.TestCase):
         self.assertNotIn('Empty', text)
         for line in ('  ok       fine', '  note     hm',
                      '  v  /dev/x  3 TiB', '      /link',
-                     '      instance t, attached by process 7 (nova), alive, '
-                     'through agent a',
+                     '      instance i, attachment t, attached by process 7 '
+                     '(nova), alive, through', '           agent a',
                      '      process 8, ended, without a name, through agent a',
                      '      left by a forced detach of u, through agent a',
                      '  w  no device  no size', '  PROBLEM  w is bad',

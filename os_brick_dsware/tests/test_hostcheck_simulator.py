@@ -30,6 +30,7 @@ from os_brick_dsware.hostcheck import cluster
 from os_brick_dsware.tests import test_simulator
 
 NAME = test_simulator.NAME
+INSTANCE = '6e1f8d8e-0000-4000-8000-000000000001'
 USER = textwrap.dedent('''
     import json
     import sys
@@ -177,6 +178,61 @@ class Checks:
         self.assertEqual([], self.problems())
         self.assertEqual([], self.repair()['problems'])
         self.assertEqual(1, len(self.attached()))
+
+    def test_instance_is_not_on_this_host(self):
+        child = self.user('vm', dsware_user_kind='instance',
+                          dsware_instance=INSTANCE)
+        self.kill(child)
+        with self.libvirt([INSTANCE, 'another']):
+            self.assertEqual([], self.problems())
+            found = self.repair('--instance-gone', INSTANCE)
+            self.assertIn('is on this host', found['repairs'][0]['text'])
+        self.assertEqual(1, len(self.attached()))
+        with self.libvirt(['another']):
+            found = self.run_check()
+            problem, = found['problems']
+            self.assertIn(INSTANCE + ', which libvirt does not have',
+                          problem['text'])
+            self.assertIn('--instance-gone ' + INSTANCE, problem['advice'])
+            user, = found['volumes'][0]['users']
+            self.assertEqual((INSTANCE, False), (user['instance'],
+                                                 user['gone']))
+            self.repair()
+            self.assertEqual(1, len(self.attached()))
+            self.repair('--instance-gone', 'another-one')
+            self.assertEqual(1, len(self.attached()))
+            found = self.repair('--instance-gone', INSTANCE)
+        self.assertEqual([], found['problems'])
+        self.assertEqual(set(), self.attached())
+
+    def test_nobody_knows_the_instances(self):
+        self.user('vm', dsware_user_kind='instance', dsware_instance=INSTANCE)
+        # Not here, and not there.
+        for module in (None, self.libvirt_module(error='no such socket')):
+            with mock.patch.dict(sys.modules, libvirt=module):
+                found = self.run_check()
+            self.assertEqual([], found['problems'])
+            note, = found['sections']['Instances']
+            self.assertEqual('note', note['level'])
+            self.assertIn('cannot be told', note['text'])
+        self.assertIn('no such socket', note['text'])
+
+    def libvirt_module(self, instances=(), error=None):
+        module = mock.Mock(libvirtError=type('libvirtError', (OSError,), {}))
+        if error:
+            module.openReadOnly.side_effect = module.libvirtError(error)
+        module.openReadOnly.return_value.listAllDomains.return_value = [
+            mock.Mock(**{'UUIDString.return_value': instance})
+            for instance in instances]
+        return module
+
+    @contextlib.contextmanager
+    def libvirt(self, instances):
+        """Let this host have a libvirt with these instances."""
+        module = self.libvirt_module(instances)
+        with mock.patch.dict(sys.modules, libvirt=module):
+            yield
+        module.openReadOnly.assert_called_with('qemu:///system')
 
     def test_killed_while_attaching_for_an_instance(self):
         self.fault('delay', 'attachVolume', seconds=60)

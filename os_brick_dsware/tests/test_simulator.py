@@ -15,6 +15,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ from dsware_sim import testing
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import volume
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -164,6 +166,93 @@ class Scenarios:
             device.seek(8 * MIB - 512)
             device.write(b'x' * 512)
         self.disconnect()
+
+    def test_device_is_late(self):
+        self.fault('late_device', None)
+        looked = self.when_looked_for(self.control.clear_faults)
+        with open(self.connect(), 'rb') as device:
+            self.assertEqual(4 * MIB, device.seek(0, os.SEEK_END))
+        self.assertTrue(looked)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def test_device_never_appears(self):
+        self.fault('late_device', None)
+        self.useFixture(fixtures.MonkeyPatch(
+            '%s.Quick._waits' % __name__, lambda _self: waiting.Waits(
+                device=0.5, link=0.5, busy=0.5, removal=5)))
+        error = self.assertRaises(exceptions.DSWareError, self.connect)
+        self.assertIn('not appear', str(error))
+        self.assertEqual(set(), self.attached())
+        self.assertEqual([], self.connector._ledger().users(NAME))
+        self.control.clear_faults()
+        self.connect()
+        self.disconnect()
+
+    def when_looked_for(self, call):
+        """Call something once the connector has looked for the device.
+
+        :returns: a list that is empty before that
+        """
+        looked = []
+        real = volume.HostVolume._judge
+
+        def judge(*args):
+            found = real(*args)
+            if not looked:
+                looked.append(found)
+                call()
+            return found
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'os_brick_dsware.volume.HostVolume._judge', judge))
+        return looked
+
+    def test_never_connected(self):
+        for force in (False, True):
+            self.disconnect('never', force=force)
+        self.connect()
+        for force in (False, True):
+            self.disconnect('never', force=force)
+            self.assertEqual(1, len(self.attached()))
+        self.disconnect()
+        for force in (False, True):
+            self.disconnect(force=force)
+        self.assertEqual(set(), self.attached())
+
+    def test_volume_is_gone_from_the_cluster(self):
+        properties = self.properties()
+        self.connect()
+        self.control.reset()
+        self.connector.disconnect_volume(properties, None)
+        self.assertEqual([], self.connector._ledger().users(NAME))
+
+    def test_program_is_killed(self):
+        program = self.program_that('exec "%s" "$@" >/dev/null; kill -9 $$')
+        for call in (self.connect, self.disconnect):
+            self.conf.config(group='os_brick', **{self.option: program()})
+            call()
+        self.assertEqual(set(), self.attached())
+
+    def program_that(self, script):
+        """Make programs that do this once, and then as the real one.
+
+        :param script: for a shell; %s is the real program
+        :returns: function that makes one, and returns its path
+        """
+        real = self.conf.conf.os_brick[self.option]
+
+        def make():
+            path = os.path.join(
+                self.useFixture(fixtures.TempDir()).path, 'cli')
+            with open(path, 'w') as stream:
+                stream.write('#!/bin/sh\nif mkdir "$0.done" 2>/dev/null; '
+                             'then %s; fi\nexec "%s" "$@"\n' % (
+                                 script.replace('exec ', '') % real, real))
+                os.fchmod(stream.fileno(), 0o755)
+            return path
+
+        return make
 
     def test_answer_to_attach_is_lost(self):
         for kind in ('drop_after', 'garbage', 'cut_frame', 'cli_garbage',
@@ -308,6 +397,69 @@ class Loops:
         self.disconnect()
         self.disconnect('token-2')
         self.assertEqual(set(), self.attached())
+
+    def test_link_is_dangling(self):
+        link = '/dev/disk/by-id/wwn-0x' + self.wwn()
+        os.makedirs(os.path.dirname(link), exist_ok=True)
+        os.symlink('/dev/loop-that-was', link)
+        self.addCleanup(lambda: os.path.lexists(link) and os.unlink(link))
+        self.assertEqual(link, self.connect())
+        os.unlink(link)
+        os.symlink('/dev/loop-that-was', link)
+        again = self.connect('token-2')
+        self.assertNotEqual(link, again)
+        self.assertEqual(4 * MIB, self.connector._host().size(again))
+        self.disconnect()
+        self.disconnect('token-2')
+        self.assertEqual(set(), self.attached())
+
+    def test_records_are_lost(self):
+        path = self.connect()
+        shutil.rmtree(self.connector._ledger().directory)
+        self.assertEqual(path, self.connect('token-2'))
+        self.disconnect('token-2')
+        self.assertEqual(set(), self.attached())
+        self.connect()
+        shutil.rmtree(self.connector._ledger().directory)
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def test_flushed_before_it_is_detached(self):
+        """The kernel flushes at the last close, so somebody has it open."""
+        path = self.connect()
+        stored = self.backing_file(path)
+        pattern = os.urandom(MIB)
+        with open(path, 'r+b', buffering=0) as device:
+            device.write(pattern)
+            # It is in the host's page cache, and not on the cluster.
+            self.assert_stored(False, pattern, stored)
+            self.assertRaises(exception.ExceptionChainer, self.disconnect,
+                              force=True)
+            self.assert_stored(True, pattern, stored)
+        self.assertEqual(1, len(self.attached()))
+        self.disconnect()
+
+    def test_flushed_by_who_leaves_others(self):
+        path = self.connect('a')
+        stored = self.backing_file(path)
+        self.connect('b')
+        pattern = os.urandom(MIB)
+        with open(path, 'r+b', buffering=0) as device:
+            device.write(pattern)
+            self.assert_stored(False, pattern, stored)
+            self.disconnect('a')
+            self.assert_stored(True, pattern, stored)
+        self.disconnect('b')
+
+    def backing_file(self, path):
+        name = os.path.basename(os.path.realpath(path))
+        with open('/sys/block/%s/loop/backing_file' % name) as stream:
+            return stream.read().rstrip('\n')
+
+    def assert_stored(self, expected, pattern, path):
+        # Not assertEqual, which would print all of it.
+        with open(path, 'rb') as stream:
+            self.assertIs(expected, stream.read(MIB).startswith(pattern))
 
     def test_held_open(self):
         path = self.connect()
