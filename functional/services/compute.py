@@ -66,16 +66,19 @@ class ComputeHost(object):
         :param brick_options: a dict of options for the section [os_brick]
         :param hostname: what the host is called in attachments
         """
-        self._cloud = cloud
-        self._address = address
-        self._hostname = hostname
-        self._attached = {}
-        self._lock = threading.Lock()
+        self._set_up(cloud, address, hostname)
         # What os-brick starts with sudo is needed for cleaning up, after
         # Ctrl-C has ended all else of this process's session.
         programs.write_sudo(directory / 'bin', other_session=True)
         os.environ['PATH'] = programs.search_path(directory / 'bin')
         _configure(directory, brick_options)
+
+    def _set_up(self, cloud, address, hostname):
+        self._cloud = cloud
+        self._address = address
+        self._hostname = hostname
+        self._attached = {}
+        self._lock = threading.Lock()
 
     def properties(self):
         """What this host tells Cinder about itself.
@@ -86,33 +89,70 @@ class ComputeHost(object):
             ROOT_HELPER, self._address, multipath=False,
             enforce_multipath=False, host=self._hostname)
 
-    def attach(self, volume, mode='rw'):
+    def attach(self, volume, mode='rw', **data):
         """Attach a volume to this host.
 
         :param volume: the volume, or its id
         :param mode: rw or ro
+        :param data: what os-brick is told besides what Cinder says, as Nova
+                     tells it of an instance
         :returns: an Attachment with the path of the device
+        """
+        made = self.reserve(volume, mode, **data)
+        try:
+            self.connect(made)
+        except Exception:
+            self._cloud.volumes.delete_attachment(made.id)
+            raise
+        self._cloud.volumes.complete_attachment(made.id)
+        return made
+
+    def reserve(self, volume, mode='rw', **data):
+        """Ask Cinder for an attachment to this host.
+
+        :param volume: the volume, or its id
+        :param mode: rw or ro
+        :param data: what os-brick is told besides what Cinder says
+        :returns: an Attachment that is not connected
         """
         volume_id = getattr(volume, 'id', volume)
         made = self._cloud.volumes.create_attachment(
             volume_id, connector=self.properties(), mode=mode)
-        try:
-            attached = self._connect(made)
-        except Exception:
-            self._cloud.volumes.delete_attachment(made.id)
-            raise
+        info = dict(made.connection_info)
+        kind = info['driver_volume_type']
+        # Cinder answers all of it in one dict, and brick wants what the
+        # driver put under "data".
+        return Attachment(made.id, made.volume_id, kind,
+                          {**(info.get('data') or info), **data}, None)
+
+    def connect(self, attached):
+        """Let os-brick connect a volume.
+
+        :param attached: what reserve() returned; it gets its path
+        """
         with self._lock:
-            self._attached[made.id] = attached
-        self._cloud.volumes.complete_attachment(made.id)
-        return attached
+            self._attached[attached.id] = attached
+        attached.path = self._connector(attached.kind).connect_volume(
+            attached.data)['path']
+        # As Nova does, which detaches with nothing but this dict.
+        attached.data['device_path'] = attached.path
 
     def detach(self, attached):
         """Detach a volume from this host.
 
         :param attached: what attach() returned
         """
-        self._connector(attached.kind).disconnect_volume(attached.data, None)
+        self.disconnect(attached)
         self._cloud.volumes.delete_attachment(attached.id)
+
+    def disconnect(self, attached, force=False):
+        """Let os-brick disconnect a volume; Cinder is not told.
+
+        :param attached: what attach() or reserve() returned
+        :param force: whether to carry on after errors
+        """
+        self._connector(attached.kind).disconnect_volume(
+            attached.data, None, force=force)
         with self._lock:
             self._attached.pop(attached.id, None)
 
@@ -166,17 +206,6 @@ class ComputeHost(object):
                     attached.data, None, force=True, ignore_errors=True)
             except Exception:
                 LOG.exception('%s could not be taken away', attached.path)
-
-    def _connect(self, made):
-        info = dict(made.connection_info)
-        kind = info['driver_volume_type']
-        # Cinder answers all of it in one dict, and brick wants what the
-        # driver put under "data".
-        data = dict(info.get('data') or info)
-        path = self._connector(kind).connect_volume(data)['path']
-        # As Nova does, which detaches with nothing but this dict.
-        data['device_path'] = path
-        return Attachment(made.id, made.volume_id, kind, data, path)
 
     @staticmethod
     def _connector(kind):

@@ -13,22 +13,12 @@
 """A compute host: Nova's libvirt driver in a process as nova-compute is."""
 
 import importlib.util
-import json
 import os
-import socket
 import sys
 
+from functional.services import calls
 from functional.services import configfile
-from functional.services import http
-from functional.services import process
 from functional.services import programs
-
-START_SECONDS = 120
-CALL_SECONDS = 120
-
-
-class NovaError(Exception):
-    """Nova raised an exception; the text starts with its class."""
 
 
 def why_not():
@@ -42,8 +32,10 @@ def why_not():
     return missing and 'not installed: %s' % ', '.join(missing) or ''
 
 
-class Nova(object):
+class Nova(calls.Served):
     """The process, and calls to it."""
+
+    start_seconds = 120
 
     def __init__(self, directory, libvirt_uri, address, lock_path,
                  brick_options, sudo_dir, hostname='nova'):
@@ -57,9 +49,8 @@ class Nova(object):
         :param sudo_dir: path of the directory with the services' sudo
         :param hostname: what the host is called in attachments
         """
-        self.directory = directory
+        super().__init__(name='nova-compute', directory=directory)
         self.log_path = directory / 'nova-compute.log'
-        self._socket_path = str(directory / 'socket')
         self._sudo_dir = sudo_dir
         self._sections = {
             'DEFAULT': {
@@ -72,7 +63,6 @@ class Nova(object):
             'oslo_concurrency': {'lock_path': lock_path},
             'os_brick': brick_options,
             'workarounds': {'disable_rootwrap': True}}
-        self.process = None
 
     def start(self):
         """Start the process and wait until it answers.
@@ -83,48 +73,9 @@ class Nova(object):
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         configfile.write(self.directory / 'nova.conf', self._sections)
-        self.process = process.Process(
-            'nova-compute',
+        self.start_process(
             [sys.executable, '-m', 'functional.services.nova_compute',
              '--config-file', str(self.directory / 'nova.conf')],
-            self.directory / 'output.log',
             dict(os.environ, PYTHONWARNINGS='ignore',
                  PYTHONPATH=str(programs.project_root()),
                  PATH=programs.search_path(self._sudo_dir)))
-        self.process.start()
-        self.process.wait_until(self._answers, START_SECONDS,
-                                'The start of nova-compute')
-
-    def stop(self):
-        """End the process; one that is not there is fine."""
-        if self.process:
-            self.process.stop()
-
-    def kill(self):
-        """End the process as the kernel does when it is out of memory."""
-        self.process.kill()
-
-    def call(self, method, **arguments):
-        """Have the compute host do something.
-
-        :param method: a method of nova_compute.Compute
-        :param arguments: its arguments
-        :returns: what it returned
-        :raises NovaError: it raised something
-        """
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(CALL_SECONDS)
-            connection.connect(self._socket_path)
-            with connection.makefile('rw') as stream:
-                stream.write(json.dumps([method, arguments]) + '\n')
-                stream.flush()
-                answer = json.loads(stream.readline())
-        if 'error' in answer:
-            raise NovaError(answer['error'])
-        return answer['result']
-
-    def _answers(self):
-        try:
-            return self.call('is_ready')
-        except (OSError, ValueError) as exc:
-            raise http.NoAnswer(exc)

@@ -24,12 +24,9 @@ from nova import monkey_patch
 getattr(monkey_patch, 'patch', bool)()
 
 # Eventlet has to be first.
-import json  # noqa: E402,I100
-import os  # noqa: E402
+import os  # noqa: E402,I100
 import shlex  # noqa: E402
-import socketserver  # noqa: E402
 import sys  # noqa: E402
-import threading  # noqa: E402
 
 from nova import config  # noqa: E402
 from nova import context  # noqa: E402
@@ -44,10 +41,9 @@ from oslo_config import cfg  # noqa: E402
 from oslo_log import log as logging  # noqa: E402
 from oslo_privsep import priv_context  # noqa: E402
 
-from functional.services import lifeline  # noqa: E402
+from functional.services import calls  # noqa: E402
 
 CONF = cfg.CONF
-LOG = logging.getLogger(__name__)
 USER = {'user_id': 'admin', 'project_id': 'admin'}
 BUS = 'scsi'
 
@@ -145,29 +141,6 @@ class Compute(object):
             expected_attrs=['flavor', 'info_cache', 'system_metadata'])
 
 
-class Handler(socketserver.StreamRequestHandler):
-    """One connection: calls and answers, a line of JSON each."""
-
-    def handle(self):
-        """Answer the calls of one connection."""
-        for line in self.rfile:
-            method, arguments = json.loads(line)
-            try:
-                answer = {'result': getattr(
-                    self.server.compute, method)(**arguments)}
-            except Exception as exc:
-                LOG.exception('%s failed', method)
-                answer = {'error': '%s: %s' % (type(exc).__name__, exc)}
-            self.wfile.write(json.dumps(answer).encode() + b'\n')
-
-
-class Server(socketserver.ThreadingUnixStreamServer):
-    """Serves each connection in a thread, native or green."""
-
-    daemon_threads = True
-    compute: Compute
-
-
 def _initialize():
     """What nova-compute does before its service starts."""
     config.parse_args(['nova-compute'] + sys.argv[1:])
@@ -181,15 +154,7 @@ def _initialize():
 def main():
     """Serve until this process has to end."""
     _initialize()
-    path = os.path.join(CONF.state_path, 'socket')
-    if os.path.exists(path):
-        os.unlink(path)
-    with Server(path, Handler) as server:
-        server.compute = Compute()
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        lifeline.Lifeline().wait()
-    # libvirt's own thread would not end.
-    os._exit(0)
+    calls.serve(os.path.join(CONF.state_path, 'socket'), Compute())
 
 
 if __name__ == '__main__':

@@ -63,6 +63,8 @@ class Stack(object):
         self.cinder = None
         self.cloud = None
         self.compute = None
+        # Of hosts, started by tests that share this stack.
+        self.services = {}
 
     def start(self):
         """Start everything and wait until it answers.
@@ -118,6 +120,7 @@ class Stack(object):
     def stop(self):
         """Stop all that was started, whatever happens on the way."""
         steps = []
+        steps += [service.stop for service in self.services.values()]
         if self.compute:
             steps.append(self.compute.disconnect_all)
         if self.cinder:

@@ -33,8 +33,6 @@ _QUICK = {'dsware_request_timeout': 8, 'dsware_connect_timeout': 2}
 LONG_NAMES = {'volume_name_template': 'v' * 59 + '%s',
               'snapshot_name_template': 's' * 59 + '%s'}
 
-# A volume that one pool could not hold goes to another one, and is not tried
-# for longer than it takes to see that.
 # Cloned, cached and uploaded as volumes, for which Cinder needs a project.
 _IMAGES = {
     'image_volume_cache_enabled': True,
@@ -45,7 +43,11 @@ _IMAGE_VOLUMES = {
     'cinder_internal_tenant_project_id': 'internal',
     'cinder_internal_tenant_user_id': 'internal'}
 
+# A volume that one pool could not hold goes to another one, and is not tried
+# for longer than it takes to see that.
 _SCHEDULING = {
+    # Images are made of volumes that are in use.
+    'enable_force_upload': True,
     'scheduler_max_attempts': 2,
     'scheduler_default_filters': [
         'AvailabilityZoneFilter', 'CapacityFilter', 'CapabilitiesFilter',

@@ -24,6 +24,7 @@ from xml.etree import ElementTree
 from dsware_sim import devices
 
 from functional.services import backends
+from functional.services import calls
 from functional.services import libvirt
 from functional.services import nova
 from functional.services import simulator
@@ -265,7 +266,7 @@ class PlugTestCase(NovaTestCase):
         attached = self.plug(instance, volume)
 
         error = self.assertRaises(
-            nova.NovaError, self.nova.call, 'extend', instance=instance,
+            calls.CallFailed, self.nova.call, 'extend', instance=instance,
             info=attached[1], size=2 * GIB)
 
         self.assertIn('VolumeExtendFailed', str(error))
@@ -278,7 +279,7 @@ class PlugTestCase(NovaTestCase):
         attached = self.plug(instance, volume)
 
         error = self.assertRaises(
-            nova.NovaError, self.nova.call, 'disconnect', instance=instance,
+            calls.CallFailed, self.nova.call, 'disconnect', instance=instance,
             info=attached[1], force=False)
         self.assertIn('VolumeInUse', str(error))
 
@@ -352,10 +353,10 @@ class SharingTestCase(NovaTestCase):
     def upload(self, volume):
         """Let Cinder read the volume on the same host."""
         answer = self.volumes.upload_volume_to_image(
-            volume, self.id(), force=True, disk_format='raw',
+            volume, self.id(), force=True, disk_format='qcow2',
             container_format='bare')
         self.addCleanup(self.images.delete_image, answer['image_id'])
         self.cloud.wait_for_image(answer['image_id'])
         self.cloud.wait_for_volume(volume, 'in-use')
-        self.assertEqual(GIB, self.images.get_image(
-            answer['image_id']).size)
+        # What the guest wrote is in it.
+        self.assertLess(MIB, self.images.get_image(answer['image_id']).size)
