@@ -548,7 +548,7 @@ class RecordTest(AttachingTestCase):
         self.assertEqual(os.path.realpath(made.path), first.device)
         self.detach_both(service, made, mine)
 
-    def test_nova_made_a_new_attachment(self):
+    def test_attachment_that_nova_lost(self):
         volume = self.shared_volume()
         instance = self.as_instance()
         lost = self.attach_to(self.host, volume, **instance)
