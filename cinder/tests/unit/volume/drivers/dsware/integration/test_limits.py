@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Limits of volumes, on a simulated cluster."""
+
+from concurrent import futures
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.volume.drivers.dsware import models
+
+
+class LimitTests:
+
+    def setUp(self):
+        super().setUp()
+        self.host = base.Host(self.simulator)
+        self.dsware = self.make_driver()
+
+    def limited(self, size=1, **specs):
+        specs = specs or {'total_iops_sec_per_gb': '10'}
+        return base.make_volume(
+            size, volume_type_id=base.make_limited_type(**specs))
+
+    def limits(self, volume):
+        """The limits of a volume, as the cluster prints them."""
+        printed = self.host.run('queryVolumeQoSInfo', volName=volume.name)
+        fields = dict(line.split(':') for line in printed.splitlines()
+                      if ':' in line)
+        return {key: int(value) for key, value in fields.items()
+                if key in models.QOS_LIMITS and value != '0'}
+
+    def test_every_limit_reaches_the_cluster(self):
+        wanted = {key: 100 + number for number, key
+                  in enumerate(sorted(models.QOS_LIMITS))}
+        wanted.update(minBaselineIOPS=1, minBaselineMBPS=2, burstIOPS=5000,
+                      burstMBPSPerTB=6000)
+        volume = self.limited(**{key: str(value)
+                                 for key, value in wanted.items()})
+        self.dsware.create_volume(volume)
+        self.assertEqual(wanted, self.limits(volume))
+
+    def test_changed_in_use(self):
+        volume = self.limited()
+        self.dsware.create_volume(volume)
+        self.host.attach(volume.name)
+        self.dsware.extend_volume(volume, 3)
+        self.assertEqual({'maxIOPS': 30}, self.limits(volume))
+        self.dsware._qos.apply(volume, base.make_limited_type(maxMBPS='9'))
+        self.assertEqual({'maxMBPS': 9}, self.limits(volume))
+        self.assertRaises(exception.VolumeIsBusy,
+                          self.driver_in_a_hurry().delete_volume, volume)
+        self.assertEqual({'maxMBPS': 9}, self.limits(volume))
+        self.host.detach(volume.name)
+        self.dsware.delete_volume(volume)
+        self.assertEqual(set(), self.policies())
+
+    def driver_in_a_hurry(self):
+        return self.make_driver(dsware_request_timeout=1)
+
+    def test_a_clone_has_the_limits_of_its_own_type(self):
+        source = self.limited()
+        self.dsware.create_volume(source)
+        for volume, expected in (
+                (base.make_volume(2), {}),
+                (self.limited(2, maxMBPS='3'), {'maxMBPS': 3})):
+            self.dsware.create_cloned_volume(volume, source)
+            self.assertEqual(expected, self.limits(volume))
+        self.assertEqual({'maxIOPS': 10}, self.limits(source))
+
+    def arrays(self):
+        # Without Cinder's database, which these tests have for one thread.
+        return [dsware._array for dsware in (self.dsware,
+                                             self.make_driver())]
+
+    def test_two_services_at_once(self):
+        arrays = self.arrays()
+        volumes = [base.make_volume() for _each in range(8)]
+
+        def live(number):
+            array, volume = arrays[number % 2], volumes[number]
+            array.create_volume(volume.name, 0, base.GIB, True)
+            array.limit_new(volume.name, self.only(maxIOPS=number + 1))
+            array.limit(volume.name, self.only(maxMBPS=number + 1))
+            found = self.limits(volume)
+            array.delete_volume(volume.name)
+            array.delete_qos(volume.name)
+            return found
+
+        with futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual([{'maxMBPS': number + 1} for number in range(8)],
+                             list(pool.map(live, range(8))))
+        self.assertEqual((set(), set()), (self.policies(), self.contents()))
+
+    @staticmethod
+    def only(**limits):
+        return {**dict.fromkeys(models.QOS_LIMITS, 0), **limits}
+
+    def test_both_services_change_one_volume(self):
+        volume = self.limited()
+        self.dsware.create_volume(volume)
+        arrays = self.arrays() * 3
+
+        def change(number):
+            arrays[number].limit(volume.name, self.only(maxIOPS=number + 1))
+
+        with futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(change, range(6)))
+        (maximum,) = self.limits(volume).values()
+        self.assertIn(maximum, range(1, 7))
+        self.dsware.delete_volume(volume)
+        self.assertEqual(set(), self.policies())
+
+    def test_what_a_crash_left_goes_with_the_volume(self):
+        volume = self.limited()
+        self.host.create(volume.name, 1)
+        self.host.run('createQoS', qosName=volume.name + '.qos', maxIOPS=1)
+        self.dsware.delete_volume(volume)
+        self.assertEqual((set(), set()), (self.policies(), self.contents()))
+
+    def test_a_long_name(self):
+        self.override_config('volume_name_template', 'x' * 53 + '%s')
+        volume = self.limited()
+        self.dsware.create_volume(volume)
+        self.assertEqual({'maxIOPS': 10}, self.limits(volume))
+        self.dsware.delete_volume(volume)
+        self.assertEqual(set(), self.policies())
+
+    def test_a_cluster_that_was_restarted_keeps_limits(self):
+        volume = self.limited()
+        self.dsware.create_volume(volume)
+        self.simulator.kill()
+        self.simulator.start()
+        self.dsware.extend_volume(volume, 2)
+        self.assertEqual({'maxIOPS': 20}, self.limits(volume))
+
+
+class SocketLimitTestCase(LimitTests, base.SocketTestCase):
+    pass
+
+
+class CLILimitTestCase(LimitTests, base.CLITestCase):
+    pass
