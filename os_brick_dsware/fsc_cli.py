@@ -26,6 +26,7 @@ FusionStorage_OpenStack_Driver (Mitaka) and OpenSDS dock.
 from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
+import itertools
 import re
 
 #: More output than this is refused: a listing of 100,000 volumes takes
@@ -59,6 +60,7 @@ _QOS_FIELDS = frozenset((
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
     'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS'))
 
+_LINE = re.compile(r'[^\n]+')
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')
 _VALUE = re.compile(r'[A-Za-z0-9_.,:%][A-Za-z0-9_.,:%-]*')
 _PROGRAM = re.compile(r'[A-Za-z0-9_./+@][A-Za-z0-9_./+@:=-]*')
@@ -179,7 +181,9 @@ def command(program: str, op: str, manage_ip: str, agent_ip: str,
 # Output ---------------------------------------------------------------------
 
 def _lines(text: str) -> Iterator[str]:
-    for line in text.split('\n'):
+    # Not split at once: a listing can have a hundred thousand lines.
+    for found in _LINE.finditer(text):
+        line = found[0]
         if len(line) > MAX_LINE:
             raise OutputError("a line of %d characters is too long (at most "
                               "%d)" % (len(line), MAX_LINE))
@@ -303,3 +307,28 @@ def parse(op: str, text: str) -> Output:
     result, said = _result(lines)
     return Output(result, _desc(lines, said),
                   tuple(_records(op, lines, result)))
+
+
+def parse_in_parts(op: str, text: str, count: int) -> Iterator[Output]:
+    """Understand what one run printed, a few records at a time.
+
+    :param op: the operation that was run
+    :param text: everything the program printed to its standard output
+    :param count: how many records a part has at most
+    :returns: parts with the same result and words, one at least
+    :raises OutputError: as :func:`parse`; the parts before a malformed
+        record have been given then
+    """
+    first = _FIRST_FIELD.get(op)
+    if first is None or len(text) > MAX_OUTPUT:
+        yield parse(op, text)
+        return
+    mark = first + '='
+    others = [line for line in _lines(text) if not line.startswith(mark)]
+    result, said = _result(others)
+    desc = _desc(others, said)
+    records = (_record(line) for line in _lines(text)
+               if line.startswith(mark))
+    yield Output(result, desc, tuple(itertools.islice(records, count)))
+    while part := tuple(itertools.islice(records, count)):
+        yield Output(result, desc, part)

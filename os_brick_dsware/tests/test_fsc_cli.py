@@ -12,6 +12,8 @@
 
 """What reaches the command line, and what is made of its text."""
 
+from unittest import mock
+
 import hypothesis
 from hypothesis import strategies
 import testtools
@@ -88,6 +90,46 @@ class ParseTestCase(testtools.TestCase):
 
     def parse(self, op, *lines):
         return fsc_cli.parse(op, '\n'.join(lines))
+
+    def parts(self, op, *lines, count=2):
+        return list(fsc_cli.parse_in_parts(op, '\n'.join(lines), count))
+
+    def test_parts_are_the_whole(self):
+        """Whatever the number of records is, and wherever they are."""
+        for number in range(8):
+            volumes = [VOLUME.replace('vol_name=', f'vol_name=n{n}')
+                       for n in range(number)]
+            for lines in (volumes + ['result=0', 'desc=success'],
+                          ['result=0', 'desc=success', ''] + volumes):
+                whole = self.parse('queryAllVolume', *lines)
+                parts = self.parts('queryAllVolume', *lines)
+                self.assertEqual(max((number + 1) // 2, 1), len(parts))
+                self.assertEqual(whole.records, sum(
+                    (part.records for part in parts), ()))
+                self.assertEqual({(whole.result, whole.desc)}, {
+                    (part.result, part.desc) for part in parts})
+
+    def test_parts_of_what_has_no_records(self):
+        self.assertEqual([self.parse('createVolume', 'result=0')],
+                         self.parts('createVolume', 'result=0'))
+
+    def test_no_part_is_given_without_a_result(self):
+        for lines in ([VOLUME], [VOLUME, 'result=0', 'result=1']):
+            self.assertRaises(fsc_cli.OutputError, self.parts,
+                              'queryAllVolume', *lines)
+
+    def test_parts_before_a_malformed_record(self):
+        parts = fsc_cli.parse_in_parts(
+            'queryAllVolume',
+            '\n'.join(['result=0', VOLUME, VOLUME, 'vol_name=x,y']), 1)
+        next(parts)
+        next(parts)
+        self.assertRaises(fsc_cli.OutputError, next, parts)
+
+    def test_parts_of_too_much(self):
+        with mock.patch.object(fsc_cli, 'MAX_OUTPUT', 10):
+            self.assertRaises(fsc_cli.OutputError, self.parts,
+                              'queryAllVolume', VOLUME)
 
     def assertBroken(self, op, *lines):
         error = self.assertRaises(fsc_cli.OutputError, self.parse, op, *lines)

@@ -37,6 +37,8 @@ LOG = logging.getLogger(__name__)
 
 PROGRAM = 'fsc_cli'
 _KILL_AFTER = 5
+# Records that are read at a time, so that a long listing takes little memory.
+_PART = 1000
 
 # What rootwrap and timeout(1) exit with when they did not start the program.
 _NOT_STARTED = {
@@ -84,7 +86,7 @@ class CLITransport:
 
         :param request: the request
         :param deadline: when to give up
-        :returns: an iterator of one :class:`protocol.Frame`
+        :returns: an iterator of :class:`protocol.Frame`, one at least
         :raises CommandUnavailable: fsc_cli was not started
         :raises TryAgain: as many processes as allowed are running
         :raises OutcomeUnknown: it may or may not have been carried out
@@ -102,7 +104,7 @@ class CLITransport:
             output = self._run(request, command, deadline)
         finally:
             self._slots.release()
-        yield self._frame(request, output)
+        yield from self._frames(request, output)
 
     def _command(self, request):
         try:
@@ -140,13 +142,14 @@ class CLITransport:
         return self._unknown(request, _('exit code %(code)s: %(said)s') % {
             'code': error.exit_code, 'said': said})
 
-    def _frame(self, request, output):
+    def _frames(self, request, output):
         try:
-            parsed = fsc_cli.parse(request.op, output)
+            for part in fsc_cli.parse_in_parts(request.op, output, _PART):
+                yield protocol.Frame(
+                    seq=0, result=part.result, desc=part.desc, more=False,
+                    records=list(part.records))
         except fsc_cli.OutputError as error:
             raise self._unknown(request, str(error)) from error
-        return protocol.Frame(seq=0, result=parsed.result, desc=parsed.desc,
-                              more=False, records=list(parsed.records))
 
     def _not_started(self, request, desc):
         return exceptions.CommandUnavailable(
