@@ -34,7 +34,8 @@ from functional.tests import base
 GIB = base.GIB
 MIB = base.MIB
 DISK = 'sda'
-BACKEND = 'nova'
+# Not nova, which is a section of cinder.conf.
+BACKEND = 'guests'
 
 
 def _why_not():
