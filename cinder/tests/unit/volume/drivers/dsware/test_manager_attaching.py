@@ -568,8 +568,7 @@ class OwnUseTestCase(ManagerTestCase):
             self.context, {'conn': conn, 'device': {}}, self.volume,
             properties, force=True)
         ended = detach.call_args.args[3]
-        self.assertEqual({'force': True, 'remote': False,
-                          'ignore_errors': False}, detach.call_args.kwargs)
+        self.assertEqual({'force': True}, detach.call_args.kwargs)
         self.assertEqual(marked.token, ended.token)
         self.assertEqual(connector(), properties)
 

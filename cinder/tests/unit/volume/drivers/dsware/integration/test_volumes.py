@@ -184,12 +184,13 @@ class VolumeTests:
                 self.dsware.delete_volume(volume)
                 self.assertHolds()
 
-    def test_a_name_with_no_room_for_that_of_its_temporary_snapshot(self):
+    def test_longest_names_that_the_cluster_can_take(self):
         self.override_config('volume_name_template', 'x' * 59 + '%s')
         volume = self.created(self.dsware)
-        self.assertRaisesRegex(
-            exception.VolumeBackendAPIException, '1 to 95',
-            self.dsware.create_cloned_volume, base.make_volume(), volume)
+        clone = base.make_volume()
+        self.dsware.create_cloned_volume(clone, volume)
+        self.assertEqual(95, len(self.on_cluster(clone.name)['name']))
+        self.dsware.delete_volume(clone)
         self.dsware.delete_volume(volume)
         self.assertHolds()
 
