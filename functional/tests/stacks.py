@@ -82,7 +82,11 @@ def make_default(directory):
         'images': ('main', dict(_QUICK, **_IMAGES)),
         'images-cli': ('main', dict(_QUICK, dsware_transport='cli',
                                     dsware_clone='full', **_IMAGES)),
-    }, options=dict(_SCHEDULING, **_IMAGE_VOLUMES),
+        'manager': ('main', dict(_QUICK, dsware_attach_by='manager')),
+        'manager-cli': ('main', dict(_QUICK, dsware_attach_by='manager',
+                                     dsware_transport='cli')),
+    }, options=dict(_SCHEDULING, enable_force_upload=True,
+                    **_IMAGE_VOLUMES),
         image_volumes=True)
 
 

@@ -1,0 +1,333 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The driver attaches: hosts with nothing of this project's on them."""
+
+import sqlite3
+import threading
+
+from openstack import exceptions as sdk_exceptions
+
+from functional.services import stock_host
+from functional.services import waiting
+from functional.tests import base
+
+MIB = base.MIB
+GIB = base.GIB
+# The driver looks for what is left every few seconds; an attachment may be
+# under way for a minute and two request timeouts.
+SECONDS = 60
+TIDY_SECONDS = 120
+
+
+class ManagerTestCase(base.FunctionalTestCase):
+
+    backend = 'manager'
+
+    def setUp(self):
+        super().setUp()
+        self.agents = [agent[0] for agent in self.simulator.agents]
+        # The first is the host of cinder-volume too, by another name.
+        self.hosts = [self.start_host(number) for number in range(2)]
+
+    def start_host(self, number):
+        host = stock_host.StockHost(self.agents[number],
+                                    'compute%d' % number, self.directory)
+        self.addCleanup(host.close)
+        return host
+
+    def reserve(self, volume, number=0, **attributes):
+        """Make an attachment.
+
+        :returns: it, with what the driver said
+        """
+        made = self.volumes.create_attachment(
+            volume.id, connector=self.hosts[number].call('properties'),
+            **attributes)
+        self.addCleanup(self.volumes.delete_attachment, made.id,
+                        ignore_missing=True)
+        return made
+
+    def use(self, volume, number=0, **attributes):
+        """Attach a volume, as Nova does.
+
+        :returns: the attachment's id and the path of the device
+        """
+        made = self.reserve(volume, number, **attributes)
+        info = dict(made.connection_info)
+        self.assertEqual('local', info['driver_volume_type'])
+        path = self.hosts[number].call('connect', kind='local', data=info)
+        self.volumes.complete_attachment(made.id)
+        return made.id, path
+
+    def leave(self, attachment):
+        self.volumes.delete_attachment(attachment)
+
+    def where(self):
+        """Tell which agents have the volume."""
+        return sorted(found['agent']
+                      for found in self.control.status()['attachments'])
+
+    def records(self):
+        """Tell what the driver has noted, in Cinder's database."""
+        database = sqlite3.connect(
+            self.stack.directory / 'cinder' / 'cinder.sqlite')
+        try:
+            return [key for key, in database.execute(
+                "SELECT key FROM volume_admin_metadata WHERE NOT deleted "
+                "AND key LIKE 'dsware%'")]
+        finally:
+            database.close()
+
+    def wait_until_nothing_is_left(self):
+        waiting.wait_for(lambda: not self.where() and not self.records(),
+                         TIDY_SECONDS, 'The end of all attachments')
+
+    def shared_type(self):
+        return self.volume_type(self.backend + '-shared',
+                                multiattach='<is> True')
+
+
+class LifeOperations(object):
+    """What is the same on both ways to the cluster."""
+
+    def test_attach_write_detach(self):
+        volume = self.create_volume()
+        self.assertEqual([], self.hosts[0].call('modules'))
+
+        attachment, path = self.use(volume)
+
+        self.assertEqual([self.agents[0]], self.where())
+        self.assert_device_size(path, 1)
+        self.write(path, 'kept', MIB)
+        self.leave(attachment)
+        self.cloud.wait_for_volume(volume)
+        self.assertEqual(([], []), (self.where(), self.records()))
+        attachment, path = self.use(volume, 1)
+        self.assertEqual([self.agents[1]], self.where())
+        self.assert_written(path, 'kept', MIB)
+        self.leave(attachment)
+
+    def test_dead_host(self):
+        """Its agent gives no answer; another one detaches in its place."""
+        volume = self.create_volume()
+        attachment, _path = self.use(volume, 1)
+        self.control.agent_down(self.agents[1])
+        self.addCleanup(self.control.agent_up, self.agents[1])
+
+        self.leave(attachment)
+
+        self.assertEqual(([], []), (self.where(), self.records()))
+        self.assertLessEqual(1, self.control.counts()['detachVolumeByIp'])
+
+
+class SocketTest(LifeOperations, ManagerTestCase):
+
+    def test_users_of_one_host_and_of_two(self):
+        volume = self.create_volume(volume_type=self.shared_type())
+        first, second, other = (self.use(volume, number)[0]
+                                for number in (1, 1, 0))
+        self.assertEqual(sorted(self.agents[:2]), self.where())
+
+        self.leave(second)
+        self.assertEqual(sorted(self.agents[:2]), self.where())
+        self.leave(other)
+        self.assertEqual([self.agents[1]], self.where())
+        self.leave(first)
+
+        self.cloud.wait_for_volume(volume)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def test_users_come_and_go_at_once(self):
+        volume = self.create_volume(volume_type=self.shared_type())
+        attachments = [self.use(volume)[0] for _n in range(3)]
+
+        threads = [threading.Thread(target=self.leave, args=(one,))
+                   for one in attachments]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS)
+
+        self.cloud.wait_for_volume(volume)
+        self.wait_until_nothing_is_left()
+
+    def test_live_migration(self):
+        """Both hosts have the volume for a while."""
+        volume = self.create_volume()
+        # Both are the same instance's, as far as Cinder can see.
+        source, path = self.use(volume, 0)
+        self.write(path, 'moved', 0)
+        destination, _path = self.use(volume, 1)
+        self.assertEqual(sorted(self.agents[:2]), self.where())
+
+        self.leave(source)
+
+        self.assertEqual([self.agents[1]], self.where())
+        self.leave(destination)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def test_upload_beside_a_user_of_the_host(self):
+        volume = self.create_volume()
+        attachment, path = self.use(volume)
+        self.write(path, 'before', 0)
+
+        image = self.start_upload(volume)
+        self.finish_upload(volume, image, 'in-use')
+
+        self.assertEqual([self.agents[0]], self.where())
+        self.assert_written(path, 'before', 0)
+        self.leave(attachment)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def test_user_leaves_before_the_upload_ends(self):
+        volume = self.create_volume()
+        attachment, path = self.use(volume)
+        self.write(path, 'before', 0)
+        # The upload begins with it; so it lasts for long enough.
+        self.control.add_fault(kind='delay', op='attachVolume', seconds=3,
+                               count=1)
+
+        image = self.start_upload(volume)
+        waiting.wait_for(lambda: any('use' in key for key in self.records()),
+                         SECONDS, 'A record of the upload')
+        self.leave(attachment)
+
+        self.finish_upload(volume, image, None)
+        self.wait_until_nothing_is_left()
+
+    def start_upload(self, volume):
+        answer = self.volumes.upload_volume_to_image(
+            volume, self.id(), force=True, disk_format='raw',
+            container_format='bare')
+        self.addCleanup(self.images.delete_image, answer['image_id'])
+        return answer['image_id']
+
+    def finish_upload(self, volume, image, status):
+        self.cloud.wait_for_image(image)
+        if status:
+            self.cloud.wait_for_volume(volume, status)
+        self.assertEqual(GIB, self.images.get_image(image).size)
+
+    def test_device_that_is_in_use_is_not_taken_away(self):
+        volume = self.create_volume()
+        attachment, path = self.use(volume)
+        self.hosts[0].call('open', path=path)
+
+        self.assertRaises(sdk_exceptions.HttpException, self.leave,
+                          attachment)
+        self.assertRaises(sdk_exceptions.HttpException, self.force_detach,
+                          volume, attachment)
+
+        self.assertEqual([self.agents[0]], self.where())
+        self.hosts[0].call('close')
+        self.leave(attachment)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def force_detach(self, volume, attachment):
+        self.volumes.detach_volume(volume, attachment, force=True)
+
+    def test_force_detach(self):
+        volume = self.create_volume()
+        attachment, _path = self.use(volume)
+
+        self.force_detach(volume, attachment)
+
+        self.cloud.wait_for_volume(volume)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def test_force_detach_of_a_dead_host(self):
+        volume = self.create_volume()
+        attachment, _path = self.use(volume, 1)
+        self.control.agent_down(self.agents[1])
+        self.addCleanup(self.control.agent_up, self.agents[1])
+
+        self.force_detach(volume, attachment)
+
+        self.cloud.wait_for_volume(volume)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def test_extend(self):
+        """Refused in use, as Nova could not tell the instance."""
+        self.assertEqual({False}, {
+            pool['online_extend_support'] for pool in self.pools().values()})
+        volume = self.create_volume()
+        attachment, path = self.use(volume)
+
+        self.volumes.extend_volume(volume.id, 2)
+        waiting.wait_for(
+            lambda: self.volumes.get_volume(volume).status == 'in-use',
+            SECONDS, 'The refusal')
+
+        self.assertEqual(1, self.volumes.get_volume(volume).size)
+        self.assert_device_size(path, 1)
+        self.leave(attachment)
+        self.volumes.extend_volume(volume.id, 2)
+        self.assertEqual(2, self.cloud.wait_for_volume(volume).size)
+
+    def test_answer_is_lost(self):
+        volume = self.create_volume()
+        self.control.add_fault(kind='drop_after', op='attachVolume', count=1)
+        attachment, path = self.use(volume)
+        self.write(path, 'written', 0)
+        self.control.add_fault(kind='drop_after', op='detachVolume', count=1)
+        self.leave(attachment)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+
+class CLITest(LifeOperations, ManagerTestCase):
+
+    backend = 'manager-cli'
+
+
+class CrashTest(ManagerTestCase):
+    """Cinder is killed between the attachment and its record of it."""
+
+    def start_again(self):
+        if not self.stack.cinder.process.is_running():
+            self.stack.cinder.start()
+        self.stack.cinder.wait()
+
+    def test_killed(self):
+        kept, lost = self.create_volume(), self.create_volume()
+        self.addCleanup(self.start_again)
+        attachment, path = self.use(kept)
+        self.control.add_fault(kind='delay', op='attachVolume', seconds=3,
+                               count=1)
+        thread = threading.Thread(target=self.try_to_reserve, args=(lost, 1))
+        thread.start()
+        waiting.wait_for(
+            lambda: 'dsware_at:' + self.agents[1] in self.records(),
+            SECONDS, 'The beginning of an attachment')
+
+        self.stack.cinder.process.kill()
+        thread.join(SECONDS)
+        waiting.wait_for(lambda: len(self.where()) == 2, SECONDS,
+                         'The attachment that nobody waits for')
+        self.start_again()
+
+        waiting.wait_for(lambda: self.where() == [self.agents[0]],
+                         TIDY_SECONDS, 'The end of what nobody uses')
+        self.write(path, 'still attached', 0)
+        self.leave(attachment)
+        for found in self.volumes.attachments():
+            self.leave(found.id)
+        self.cloud.wait_for_volume(lost)
+        self.assertEqual(([], []), (self.where(), self.records()))
+
+    def try_to_reserve(self, volume, number):
+        try:
+            self.volumes.create_attachment(
+                volume.id, connector=self.hosts[number].call('properties'))
+        except Exception:
+            # Nobody answers any more.
+            self.assertFalse(self.stack.cinder.process.is_running())
