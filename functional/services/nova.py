@@ -38,7 +38,7 @@ class Nova(calls.Served):
     start_seconds = 120
 
     def __init__(self, directory, libvirt_uri, address, lock_path,
-                 brick_options, sudo_dir, hostname='nova'):
+                 brick_options, sudo_dir, hostname='nova', environment=None):
         """Describe a compute host; start() starts it.
 
         :param directory: path of a directory for its files, a short one
@@ -48,8 +48,10 @@ class Nova(calls.Served):
         :param brick_options: a dict of options for the section [os_brick]
         :param sudo_dir: path of the directory with the services' sudo
         :param hostname: what the host is called in attachments
+        :param environment: a dict to add to the process's environment
         """
         super().__init__(name='nova-compute', directory=directory)
+        self._environment = dict(environment or {})
         self.log_path = directory / 'nova-compute.log'
         self._sudo_dir = sudo_dir
         self._sections = {
@@ -78,4 +80,5 @@ class Nova(calls.Served):
              '--config-file', str(self.directory / 'nova.conf')],
             dict(os.environ, PYTHONWARNINGS='ignore',
                  PYTHONPATH=str(programs.project_root()),
-                 PATH=programs.search_path(self._sudo_dir)))
+                 PATH=programs.search_path(self._sudo_dir),
+                 **self._environment))

@@ -29,6 +29,7 @@ from functional.services import libvirt
 from functional.services import nova
 from functional.services import simulator
 from functional.services import stack
+from functional.services import stock_host
 from functional.tests import base
 
 GIB = base.GIB
@@ -36,6 +37,8 @@ MIB = base.MIB
 DISK = 'sda'
 # Not nova, which is a section of cinder.conf.
 BACKEND = 'guests'
+# Nothing of this project's acts on its compute host.
+STOCK = 'stock-guests'
 
 
 def _why_not():
@@ -53,10 +56,12 @@ class ComputeStack(stack.Stack):
     def __init__(self, directory):
         main = simulator.Simulator(directory / 'main')
         super().__init__(directory, {'main': main},
-                         {BACKEND: ('main', {})},
+                         {BACKEND: ('main', {}),
+                          STOCK: ('main', {'dsware_attach_by': 'manager'})},
                          options={'enable_force_upload': True})
         self.libvirt = libvirt.Libvirt(directory / 'lv')
         self.nova = None
+        self._stock = None
 
     def start(self):
         """Start everything and wait until it answers.
@@ -66,18 +71,33 @@ class ComputeStack(stack.Stack):
         self.libvirt.start()
         super().start()
         agent = self.simulator.agents[stack.MANAGER]
-        cinder = self.directory / 'cinder'
-        self.nova = nova.Nova(
-            self.directory / 'nova', self.libvirt.uri, agent[0],
-            cinder / 'locks', backends.brick(agent, self.simulator.fsc_cli),
-            cinder / 'bin')
+        self.nova = self._make_nova(
+            'nova', backends.brick(agent, self.simulator.fsc_cli))
         self.nova.start()
+
+    def stock_nova(self):
+        """A nova-compute that knows nothing of this project.
+
+        :returns: the running Nova, started when it is first asked for
+        """
+        if self._stock is None:
+            self._stock = self._make_nova(
+                STOCK, {}, {stock_host.HOOK_OFF: '1'})
+            self._stock.start()
+        return self._stock
+
+    def _make_nova(self, name, brick_options, environment=None):
+        cinder = self.directory / 'cinder'
+        return nova.Nova(
+            self.directory / name, self.libvirt.uri,
+            self.simulator.agents[stack.MANAGER][0], cinder / 'locks',
+            brick_options, cinder / 'bin', name, environment)
 
     def stop(self):
         """Stop all that was started: the guests first, they have devices."""
         try:
-            if self.nova:
-                self.nova.stop()
+            for one in filter(None, (self.nova, self._stock)):
+                one.stop()
             self.libvirt.stop()
         finally:
             super().stop()
@@ -141,7 +161,8 @@ class NovaTestCase(base.FunctionalTestCase):
                                '--persistent')
         self.nova.call(
             'disconnect', instance=instance, force=True,
-            info={'driver_volume_type': 'dsware',
+            info={'driver_volume_type':
+                  made.connection_info['driver_volume_type'],
                   'data': made.connection_info})
         self.volumes.delete_attachment(made.id)
 
@@ -360,3 +381,52 @@ class SharingTestCase(NovaTestCase):
         self.cloud.wait_for_image(answer['image_id'])
         self.cloud.wait_for_volume(volume, 'in-use')
         self.assertLess(0, self.images.get_image(answer['image_id']).size)
+
+
+class StockTestCase(NovaTestCase):
+    """The driver attaches; Nova has its own driver for local volumes."""
+
+    backend = STOCK
+
+    def setUp(self):
+        super().setUp()
+        self.nova = self.stack.stock_nova()
+
+    def test_plug_write_unplug(self):
+        instance, volume = self.create_instance(), self.create_volume()
+        link = self.link(volume)
+
+        attached = self.plug(instance, volume)
+
+        self.assertEqual('local', attached[1]['driver_volume_type'])
+        disk = self.disks(instance)[DISK]
+        self.assertEqual('block', disk.get('type'))
+        self.assertEqual(link, disk.find('source').get('dev'))
+        self.assertEqual('unmap', disk.find('driver').get('discard'))
+        self.block_io(instance, volume, 'write -P 0x5a 1M 1M')
+        self.assert_stored(link, MIB, b'\x5a')
+        error = self.assertRaises(
+            calls.CallFailed, self.nova.call, 'extend', instance=instance,
+            info=attached[1], size=2 * GIB)
+        self.assertIn('ExtendVolumeNotSupported', str(error))
+        self.unplug(instance, attached)
+        self.cloud.wait_for_volume(volume)
+        self.assert_nothing_is_left(link)
+
+    def test_instances_and_an_upload_share_a_volume(self):
+        kind = self.volume_type(STOCK + '-shared', multiattach='<is> True')
+        volume = self.create_volume(volume_type=kind)
+        link = self.link(volume)
+        first, second = self.create_instance(), self.create_instance()
+        attached = {instance: self.plug(instance, volume, multiattach=True)
+                    for instance in (first, second)}
+        self.block_io(first, volume, 'write -P 3 0 1M')
+        self.block_io(second, volume, 'read -P 3 0 1M')
+
+        self.unplug(first, attached[first])
+
+        SharingTestCase.upload(self, volume)
+        self.block_io(second, volume, 'write -P 4 0 1M')
+        self.assert_stored(link, 0, b'\4')
+        self.unplug(second, attached[second])
+        self.assert_nothing_is_left(link)
