@@ -65,7 +65,7 @@ class StockHost(object):
             raise StockHostFailed(answer['error'])
         return answer['result']
 
-    def close(self):
+    def stop(self):
         """End the process; devices that it has open are closed."""
         self._process.stdin.close()
         self._process.wait()
