@@ -164,7 +164,10 @@ class SocketTest(LifeOperations, ManagerTestCase):
             thread.join(SECONDS)
 
         self.cloud.wait_for_volume(volume)
-        self.wait_until_nothing_is_left()
+        # Should each have seen another one it is still attached, for some
+        # minutes, or until it is deleted.
+        self.cloud.delete_volume(volume)
+        self.assertEqual([], self.where())
 
     def test_upload_beside_a_user_of_the_host(self):
         volume = self.create_volume()
