@@ -26,6 +26,7 @@ import sys
 DISABLE = 'OS_BRICK_DSWARE_DISABLE'
 
 WATCHED = frozenset((
+    'brick_cinderclient_ext.volume_actions',
     'os_brick.initiator.connector',
     'nova.virt.libvirt.driver',
 ))

@@ -24,9 +24,10 @@ volume, in a directory that carries the boot id of the host.
 - An instance has a volume once on a host. Nova may have lost the token of its
   attachment, or know only that of another host by now, so its id counts too.
 - A reboot takes all devices away: what an earlier boot wrote is removed.
-- A user of kind PROCESS is gone when its process is. A user of kind INSTANCE
-  outlives the service that attached the volume for it. A LEFTOVER counts for
-  nobody; it remembers the device of a volume that may be attached still.
+- A user of kind PROCESS is gone when its process is. One of kind INSTANCE
+  outlives the service that attached the volume for it, and one of kind LOCAL
+  the command that did. A LEFTOVER counts for nobody; it remembers the device
+  of a volume that may be attached still.
 - One machine can play several hosts in a demonstration: users whose agent
   and device both differ do not share anything.
 
@@ -57,6 +58,8 @@ LOG = logging.getLogger(__name__)
 
 #: Lives until it is detached: a guest, whatever becomes of its service.
 INSTANCE = 'instance'
+#: Lives until it is detached: whatever a person attached a volume for.
+LOCAL = 'local'
 #: Lives no longer than the process that attached it.
 PROCESS = 'process'
 #: Has left, but the agent could not be told: the volume may still be attached.
@@ -75,7 +78,7 @@ class User:
     """One use of a volume on this host, from connect to disconnect.
 
     :param token: identifies the use; empty for the anonymous user
-    :param kind: INSTANCE, PROCESS or LEFTOVER
+    :param kind: INSTANCE, LOCAL, PROCESS or LEFTOVER
     :param process: who attached it
     :param agent: address of the Dsware agent that attached it
     :param device: the device, empty until it is known

@@ -17,6 +17,7 @@ the cluster; a connector for another program gives it another adapter.
 """
 
 import abc
+import dataclasses
 import os
 import shutil
 
@@ -90,6 +91,20 @@ def _program_found(program: str) -> bool:
 
 class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
     """Attaches volumes with a command line program of the Dsware family."""
+
+    def __init__(self, root_helper, driver=None, execute=None, *args,
+                 **kwargs):
+        """Nothing is run yet.
+
+        :param root_helper: runs commands as root
+        :param driver: not used
+        :param execute: runs commands; os-brick's own by default
+        :param kwargs: what os-brick's callers say; do_local_attach says that
+            a volume is attached for something that outlives this process,
+            as python-brick-cinderclient-ext and cinderlib do
+        """
+        super().__init__(root_helper, driver, execute, *args, **kwargs)
+        self._local = bool(kwargs.get('do_local_attach'))
 
     @abc.abstractmethod
     def _target(self, connection: properties.Connection) -> adapters.Target:
@@ -222,8 +237,11 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
 
     def _connection(self, connection_properties,
                     device_info=None) -> properties.Connection:
-        return properties.Connection.from_dict(
+        found = properties.Connection.from_dict(
             self._understood(connection_properties), device_info)
+        if self._local and found.kind == attachments.PROCESS:
+            return dataclasses.replace(found, kind=attachments.LOCAL)
+        return found
 
     def _volume(self, connection_properties) -> volume.HostVolume:
         return self._of(self._connection(connection_properties))

@@ -58,7 +58,8 @@ class Connection:
     :param volume: name of the volume on the cluster
     :param wwn: digits of its World Wide Name, empty if it is not known
     :param token: identifies this use of the volume; empty if there is none
-    :param kind: attachments.INSTANCE or attachments.PROCESS
+    :param kind: attachments.INSTANCE, attachments.LOCAL or
+        attachments.PROCESS
     :param manager_ip: the driver's hint, empty without one
     :param agent_ip: the driver's hint, empty without one
     :param agent_port: the driver's hint, None without one

@@ -43,6 +43,10 @@ NOVA_DRIVER = NOVA_MODULE + '.LibvirtDSWareVolumeDriver'
 SDS_NOVA_DRIVER = NOVA_MODULE + '.LibvirtSDSHypervisorVolumeDriver'
 
 
+#: What the command line for local volumes attaches, in capitals.
+CLI_MODULE = 'brick_cinderclient_ext.volume_actions'
+
+
 class ShapeChanged(Exception):
     """A module does not have what we expect, or has it otherwise."""
 
@@ -120,7 +124,16 @@ def _into_nova(module) -> None:
         _set_unless_there(mapping, SDS_VOLUME_TYPE, SDS_NOVA_DRIVER)
 
 
+def _into_command_line(module) -> None:
+    verify = getattr(module, 'VerifyProtocol', None)
+    # Its name is misspelt there.
+    protocols = _list(verify, 'SUPPORTED_PROCOTOLS')
+    if PROTOCOL not in protocols:
+        protocols.append(PROTOCOL)
+
+
 _REGISTER = {
+    CLI_MODULE: _into_command_line,
     'os_brick.initiator.connector': _into_os_brick,
     'nova.virt.libvirt.driver': _into_nova,
 }
@@ -129,7 +142,7 @@ _REGISTER = {
 def register_into(module) -> bool:
     """Put our classes into one module, which has been executed.
 
-    :param module: os_brick.initiator.connector or nova.virt.libvirt.driver
+    :param module: one of those that the start-up hook waits for
     :returns: whether they are there now; if not, why has been logged
     """
     try:

@@ -40,6 +40,8 @@ LOG = logging.getLogger(__name__)
 
 _FLUSH_TIMEOUT = 300
 _UNKNOWN_ATTEMPTS = 3
+#: Kinds of users that outlive who attached the volume for them.
+_LASTING = (attachments.INSTANCE, attachments.LOCAL)
 _NOT_DONE = (result_codes.RETRY, result_codes.UNKNOWN)
 #: With force, what an agent that is down leads to does not stop the caller.
 _UNREACHABLE = (exceptions.OutcomeUnknown, exceptions.AgentUnavailable,
@@ -117,7 +119,7 @@ class HostVolume:
         errors = exception.ExceptionChainer()
         with self._ledger.lock(self._name, self._waits.lock):
             users = self._ledger.users(self._name)
-            mine = self._mine(users)
+            mine = self._mine(users) or self._only_local(users)
             rest = without(users, mine)
             sharing = self._sharing(mine, rest)
             device, recorded = self._device(mine + sharing, users)
@@ -170,10 +172,10 @@ class HostVolume:
     # Users ------------------------------------------------------------------
 
     def _user(self, mine: list[attachments.User]) -> attachments.User:
-        lasting = any(user.kind == attachments.INSTANCE for user in mine)
+        lasting = [user.kind for user in mine if user.kind in _LASTING]
         user = attachments.User(
             token=self._connection.token,
-            kind=attachments.INSTANCE if lasting else self._connection.kind,
+            kind=lasting[0] if lasting else self._connection.kind,
             process=processes.current(), agent=self._agent,
             wwn=self._connection.wwn, manager=self._target.manager_ip,
             port=self._target.agent_port, instance=self._connection.instance)
@@ -203,6 +205,17 @@ class HostVolume:
                 and (user.token or user.agent == self._agent)
                 or user.agent == self._agent
                 and attachments.is_instance(user, connection.instance)]
+
+    def _only_local(self, users) -> list[attachments.User]:
+        """Pick whom a person leaves for who cannot tell the attachment.
+
+        Up to version 3.43 of the Block Storage API whoever detaches a volume
+        is told of a new attachment, and not of the one that ends.
+        """
+        if (self._connection.kind != attachments.LOCAL
+                or [user.kind for user in users] != [attachments.LOCAL]):
+            return []
+        return self._of_agent(users)
 
     def _sharing(self, mine, rest) -> list[attachments.User]:
         mine = mine or [dataclasses.replace(

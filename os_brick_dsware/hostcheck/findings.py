@@ -68,7 +68,7 @@ class UserState:
     """A user of a volume, as it is now.
 
     :param token: identifies the use; empty for the anonymous user
-    :param kind: attachments.INSTANCE, PROCESS or LEFTOVER
+    :param kind: attachments.INSTANCE, LOCAL, PROCESS or LEFTOVER
     :param pid: id of the process that attached it
     :param command: name of that process; empty if it cannot be seen
     :param agent: address of the agent that attached it

@@ -230,6 +230,8 @@ def _who(user: attachments.User) -> str:
     token = user.token or 'without a name'
     if user.kind == attachments.INSTANCE:
         return 'instance %s' % (user.instance or token)
+    if user.kind == attachments.LOCAL:
+        return 'local use %s' % token
     return 'process %d (%s)' % (user.process.pid, token)
 
 
@@ -253,6 +255,10 @@ def _without_device(name, record, user) -> findings.Finding:
             'if there is no such instance on this host any more, %s'
             % ('run this check with --repair --instance-gone ' + user.instance
                if user.instance else 'remove ' + record))
+    if user.kind == attachments.LOCAL:
+        return findings.problem(
+            text, 'detach it with "cinder local-detach", or what attached '
+            'it; if that is impossible, remove %s' % record)
     return findings.problem(text, 'restart the service that process %d is '
                             'of, then %s' % (user.process.pid, _REPAIR))
 

@@ -118,4 +118,7 @@ def _user(user: findings.UserState) -> str:
         return 'instance %s, attachment %s, attached by %s, through agent ' \
             '%s' % (user.instance or 'not recorded', token, process,
                     user.agent)
+    if user.kind == attachments.LOCAL:
+        return 'local use %s, attached by %s, through agent %s' % (
+            token, process, user.agent)
     return '%s, %s, through agent %s' % (process, token, user.agent)
