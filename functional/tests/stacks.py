@@ -19,6 +19,7 @@ it: to start it takes longer than most tests.
 import atexit
 import importlib.util
 import pathlib
+import socket
 
 from functional.services import backup
 from functional.services import ports
@@ -140,6 +141,13 @@ class BackupStack(stack.Stack):
                                      dsware_attach_by='manager')),
         }, options=options)
         self.backup = None
+
+    def _backends(self):
+        # A connector without settings of its own is that of a command here.
+        address, port = self.simulator.agents[stack.MANAGER]
+        here = '%s:%s:%d' % (socket.gethostname(), address, port)
+        return {name: dict(section, dsware_host_agents=here)
+                for name, section in super()._backends().items()}
 
     def _brick(self, index):
         # What cannot be attached is an error before long.

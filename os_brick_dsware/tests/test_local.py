@@ -18,12 +18,12 @@ import types
 import fixtures
 
 from os_brick_dsware import attachments
-from os_brick_dsware import processes
-from os_brick_dsware import properties
-from os_brick_dsware import registry
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import inventory
 from os_brick_dsware.hostcheck import report
+from os_brick_dsware import processes
+from os_brick_dsware import properties
+from os_brick_dsware import registry
 from os_brick_dsware.tests import fakes
 
 ENDED = processes.Process(1, 1, processes.current().namespace)
