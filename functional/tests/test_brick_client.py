@@ -10,9 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The cinder client's extension for volumes of its own host.
+"""Programs that are no service of Cinder or Nova and use os-brick.
 
-Its commands end at once, and what they have attached stays.
+The commands of the cinder client's extension end at once, and what they have
+attached stays. Glance's Cinder store attaches a volume while it reads or
+writes an image.
 """
 
 import contextlib
@@ -23,6 +25,7 @@ import sys
 import unittest
 
 from functional.services import programs
+from functional.tests import base
 from functional.tests import test_backup
 
 COMMAND_SECONDS = 120
@@ -36,10 +39,12 @@ class BrickClientTest(test_backup.BackupTestCase):
         super().setUp()
         self.locks = self.stack.directory / 'cinder' / 'locks'
 
-    def cinder(self, *arguments):
-        """Run a command of functional.services.local_volumes.
+    def run_module(self, module, *arguments, **options):
+        """Run a module of functional.services on the services' host.
 
-        :param arguments: the command and its arguments
+        :param module: its name
+        :param arguments: of the command line
+        :param options: for subprocess.run
         :returns: what it answered
         """
         env = dict(os.environ, OSLO_LOCK_PATH=str(self.locks),
@@ -48,12 +53,20 @@ class BrickClientTest(test_backup.BackupTestCase):
                    PATH=programs.search_path(self.stack.cinder.directory
                                              / 'bin', self.simulator.bin))
         done = subprocess.run(
-            [sys.executable, '-m', 'functional.services.local_volumes',
-             self.stack.cinder.url, *arguments],
-            env=env, capture_output=True, text=True,
-            timeout=COMMAND_SECONDS)
+            [sys.executable, '-m', 'functional.services.' + module,
+             *arguments], env=env, capture_output=True, text=True,
+            timeout=COMMAND_SECONDS, **options)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         return json.loads(done.stdout)
+
+    def cinder(self, *arguments):
+        """Run a command of the extension, see local_volumes.
+
+        :param arguments: the command and its arguments
+        :returns: what it answered
+        """
+        return self.run_module('local_volumes', self.stack.cinder.url,
+                               *arguments)
 
     def local_attach(self, volume):
         """Attach a volume until the end of the test, or local_detach().
@@ -103,3 +116,21 @@ class BrickClientTest(test_backup.BackupTestCase):
         self.cinder('local_detach', volume.id, made.id)
         self.cloud.wait_for_volume(volume)
         self.assertEqual([], self.control.status()['attachments'])
+
+    def test_image_store(self):
+        volume = self.create_volume()
+        with self.here():
+            properties = self.host.properties()
+        made = self.volumes.create_attachment(volume.id,
+                                              connector=properties)
+
+        found = self.run_module('image_volume', 'image', str(base.MIB),
+                                input=json.dumps(made.connection_info))
+
+        self.volumes.delete_attachment(made.id)
+        self.cloud.wait_for_volume(volume)
+        self.assertEqual('os_brick_dsware.connector.DSWareConnector',
+                         found['class'])
+        self.assertEqual([], self.control.status()['attachments'])
+        with self.attached(volume) as path:
+            self.assert_written(path, 'image', 0)
