@@ -77,6 +77,8 @@ from functional.services import wsgi  # noqa: E402
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
+STOP_SECONDS = 10
+
 
 class Service(service.Service):
     """A service that has others beside it in its process.
@@ -171,6 +173,16 @@ def _start(one):
         os._exit(1)
 
 
+def end_soon():
+    """End the process before long, whatever still goes on in it.
+
+    Services that have lost their message broker never stop by themselves.
+    """
+    timer = threading.Timer(STOP_SECONDS, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
 def main():
     """Serve until the process is told to end."""
     end = lifeline.Lifeline()
@@ -181,6 +193,7 @@ def main():
         # In parallel: the scheduler waits for what the volume service says.
         threading.Thread(target=_start, args=(one,), daemon=True).start()
     end.wait()
+    end_soon()
     for one in services:
         one.stop()
     # Threads of the services that are still busy do not hold this up.

@@ -45,6 +45,7 @@ def main():
         semaphore=utils.semaphore_factory(0, 1))
     backup.start()
     end.wait()
+    cinder_all.end_soon()
     backup.stop()
     python_logging.shutdown()
     os._exit(0)
