@@ -152,18 +152,19 @@ class Exporter:
             return not isinstance(error, _NO_ANSWER)
         return True
 
-    def clear_leftovers(self, context, host):
+    def clear_leftovers(self, context, host=None, cluster=None):
         """Detach what no backup reads any more.
 
         :param context: the admin context
         :param host: the volume service's host
+        :param cluster: its Cinder cluster, in place of a host
         """
         # Given a host too, the database would compare the volumes'
         # provider_location.
         snapshots = [
             snapshot for snapshot in objects.SnapshotList.get_all(
                 context, {'provider_location': EXPORTED})
-            if volume_utils.hosts_are_equivalent(snapshot.volume.host, host)]
+            if _is_at(snapshot.volume, host, cluster)]
         if not snapshots:
             return
         read = _being_read(context)
@@ -317,6 +318,13 @@ def _drop(snapshot, backup):
     backup.save()
     with snapshot.obj_as_admin():
         snapshot.destroy()
+
+
+def _is_at(volume, host, cluster):
+    if cluster:
+        return volume_utils.hosts_are_equivalent(volume.cluster_name or '',
+                                                 cluster)
+    return volume_utils.hosts_are_equivalent(volume.host, host)
 
 
 def _being_read(context):

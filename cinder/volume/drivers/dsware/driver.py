@@ -27,12 +27,15 @@ from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import backups
 from cinder.volume.drivers.dsware import capabilities
+from cinder.volume.drivers.dsware import claims
+from cinder.volume.drivers.dsware import cluster_recovery
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import interrupted
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
+from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import provisioning
 from cinder.volume.drivers.dsware import qos
@@ -42,6 +45,7 @@ from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
 from cinder.volume.drivers.san import san
+from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -72,6 +76,7 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
     VERSION = '1.0.0'
     # ThirdPartySystems wiki page
     CI_WIKI_NAME = 'Huawei_Dsware_CI'
+    SUPPORTS_ACTIVE_ACTIVE = True
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -79,6 +84,8 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         self.configuration.append_config_values(options.DSWARE_OPTS)
         self._array = None
         self._attacher = None
+        self._claims = claims.Claims(self.cluster_name)
+        self._cluster_recovery = None
         self._exporter = None
         self._pools = None
         self._qos = None
@@ -137,17 +144,22 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
     def set_initialized(self):
         """Start to work; first clear what a crash has left behind."""
         admin = cinder_context.get_admin_context()
-        if self._pools.up:
-            recovery.clear_leftovers(
-                self._array, admin, self.host, bool(self.cluster_name))
+        if self._pools.up and not self.cluster_name:
+            recovery.clear_leftovers(self._array, admin, self.host)
             self._exporter.clear_leftovers(admin, self.host)
         self._attacher.recover(admin, self.host, self.cluster_name)
         super().set_initialized()
-        # Another service of the same Cinder cluster may be at work.
-        if not self.cluster_name:
-            interrupted.Interrupted(
-                self, self._array, self._qos, admin,
-                self.configuration.dsware_copy_timeout).start()
+        settler = interrupted.Interrupted(
+            self, self._array, self._qos, admin,
+            self.configuration.dsware_copy_timeout)
+        if self.cluster_name:
+            # Other services of the Cinder cluster may be at work.
+            self._cluster_recovery = cluster_recovery.ClusterRecovery(
+                self._array, admin, self.cluster_name, self._claims, settler,
+                self._exporter, self.configuration.dsware_copy_timeout)
+            self._cluster_recovery.start()
+        else:
+            settler.start()
 
     # -- statistics -------------------------------------------------------
 
@@ -156,6 +168,8 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         up = self._pools.up
         if up:
             self._attacher.tidy()
+            if self._cluster_recovery:
+                self._cluster_recovery.look()
         self._stats = {
             'volume_backend_name':
                 self.configuration.safe_get('volume_backend_name')
@@ -203,7 +217,7 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         :raises VolumeBackendAPIException: when that does not work
         """
         wishes = volume_types.wishes(volume, self.configuration)
-        with self._qos.of_new(volume):
+        with self._claims.held(volume), self._qos.of_new(volume):
             self._array.create_volume(
                 translation.volume_name(volume), self._pool_id(volume),
                 volume.size * _MIB_PER_GIB, wishes.thin)
@@ -228,10 +242,21 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
             except exceptions.ObjectBusy:
                 # Cinder deletes no volume while it clones it, so what a
                 # clone was made through is no longer needed.
-                if not self._array.delete_temporaries_of(name):
+                if not self._array.delete_temporaries_of(
+                        name, self._is_needed):
                     raise
                 self._array.delete_volume(name)
         self._qos.forget(volume)
+
+    def _is_needed(self, temporary):
+        """Tell whether another service makes a clone through a snapshot.
+
+        Cinder deletes no volume while a user's request clones it, but it
+        may while it clones it for an image.
+        """
+        volume_id = volume_utils.extract_id_from_volume_name(
+            names.clone_of(temporary))
+        return bool(volume_id) and self._claims.is_worked_at(volume_id)
 
     def extend_volume(self, volume, new_size):
         """Make a volume larger, attached or not.
@@ -288,6 +313,10 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         :raises SnapshotLimitReached: the snapshot can have no more clones
         :raises VolumeBackendAPIException: for all other reasons
         """
+        with self._claims.held(volume):
+            return self._create_from_snapshot(volume, snapshot)
+
+    def _create_from_snapshot(self, volume, snapshot):
         with self._qos.of_new(volume), translation.for_snapshot(snapshot):
             self._make_from(volume, translation.snapshot_name(snapshot))
         return translation.for_new(volume)
@@ -304,7 +333,8 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         :raises InvalidVolume: an image is only said to be stored in it
         """
         images.check_source(volume, src_vref)
-        with self._qos.of_new(volume), translation.for_volume(src_vref):
+        with (self._claims.held(volume), self._qos.of_new(volume),
+              translation.for_volume(src_vref)):
             self._array.clone(
                 translation.volume_name(volume),
                 translation.volume_name(src_vref),

@@ -154,10 +154,11 @@ class Groups:
             # Types that are not valid are refused before anything is made.
             self._qos.wanted(volume)
             _move_to_pool_of(volume, source)
-        if group_snapshot:
-            updates = self._make_from_snapshots(volumes, snapshots)
-        else:
-            updates = self._make_from_volumes(volumes, source_vols)
+        with self._claims.held(*volumes):
+            if group_snapshot:
+                updates = self._make_from_snapshots(volumes, snapshots)
+            else:
+                updates = self._make_from_volumes(volumes, source_vols)
         return {'status': fields.GroupStatus.AVAILABLE}, [
             {**(update or {}), 'id': volume.id, 'host': volume.host,
              'status': fields.VolumeStatus.AVAILABLE}
@@ -168,7 +169,7 @@ class Groups:
         with self._all_or_none() as made:
             for volume, snapshot in zip(volumes, snapshots):
                 updates.append(
-                    self.create_volume_from_snapshot(volume, snapshot))
+                    self._create_from_snapshot(volume, snapshot))
                 made.append(volume)
         return updates
 

@@ -69,26 +69,33 @@ class Interrupted:
 
         :returns: the thread, or None when there is nothing to do
         """
-        found = self._find()
+        found = self.find()
         if not found:
             return None
-        thread = threading.Thread(target=self.settle, args=(found,),
+        thread = threading.Thread(target=self.settle, args=(list(found),),
                                   name='dsware-interrupted', daemon=True)
         thread.start()
         return thread
 
-    def _find(self):
-        volumes = [
-            *self._on_host(migration_status=list(_UNDER_WAY)),
-            *self._on_host(status='retyping'),
-            # Its record was exchanged, and then it was not deleted.
-            *self._on_host(status='deleting', migration_status='deleting')]
-        return list(dict.fromkeys(
-            volume.id for volume in volumes if not _nova_copies(volume)))
+    def find(self) -> dict:
+        """Look for volumes that are on their way, or look so.
 
-    def _on_host(self, **filters):
+        :returns: when the record of each was changed last, by its id
+        """
+        volumes = [
+            *self._own(migration_status=list(_UNDER_WAY)),
+            *self._own(status='retyping'),
+            # Its record was exchanged, and then it was not deleted.
+            *self._own(status='deleting', migration_status='deleting')]
+        return {volume.id: volume.updated_at for volume in volumes
+                if not _nova_copies(volume)}
+
+    def _own(self, **filters):
+        where = ({'cluster_name': self._driver.cluster_name}
+                 if self._driver.cluster_name
+                 else {'host': self._driver.host})
         return objects.VolumeList.get_all(
-            self._context, filters={'host': self._driver.host, **filters})
+            self._context, filters={**where, **filters})
 
     def settle(self, volume_ids) -> None:
         """Settle all, and try again what does not work yet.
@@ -106,22 +113,26 @@ class Interrupted:
                       'again.', volume_id)
 
     def _settle_each(self, volume_ids):
-        left = []
-        for volume_id in volume_ids:
-            try:
-                done = self._settle(objects.Volume.get_by_id(
-                    self._context, volume_id))
-            except exception.VolumeNotFound:
-                done = True
-            except Exception as error:
-                # Also what os-brick and the messaging raise.
-                LOG.warning('The interrupted migration of volume %(volume)s '
-                            'is not settled yet: %(error)s',
-                            {'volume': volume_id, 'error': error})
-                done = False
-            if not done:
-                left.append(volume_id)
-        return left
+        return [volume_id for volume_id in volume_ids
+                if not self.settle_one(volume_id)]
+
+    def settle_one(self, volume_id) -> bool:
+        """Settle one volume that nobody works at.
+
+        :param volume_id: its id
+        :returns: whether nothing is left to do
+        """
+        try:
+            return self._settle(objects.Volume.get_by_id(
+                self._context, volume_id))
+        except exception.VolumeNotFound:
+            return True
+        except Exception as error:
+            # Also what os-brick and the messaging raise.
+            LOG.warning('The interrupted migration of volume %(volume)s is '
+                        'not settled yet: %(error)s',
+                        {'volume': volume_id, 'error': error})
+            return False
 
     def _settle(self, volume):
         """Settle one volume; tell whether nothing is left to do."""
@@ -186,6 +197,14 @@ class Interrupted:
         volume.update(updates)
         volume.save()
         return True
+
+
+def is_under_way(volume) -> bool:
+    """Tell whether Cinder moves a volume, or changes its type.
+
+    :param volume: the Cinder volume
+    """
+    return volume.status == 'retyping' or volume.migration_status in _BEGUN
 
 
 def _nova_copies(volume):

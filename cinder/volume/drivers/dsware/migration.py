@@ -42,6 +42,10 @@ class Migrations:
             is in its old pool, or still on its way when that takes longer
             than dsware_copy_timeout
         """
+        return self._claims.until_done(
+            volume.id, lambda: self._migrate(context, volume, host)), None
+
+    def _migrate(self, context, volume, host):
         obstacle = self._obstacle(context, volume, host)
         if obstacle is None and not self._move(volume, host):
             obstacle = _('the cluster refuses to move it')
@@ -50,7 +54,7 @@ class Migrations:
                      'cluster, Cinder has to copy it: %(obstacle)s.', {
                          'volume': translation.described(volume),
                          'host': host['host'], 'obstacle': obstacle})
-        return obstacle is None, None
+        return obstacle is None
 
     def _obstacle(self, context, volume, host):
         """Say why the cluster cannot move a volume; None when it can."""
@@ -114,6 +118,11 @@ class Migrations:
         :raises VolumeBackendAPIException: for all other reasons; the volume
             has the limits that it had
         """
+        return self._claims.until_done(
+            volume.id,
+            lambda: self._retype(context, volume, new_type, diff, host))
+
+    def _retype(self, context, volume, new_type, diff, host):
         wanted = volume_types.of_type(new_type, self.configuration)
         self._qos.wanted(volume, volume_type_id=new_type.id)
         moves = (translation.pool_id(host['host'])
@@ -170,6 +179,16 @@ class Migrations:
                       '%(error)s', {'volume': name, 'error': error})
         else:
             LOG.info('Volume %s has the limits of its old type again.', name)
+
+    def before_volume_copy(self, context, src_vol, dest_vol, remote=None):
+        """Show that Cinder copies a volume, even if it was told to.
+
+        :param context: the request's context
+        :param src_vol: the Cinder volume
+        :param dest_vol: the record of the copy
+        :param remote: not used
+        """
+        self._claims.take(src_vol.id)
 
     def update_migrated_volume(self, ctxt, volume, new_volume,
                                original_volume_status):

@@ -93,6 +93,15 @@ def is_temporary(snapshot: str) -> bool:
     return _is_derived(snapshot, _TEMPORARY_SUFFIX)
 
 
+def clone_of(snapshot: str) -> str:
+    """Name the volume that a temporary snapshot is for.
+
+    :param snapshot: the snapshot's name
+    :returns: the new volume's name, as far as it was not cut
+    """
+    return snapshot.removesuffix(_TEMPORARY_SUFFIX)
+
+
 def stand_in(snapshot: str) -> str:
     """Name the volume that is read in place of a snapshot.
 

@@ -21,7 +21,7 @@ from cinder.volume.drivers.dsware import translation
 LOG = logging.getLogger(__name__)
 
 
-def clear_leftovers(array, context, host, clustered):
+def clear_leftovers(array, context, host):
     """Delete what interrupted creations of volumes left.
 
     That is the temporary snapshots of clones, and the QoS that no volume
@@ -33,23 +33,25 @@ def clear_leftovers(array, context, host, clustered):
 
     :param array: the :class:`array.Array`
     :param context: the admin context
-    :param host: the volume service's host
-    :param clustered: whether other services of the same Cinder cluster may
-        be making volumes right now
+    :param host: the volume service's host, which is in no Cinder cluster
     """
-    statuses = ['error'] if clustered else ['error', 'creating']
-    for status in statuses:
+    for status in ('error', 'creating', 'downloading'):
         volumes = objects.VolumeList.get_all_by_host(
             context, host, filters={'status': status})
         # Not only those that have a source volume: Cinder names none for a
         # volume that it clones from its image cache.
         for volume in volumes:
-            if not _clear(array, volume):
+            if not clear(array, volume):
                 return
 
 
-def _clear(array, volume):
-    """Clear what is left for one volume; tell whether to go on."""
+def clear(array, volume) -> bool:
+    """Clear what the interrupted creation of one volume left.
+
+    :param array: the :class:`array.Array`
+    :param volume: the Cinder volume
+    :returns: whether to go on with others
+    """
     try:
         # Volumes are only made with Cinder's name.
         array.delete_leftovers(volume.name)

@@ -39,15 +39,16 @@ class DriverTestCase(test.TestCase):
                        self.cluster, endpoint))
         self._made = 0
 
-    def make_driver(self, **overrides):
+    def make_driver(self, cluster_name=None, **overrides):
         """Make a driver whose cluster is the one in memory.
 
+        :param cluster_name: the Cinder cluster of its service
         :param overrides: options that differ from their defaults
         :returns: the driver, set up
         """
         made = driver.DSWareDriver(
             configuration=fakes.make_configuration(**overrides),
-            host='host@dsware')
+            host='host@dsware', cluster_name=cluster_name)
         made.do_setup(self.context)
         return made
 

@@ -128,6 +128,6 @@ class TakenOverTestCase(base.DriverTestCase):
         with mock.patch.object(objects.VolumeList, 'get_all_by_host',
                                return_value=[self.volume]):
             recovery.clear_leftovers(self.driver._array, self.context,
-                                     'host@dsware', True)
+                                     'host@dsware')
         self.driver.delete_volume(self.volume)
         self.assertEqual(['legacy.clone'], list(self.cluster.snapshots))

@@ -164,15 +164,12 @@ class MoveTestCase(InterruptedTestCase):
                   migration_status=status)
         self.assertFalse(self.settle())
 
-    def test_several_services_of_one_cluster(self):
+    def test_it_is_begun_at_the_start(self):
         volume = self.make(migration_status='migrating')
-        for name, expected in (('services@dsware', 'migrating'),
-                               (None, 'error')):
-            self.dsware.cluster_name = name
-            with mock.patch.object(interrupted.threading, 'Thread',
-                                   self.thread_at_once):
-                self.dsware.set_initialized()
-            self.assert_record(volume, migration_status=expected)
+        with mock.patch.object(interrupted.threading, 'Thread',
+                               self.thread_at_once):
+            self.dsware.set_initialized()
+        self.assert_record(volume, migration_status='error')
 
     @staticmethod
     def thread_at_once(target, args, **kwargs):
