@@ -272,22 +272,22 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         """
         self.delete_snapshot(names.temporary(name))
 
-    def delete_temporaries_of(
-            self, name: str,
-            is_needed: Callable[[str], bool] = lambda snapshot: False
-            ) -> bool:
+    def delete_temporaries_of(self, name: str,
+                              is_needed: Callable | None = None) -> bool:
         """Delete the snapshots that clones of a volume were made through.
 
         One stays when the cluster could not be reached at the end of a
         clone that worked.
 
         :param name: the name of the volume that was cloned
-        :param is_needed: tells of such a snapshot whether it is in use yet
+        :param is_needed: called with such a snapshot, tells whether a clone
+            is made through it right now
         :returns: whether there was one
         :raises DSWareError: when that does not work
         """
         left = [snapshot for snapshot in self.snapshots_of(name)
-                if names.is_temporary(snapshot) and not is_needed(snapshot)]
+                if names.is_temporary(snapshot)
+                and not (is_needed and is_needed(snapshot))]
         for snapshot in left:
             self.delete_snapshot(snapshot)
         return bool(left)

@@ -290,7 +290,7 @@ class FromSourceTestCase(GroupTestCase):
         self.patch(base.driver.__name__ + '.DSWareDriver._make_from',
                    return_value=told)
         self.patch(base.driver.__name__
-                   + '.DSWareDriver.create_volume_from_snapshot',
+                   + '.DSWareDriver._create_from_snapshot',
                    return_value=told)
         new = self.new_volumes()
         _group, volumes = self.make_sources(what)(new)
