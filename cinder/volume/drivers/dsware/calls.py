@@ -80,7 +80,7 @@ class Calls:
             OutcomeUnknown, when that cannot be found out
         """
         deadline = deadline or self._client.deadline()
-        doubt = None
+        doubt = failure = None
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call(op, deadline=deadline,
@@ -90,17 +90,25 @@ class Calls:
                 failure = doubt = error
             except exceptions.ObjectBusy as error:
                 failure = error
-            except exceptions.DSWareError:
+            except exceptions.DSWareError as error:
                 # What an attempt in doubt did may look like a refusal now:
                 # it exists, or it is gone, because it was carried out.
                 if doubt is None or not self._settled(settle, doubt,
                                                       deadline):
-                    raise
+                    raise self._more_telling(error, failure, deadline)
                 return
             LOG.info('%s It is looked into and tried again.', failure)
             if doubt is not None and self._settled(settle, doubt, deadline):
                 return
         raise failure
+
+    @staticmethod
+    def _more_telling(error, earlier, deadline):
+        """Prefer an answer to the news that no time was left to ask."""
+        late = (isinstance(error, exceptions.EndpointUnavailable)
+                and deadline.expired)
+        busy = isinstance(earlier, exceptions.ObjectBusy)
+        return earlier if late and busy else error
 
     @staticmethod
     def _settled(settle, doubt, deadline):

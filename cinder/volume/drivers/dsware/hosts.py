@@ -107,7 +107,7 @@ class Hosts(calls.Calls):
     def _on_host(self, op, name, seconds=math.inf, **args):
         deadline = waiting.Deadline(min(seconds,
                                         self._client.request_timeout))
-        doubt = None
+        doubt = failure = None
         for _elapsed in self._tries(deadline):
             try:
                 return self._client.call(op, deadline=deadline, volName=name,
@@ -118,7 +118,7 @@ class Hosts(calls.Calls):
                 failure = error
             except (exceptions.EndpointUnavailable,
                     exceptions.TryAgain) as error:
-                failure = error
+                failure = self._more_telling(error, failure, deadline)
                 break
         # That it cannot be attached now says nothing of an earlier attempt.
         raise doubt if doubt and op == 'attachVolume' else failure
