@@ -145,7 +145,11 @@ def initialize(arguments):
     coordination.COORDINATOR.start()
 
 
-def _volume_services():
+def volume_services():
+    """Make the volume services, one for each backend.
+
+    :returns: an iterator
+    """
     for backend in filter(None, CONF.enabled_backends):
         yield Service.create(
             host='%s@%s' % (CONF.host, backend), service_name=backend,
@@ -160,7 +164,7 @@ def _create_services():
     """
     api = service.WSGIService('osapi_volume') if EVENTLET else ApiOnThreads()
     scheduler = Service.create(binary=constants.SCHEDULER_BINARY)
-    return [api, scheduler] + list(_volume_services())
+    return [api, scheduler] + list(volume_services())
 
 
 def _start(one):

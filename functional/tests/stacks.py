@@ -26,6 +26,7 @@ from functional.services import ports
 from functional.services import rabbitmq
 from functional.services import simulator
 from functional.services import stack
+from functional.services import volume
 
 # An outage is noticed by tests, which cannot wait as long as an operator.
 _QUICK = {'dsware_request_timeout': 8, 'dsware_connect_timeout': 2}
@@ -189,6 +190,77 @@ class BackupStack(stack.Stack):
         """Where the services write what they do; see Stack."""
         return dict(super().logs(), backup=self.backup.log_path,
                     broker=self.broker.log_path)
+
+
+class ClusterStack(stack.Stack):
+    """Two cinder-volume processes on two hosts, in one Cinder cluster.
+
+    The API and the scheduler are in a third one, which is not killed.
+    """
+
+    HOSTS = ('first', 'second')
+
+    def __init__(self, directory):
+        """Prepare the services; start() starts them.
+
+        :param directory: path of a directory for everything
+        """
+        main = simulator.Simulator(directory / 'main')
+        self.broker = rabbitmq.Broker(directory / 'broker')
+        # Tests that let requests wait for long must not see them fail.
+        patient = {'dsware_request_timeout': 60}
+        super().__init__(directory, {'main': main}, {
+            'socket': ('main', dict(patient)),
+            'manager': ('main', dict(patient, dsware_transport='cli',
+                                     dsware_attach_by='manager')),
+        }, options={'transport_url': self.broker.url, 'cluster': 'volumes',
+                    'enabled_backends': '', 'quota_volumes': 50,
+                    'report_interval': 1,
+                    'service_down_time': 6})
+        self.volumes = []
+
+    def start_clusters(self):
+        """Start the broker too, which takes a while."""
+        self.broker.start()
+        super().start_clusters()
+
+    def start_cinder(self):
+        """Start Cinder, and the hosts as soon as there is a database."""
+        self.broker.wait()
+        super().start_cinder()
+        self.cinder.wait_for_api()
+        for number, host in enumerate(self.HOSTS):
+            one = volume.Volume(self.cinder, host, {
+                'DEFAULT': {'my_ip': self.simulator.agents[number][0],
+                            'enabled_backends': list(self._backend_options)},
+                'os_brick': self._brick(number)})
+            self.volumes.append(one)
+            one.start()
+
+    def wait(self):
+        """Wait until the services answer."""
+        for one in self.volumes:
+            one.wait()
+        super().wait()
+
+    def stop(self):
+        """Stop all that was started: the broker last."""
+        try:
+            for one in self.volumes:
+                one.stop()
+            super().stop()
+        finally:
+            self.broker.stop()
+
+    def processes(self):
+        """The processes of the services; see Stack."""
+        more = [self.broker.process] + [one.process for one in self.volumes]
+        return super().processes() + list(filter(None, more))
+
+    def logs(self):
+        """Where the services write what they do; see Stack."""
+        return dict(super().logs(), broker=self.broker.log_path,
+                    **{one.host: one.log_path for one in self.volumes})
 
 
 class Stacks(object):

@@ -215,17 +215,19 @@ class SimulatorTestCase(test.TestCase):
             # configured for sudo where the tests do not run as root.
             self.patch('cinder.utils.get_root_helper', return_value='env')
 
-    def raw_driver(self, agents=None, **options):
+    def raw_driver(self, agents=None, cluster_name=None, **options):
         """Make a driver that has not been set up.
 
         :param agents: (address, port) of each agent; the simulator's
+        :param cluster_name: the Cinder cluster of its service
         :param options: options that differ from the class's
         :returns: the driver
         """
         group = 'backend-' + uuid.uuid4().hex[:8]
         values = {'dsware_transport': self.TRANSPORT, **self.OPTIONS,
                   **options}
-        made = make_driver(group, agents or self.simulator.agents, **values)
+        made = make_driver(group, agents or self.simulator.agents,
+                           cluster_name, **values)
         for name in ('san_ip', 'dsware_agents', 'volume_backend_name',
                      *values):
             self.addCleanup(CONF.clear_override, name, group)

@@ -31,17 +31,19 @@ MANAGER = '127.0.0.1'
 CONNECTIONS = 3
 
 
-def make_driver(group, agents, **options):
+def make_driver(group, agents, cluster_name=None, **options):
     """Make a driver with a configuration of its own.
 
     :param group: name of the backend's section
     :param agents: (address, port) of each agent
+    :param cluster_name: the Cinder cluster of its service
     :param options: further options of the section
     :returns: a driver on which do_setup has not been called
     """
     conf = configuration.Configuration(volume_driver.volume_opts,
                                        config_group=group)
-    made = driver.DSWareDriver(configuration=conf, host=f'host@{group}')
+    made = driver.DSWareDriver(configuration=conf, host=f'host@{group}',
+                               cluster_name=cluster_name)
     values = {'san_ip': MANAGER, 'volume_backend_name': group,
               'dsware_agents': [f'{host}:{port}' for host, port in agents],
               **options}

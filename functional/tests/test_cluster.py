@@ -1,0 +1,240 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Active/active: two cinder-volume processes serve the same backends."""
+
+import unittest
+
+from functional.services import rabbitmq
+from functional.services import waiting
+from functional.tests import base
+from functional.tests import stacks
+from functional.tests import test_limits
+
+MIB = base.MIB
+MOMENT = 60
+# Seconds that the request waits which makes a linked clone: for longer than
+# it takes to notice that a service is dead, and to clear up after it.
+HELD = 20
+COPY = 15
+WHY_NOT = rabbitmq.why_not()
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+class ClusterTestCase(base.FunctionalTestCase):
+
+    make_stack = stacks.ClusterStack
+    limited_type = test_limits.LimitOperations.limited_type
+    limits = test_limits.LimitOperations.limits
+    _call = test_limits.LimitOperations._call
+
+    def setUp(self):
+        super().setUp()
+        self.hosts = {one.host: one for one in self.stack.volumes}
+        self.addCleanup(self.control.set, copy_seconds=0)
+
+    def host_of(self, volume):
+        """The host whose service made a volume, or makes it."""
+        host = self.volumes.get_volume(volume.id).host
+        return host.partition('@')[0]
+
+    def at_work(self, volume):
+        """The process that works at a volume, by the lock that it holds."""
+        path = (self.stack.directory / 'cinder' / 'state'
+                / ('cinder-dsware-work-' + volume.id))
+        if not path.exists():
+            return None
+        inode = ':%d' % path.stat().st_ino
+        with open('/proc/locks') as locks:
+            pids = [int(line.split()[4]) for line in locks
+                    if line.split()[5].endswith(inode)]
+        for host, one in self.hosts.items():
+            if one.process.pid in pids:
+                return host
+        return None
+
+    def start_volume(self, **attributes):
+        """Ask for a volume, which is deleted at the end of the test."""
+        made = self.volumes.create_volume(size=1, **attributes)
+        self.addCleanup(self._delete, self.cloud.delete_volume, made,
+                        self.volumes.find_volume)
+        return made
+
+    def wait_for(self, condition, what):
+        return waiting.wait_for(condition, MOMENT, what)
+
+    def split(self, volumes):
+        """Wait until both hosts are at work; tell who is at what.
+
+        :returns: a dict of host name to a list of volumes
+        """
+        def all_begun():
+            found = {host: [] for host in self.hosts}
+            for volume in volumes:
+                host = self.at_work(volume)
+                if host is None:
+                    now = self.volumes.get_volume(volume.id)
+                    raise waiting.NotYet('nobody at %s: %s, migration %s' % (
+                        now.id, now.status, now.migration_status))
+                found[host].append(volume)
+            return found
+
+        found = self.wait_for(all_begun, 'Work at all volumes')
+        self.assertTrue(all(found.values()), found)
+        return found
+
+    def work_cleanup(self, host):
+        """Tell Cinder to clean up after a host, as an administrator does."""
+        answer = self.volumes.post(
+            '/workers/cleanup', microversion='3.24',
+            json={'binary': 'cinder-volume', 'is_up': False,
+                  'host': '%s@%s' % (host, self.backend)})
+        self.assertEqual(202, answer.status_code, answer.text)
+
+    def kill(self, host):
+        """Kill a host's services; they are back when the test ends."""
+        self.hosts[host].kill()
+        self.addCleanup(self.restart, host)
+
+    def restart(self, host):
+        self.hosts[host].start()
+        self.hosts[host].wait()
+
+    def temporaries(self):
+        return {one['name'] for one in self.control.status()['snapshots']
+                if one['name'].endswith('.clone')}
+
+    def temporary_of(self, volume):
+        return 'volume-%s.clone' % volume.id
+
+
+class ClusterTest(ClusterTestCase):
+
+    def test_both_serve_the_same_volumes(self):
+        name, _spec = self.limited_type(maxIOPS='100')
+        made = [self.start_volume(volume_type=name) for _n in range(3)]
+        for volume in made:
+            self.cloud.wait_for_volume(volume)
+        self.assertEqual(set(self.hosts), set(map(self.host_of, made)))
+        # Whoever is next acts on what the other one has made.
+        snapshots = [self.create_snapshot(volume) for volume in made]
+        clones = [self.start_volume(volume_type=name, source_volume_id=one.id)
+                  for one in made]
+        clones += [self.start_volume(volume_type=name, snapshot_id=one.id)
+                   for one in snapshots]
+        for volume in made:
+            self.volumes.extend_volume(volume, 2)
+        for volume in made + clones:
+            self.cloud.wait_for_volume(volume)
+            self.assertEqual({'maxIOPS': 100}, self.limits(volume))
+        for kind, delete in ((snapshots, self.cloud.delete_snapshot),
+                             (made + clones, self.cloud.delete_volume)):
+            for one in kind:
+                delete(one)
+
+    def test_one_dies_in_the_middle_of_many_operations(self):
+        # One for each clone: Cinder lets one be made of a volume at a time.
+        sources = [self.create_volume() for _n in range(4)]
+        with self.attached(sources[0]) as path:
+            self.write(path, 'source', 0)
+        snapshots = [self.create_snapshot(one) for one in sources[:2]]
+        limited, _spec = self.limited_type(maxIOPS='100')
+        full = self.volume_type('full-clones', **{'dsware:clone': 'full'})
+        moved = [self.create_volume() for _n in range(2)]
+        for volume in moved:
+            self.assertIsNotNone(self.volume_on_cluster(volume))
+
+        self.control.set(copy_seconds=COPY)
+        self.control.add_fault(kind='delay', op='createVolumeFromSnap',
+                               seconds=HELD)
+        clones = [self.start_volume(volume_type=kind,
+                                    source_volume_id=one.id)
+                  for one, kind in zip(sources, 2 * [limited] + 2 * [full])]
+        clones += [self.start_volume(volume_type=limited, snapshot_id=one.id)
+                   for one in snapshots]
+        pools = {volume.id: self.other_pool(volume) for volume in moved}
+        for volume in moved:
+            self.volumes.migrate_volume(
+                volume, cluster='volumes@%s#%s' % (self.backend,
+                                                   pools[volume.id]))
+        work = self.split(clones + moved)
+        dead = max(work, key=lambda host: len(work[host]))
+        self.kill(dead)
+        self.control.clear_faults()
+        self.check_after_a_death(dead, work.pop(dead), *work.values(),
+                                 clones=clones, pools=pools)
+
+        # All of it can be done again.
+        again = self.start_volume(volume_type=limited,
+                                  source_volume_id=sources[0].id)
+        self.cloud.wait_for_volume(again)
+        with self.attached(again) as path:
+            self.assert_written(path, 'source', 0)
+
+    def other_pool(self, volume):
+        pool = self.volume_on_cluster(volume)['pool_id']
+        return 1 - pool
+
+    def check_after_a_death(self, host, lost, alive, clones, pools):
+        """Check what becomes of the work of the dead and of the other.
+
+        :param host: the host that died
+        :param lost: the volumes that it worked at
+        :param alive: those that the other one works at
+        :param clones: those of both that are being made
+        :param pools: the ids of the others, with their new pools
+        """
+        for volume in alive:
+            self.cloud.wait_for_volume(volume)
+        self.wait_for(lambda: not self.temporaries(),
+                      'The end of temporary snapshots')
+        for volume_id in pools:
+            self.wait_for_move(volume_id, pools[volume_id])
+        self.wait_for(lambda: not self.hosts[host].is_up(),
+                      'The end of the heartbeat')
+        self.work_cleanup(host)
+        for volume in lost:
+            if volume.id not in pools:
+                self.cloud.wait_for_volume(volume, 'error')
+                self.cloud.delete_volume(volume)
+        left = {'volume-' + volume.id for volume in clones
+                if volume not in lost}
+        self.assertEqual(left, left & {
+            one['name'] for one in self.control.status()['volumes']})
+
+    def wait_for_move(self, volume_id, pool):
+        def moved():
+            found = self.volumes.get_volume(volume_id)
+            if found.migration_status != 'success':
+                raise waiting.NotYet(found.migration_status)
+            return found
+
+        found = self.wait_for(moved, 'Move of ' + volume_id)
+        self.assertEqual('available', found.status)
+        self.assertTrue(found.host.endswith('#%d' % pool), found.host)
+        self.assertEqual(
+            pool, self.volume_on_cluster(found)['pool_id'])
+
+
+class ManagerTest(ClusterTestCase):
+    """The driver attaches, and fsc_cli carries its requests."""
+
+    backend = 'manager'
+
+    def test_attached_by_one_and_detached_by_the_other(self):
+        volume = self.create_volume()
+        for number in range(4):
+            with self.attached(volume) as path:
+                self.write(path, 'round %d' % number, number * MIB)
+        with self.attached(volume) as path:
+            for number in range(4):
+                self.assert_written(path, 'round %d' % number, number * MIB)
