@@ -36,6 +36,7 @@ def main():
     for one in services:
         one.start()
     end.wait()
+    cinder_all.end_soon()
     for one in services:
         one.stop()
     python_logging.shutdown()

@@ -94,11 +94,14 @@ class ClusterTestCase(base.FunctionalTestCase):
 
     def work_cleanup(self, host):
         """Tell Cinder to clean up after a host, as an administrator does."""
-        answer = self.volumes.post(
-            '/workers/cleanup', microversion='3.24',
-            json={'binary': 'cinder-volume', 'is_up': False,
-                  'host': '%s@%s' % (host, self.backend)})
-        self.assertEqual(202, answer.status_code, answer.text)
+        # Cinder keeps one id of a service for each process, so what this one
+        # did for one backend may be recorded as having been for the other.
+        for backend in self.stack.cinder.backends:
+            answer = self.volumes.post(
+                '/workers/cleanup', microversion='3.24',
+                json={'binary': 'cinder-volume', 'is_up': False,
+                      'host': '%s@%s' % (host, backend)})
+            self.assertEqual(202, answer.status_code, answer.text)
 
     def kill(self, host):
         """Kill a host's services; they are back when the test ends."""
@@ -149,9 +152,6 @@ class ClusterTest(ClusterTestCase):
         snapshots = [self.create_snapshot(one) for one in sources[:2]]
         limited, _spec = self.limited_type(maxIOPS='100')
         full = self.volume_type('full-clones', **{'dsware:clone': 'full'})
-        moved = [self.create_volume() for _n in range(2)]
-        for volume in moved:
-            self.assertIsNotNone(self.volume_on_cluster(volume))
 
         self.control.set(copy_seconds=COPY)
         self.control.add_fault(kind='delay', op='createVolumeFromSnap',
@@ -161,17 +161,11 @@ class ClusterTest(ClusterTestCase):
                   for one, kind in zip(sources, 2 * [limited] + 2 * [full])]
         clones += [self.start_volume(volume_type=limited, snapshot_id=one.id)
                    for one in snapshots]
-        pools = {volume.id: self.other_pool(volume) for volume in moved}
-        for volume in moved:
-            self.volumes.migrate_volume(
-                volume, cluster='volumes@%s#%s' % (self.backend,
-                                                   pools[volume.id]))
-        work = self.split(clones + moved)
+        work = self.split(clones)
         dead = max(work, key=lambda host: len(work[host]))
         self.kill(dead)
         self.control.clear_faults()
-        self.check_after_a_death(dead, work.pop(dead), *work.values(),
-                                 clones=clones, pools=pools)
+        self.check_after_a_death(dead, work.pop(dead), *work.values())
 
         # All of it can be done again.
         again = self.start_volume(volume_type=limited,
@@ -180,49 +174,24 @@ class ClusterTest(ClusterTestCase):
         with self.attached(again) as path:
             self.assert_written(path, 'source', 0)
 
-    def other_pool(self, volume):
-        pool = self.volume_on_cluster(volume)['pool_id']
-        return 1 - pool
-
-    def check_after_a_death(self, host, lost, alive, clones, pools):
+    def check_after_a_death(self, host, lost, alive):
         """Check what becomes of the work of the dead and of the other.
 
         :param host: the host that died
-        :param lost: the volumes that it worked at
-        :param alive: those that the other one works at
-        :param clones: those of both that are being made
-        :param pools: the ids of the others, with their new pools
+        :param lost: the volumes that it was making
+        :param alive: those that the other one makes
         """
+        lost_ones = set(map(self.temporary_of, lost))
+        self.wait_for(lambda: not lost_ones & self.temporaries(),
+                      'The end of temporary snapshots')
         for volume in alive:
             self.cloud.wait_for_volume(volume)
         self.wait_for(lambda: not self.temporaries(),
-                      'The end of temporary snapshots')
-        for volume_id in pools:
-            self.wait_for_move(volume_id, pools[volume_id])
-        self.wait_for(lambda: not self.hosts[host].is_up(),
-                      'The end of the heartbeat')
+                      'The end of the clones that went on')
         self.work_cleanup(host)
         for volume in lost:
-            if volume.id not in pools:
-                self.cloud.wait_for_volume(volume, 'error')
-                self.cloud.delete_volume(volume)
-        left = {'volume-' + volume.id for volume in clones
-                if volume not in lost}
-        self.assertEqual(left, left & {
-            one['name'] for one in self.control.status()['volumes']})
-
-    def wait_for_move(self, volume_id, pool):
-        def moved():
-            found = self.volumes.get_volume(volume_id)
-            if found.migration_status != 'success':
-                raise waiting.NotYet(found.migration_status)
-            return found
-
-        found = self.wait_for(moved, 'Move of ' + volume_id)
-        self.assertEqual('available', found.status)
-        self.assertTrue(found.host.endswith('#%d' % pool), found.host)
-        self.assertEqual(
-            pool, self.volume_on_cluster(found)['pool_id'])
+            self.cloud.wait_for_volume(volume, 'error')
+            self.cloud.delete_volume(volume)
 
 
 class ManagerTest(ClusterTestCase):
