@@ -23,6 +23,7 @@ from cinder import objects
 from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import locks
+from cinder.volume.drivers.dsware import backups
 from cinder.volume.drivers.dsware import cluster_recovery
 from cinder.volume.drivers.dsware import interrupted
 
@@ -287,3 +288,29 @@ class ClusterRecoveryTestCase(base.DriverTestCase):
         dsware = self.start_long_ago()
         self.pass_by(dsware)
         self.assert_record(kept, migration_status='migrating')
+
+    @ddt.data('retyping', 'maintenance')
+    def test_a_copy_that_this_service_makes(self, status):
+        dsware = self.start_long_ago()
+        volume = self.make(status=status, migration_status='migrating')
+        dsware.before_volume_copy(self.context, volume, None)
+        self.pass_by(dsware)
+        self.assertTrue(self.locks.is_held(volume))
+        db.volume_update(self.context, volume.id, {
+            'status': 'available', 'migration_status': 'success'})
+        self.pass_by(dsware)
+        self.assertFalse(self.locks.is_held(volume))
+
+    # -- backups ----------------------------------------------------------
+
+    @ddt.data((CLUSTER + '#0', None), ('others@dsware#0', backups.EXPORTED),
+              (None, backups.EXPORTED))
+    @ddt.unpack
+    def test_a_snapshot_that_no_backup_reads(self, cluster, expected):
+        volume = self.make(cluster_name=cluster)
+        snapshot = utils.create_snapshot(
+            self.context, volume.id, provider_location=backups.EXPORTED,
+            provider_auth='192.0.2.1')
+        self.start_service()
+        snapshot.refresh()
+        self.assertEqual(expected, snapshot.provider_location)
