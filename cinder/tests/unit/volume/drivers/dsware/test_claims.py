@@ -42,9 +42,11 @@ class ClaimsTestCase(base.DriverTestCase):
         self.assertFalse(self.claims.is_worked_at(self.volume.id))
 
     def test_let_go_of_after_an_error(self):
-        with self.assertRaises(ValueError):
+        def work():
             with self.claims.held(self.volume):
                 raise ValueError()
+
+        self.assertRaises(ValueError, work)
         self.assertFalse(self.is_held())
 
     def test_several_in_one_order(self):
