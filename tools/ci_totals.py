@@ -12,6 +12,9 @@
 
 """Print what a run of tox came to, as 'N passed, N failed, N skipped'.
 
+Before that line stands each failed test with the end of its traceback, since
+who reads only the end of a long log wants to know them.
+
 Counted are the tests, from the results that stestr keeps in the directory of
 each environment, and as one failure more each environment that failed
 without a failed test.
@@ -26,6 +29,8 @@ import re
 import subprocess
 import sys
 
+# Of a failed test, enough for what was raised and from where.
+_LINES = 20
 _TOX = pathlib.Path(__file__).resolve().parent.parent / '.tox'
 
 
@@ -49,8 +54,29 @@ def tests(directory):
         re.findall(r'^(Passed|Failed|Skipped) tests: +(\d+)$', text, re.M)})
 
 
+def failures(directory):
+    """Tell which tests of the last run of an environment failed.
+
+    :param directory: the environment's
+    :returns: a list of texts, each a test's name and the last lines of what
+        it left
+    """
+    if not (directory / '.stestr').exists():
+        return []
+    text = subprocess.run(
+        [directory / 'bin' / 'stestr', '--repo-url', directory, 'failing'],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        check=False).stdout.decode(errors='replace')
+    found = []
+    for section in text.split('=' * 70 + '\n')[1:]:
+        head, _, rest = section.partition('-' * 70 + '\n')
+        lines = rest.splitlines()
+        found.append('\n'.join(head.splitlines()[:1] + lines[-_LINES:]))
+    return found
+
+
 def total(environments, directory):
-    """Add up what the environments came to.
+    """Add up what the environments came to, and print what failed.
 
     :param environments: testenvs of tox's result
     :param directory: where the directories of the environments are
@@ -64,6 +90,9 @@ def total(environments, directory):
         found = tests(directory / name)
         if not environment['result']['success'] and not found['failed']:
             found['failed'] = 1
+        if found['failed']:
+            for text in failures(directory / name) or ['no failed test']:
+                print('%s: %s\n' % (name, text))
         totals += found
     return totals
 

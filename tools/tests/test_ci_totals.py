@@ -80,7 +80,16 @@ class TotalsTestCase(testtools.TestCase):
         """Print the totals.
 
         :param environments: whether they passed, by name
-        :returns: the exit status and what was printed
+        :returns: the exit status and the last line that was printed
+        """
+        status, printed = self.printed(environments)
+        return status, printed.splitlines(keepends=True)[-1]
+
+    def printed(self, environments):
+        """Print the totals.
+
+        :param environments: whether they passed, by name
+        :returns: the exit status and all that was printed
         """
         result = self.path / 'result.json'
         result.write_text(json.dumps({'testenvs': {
@@ -103,7 +112,23 @@ class TotalsTestCase(testtools.TestCase):
     def test_all_passed(self):
         self.environment('py3', GOOD)
         self.assertEqual((0, '1 passed, 0 failed, 0 skipped\n'),
-                         self.totals({'py3': True}))
+                         self.printed({'py3': True}))
+
+    def test_what_failed_is_told_last(self):
+        self.environment('pep8')
+        self.environment('cover', MIXED)
+        _, printed = self.printed({'pep8': False, 'cover': False})
+        self.assertRegex(
+            printed, r'^pep8: no failed test\n\n'
+            r'cover: FAIL: tests\.test_it\.T\.test_3\n(.*\n)+'
+            r'.*AssertionError.*\n\n2 passed, 2 failed, 1 skipped\n$')
+
+    def test_of_a_long_failure_the_end_is_told(self):
+        self.environment('py3', MIXED.replace(
+            "fail('')", "fail('line\\n' * 50 + 'the end')"))
+        _, printed = self.printed({'py3': False})
+        self.assertIn('the end\n', printed)
+        self.assertLess(len(printed.splitlines()), 30)
 
     def test_an_environment_without_failed_tests_may_fail(self):
         self.environment('pep8')
