@@ -67,6 +67,8 @@ def failures(directory):
         [directory / 'bin' / 'stestr', '--repo-url', directory, 'failing'],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         check=False).stdout.decode(errors='replace')
+    # What follows is stestr's own count.
+    text = text.rpartition('\nRan ')[0]
     found = []
     for section in text.split('=' * 70 + '\n')[1:]:
         head, _, rest = section.partition('-' * 70 + '\n')
