@@ -27,6 +27,7 @@ from oslo_log import log as logging
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
 from os_brick_dsware import properties
 
 LOG = logging.getLogger(__name__)
@@ -103,8 +104,9 @@ def of_leaving(connection: properties.Connection, ledger: attachments.Ledger,
         raise exceptions.ConfigurationError(
             "volume %s has a device on this host but no record, and its agent "
             "%s is another host's: set option dsware_agent_ip in group "
-            "os_brick on this host" % (connection.volume, agent))
+            "os_brick on this host"
+            % (connection.volume, fsc_cli.printable(agent)))
     LOG.warning('Volume %s is not attached to this host by us, and agent %s '
                 'is that of another host: nothing is detached',
-                connection.volume, agent)
+                connection.volume, fsc_cli.printable(agent))
     return None

@@ -158,6 +158,19 @@ def is_instance(user: User, instance: str) -> bool:
     return bool(instance) and instance == user.instance
 
 
+def check_name(volume: str) -> None:
+    """Check what becomes part of a path, of commands and of messages.
+
+    :param volume: name of a volume
+    :raises InvalidConnectionProperties: if a cluster could not have it
+    """
+    if not _NAME.fullmatch(volume):
+        raise exceptions.InvalidConnectionProperties(
+            "'%s' is not the name of a Dsware volume: it must be 1 to 95 "
+            "letters, digits and _ . -, and not start with - or ."
+            % ascii(volume)[1:-1][:120])
+
+
 def read_boot_id() -> str:
     """Identify this boot of the host.
 
@@ -356,11 +369,7 @@ class Ledger:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _path(self, volume: str, suffix: str) -> str:
-        if not _NAME.fullmatch(volume):
-            raise exceptions.InvalidConnectionProperties(
-                "'%s' is not the name of a Dsware volume: it must be 1 to 95 "
-                "letters, digits and _ . -, and not start with - or ."
-                % ascii(volume)[1:-1][:120])
+        check_name(volume)
         return os.path.join(self._directory, '%s.%s' % (volume, suffix))
 
     def _make_directory(self) -> None:

@@ -22,6 +22,7 @@ import dataclasses
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
 
 # The volume driver writes these.
 VOLUME_NAME = 'volume_name'
@@ -97,7 +98,9 @@ class Connection:
             raise exceptions.InvalidConnectionProperties(
                 "the connection properties have no %s: they were not made "
                 "by the Dsware volume driver (keys: %s)"
-                % (VOLUME_NAME, ', '.join(sorted(map(str, properties)))))
+                % (VOLUME_NAME, fsc_cli.printable(
+                    ', '.join(sorted(map(str, properties))))))
+        attachments.check_name(volume)
         kind = known.get(USER_KIND)
         return cls(
             volume=volume, wwn=devices.normal_wwn(known.get(WWN)),

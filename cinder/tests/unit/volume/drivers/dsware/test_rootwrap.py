@@ -17,6 +17,7 @@ import os
 import pathlib
 
 import ddt
+import fixtures
 from oslo_rootwrap import wrapper
 
 from cinder.tests.unit import test
@@ -109,6 +110,17 @@ def asked_for(directory):
             if isinstance(node, ast.Constant) and node.value in OPERATIONS:
                 found.add(node.value)
     return found
+
+
+class Programs(fixtures.TempDir):
+    """A directory with a program that is called timeout."""
+
+    def _setUp(self):
+        super()._setUp()
+        self.program = os.path.join(self.path, 'timeout')
+        with open(self.program, 'w') as program:
+            program.write('#!/bin/sh\n')
+        os.chmod(self.program, 0o755)
 
 
 @ddt.ddt
