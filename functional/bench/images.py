@@ -14,9 +14,10 @@
 
 ``tox -e bench-images``: both are measured in one run, one after the other,
 on new volumes of the same simulated cluster. The driver's part is measured:
-to attach the volume, to check and to copy the image, and to detach. Glance is
-not in it: an image to be copied is there as a file, and one that is sent is
-not received.
+to attach the volume, to check and to copy the image, and to detach; of an
+image that is copied to a volume, also the part that qemu-img works for the
+driver. Glance is not in it: an image to be copied is there as a file, and one
+that is sent is not received.
 """
 
 import argparse
@@ -50,7 +51,15 @@ from functional.services import programs
 CONF = cfg.CONF
 # What Glance's client reads at a time.
 _CHUNK = 65536
-_COLUMNS = '{:<16} {:>8} {:>12} {:>10} {:>8}'
+_COLUMNS = '{:<16} {:>6} {:>11} {:>9} {:>6} {:>13} {:>6}'
+_HEADINGS = ('job', 'MiB', 'qemu-img s', 'driver s', 'ratio', 'conversion s',
+             'ratio')
+# Stands before the real one, to tell how long each conversion took.
+_QEMU_IMG = '''#!/bin/sh
+start=$(date +%%s.%%N)
+%(program)s "$@" || exit
+[ "$1" != convert ] || echo "$start $(date +%%s.%%N)" >> %(times)s
+'''
 
 
 class ImageService:
@@ -108,6 +117,13 @@ def _configure(directory, simulator):
     migration.db_sync()
 
 
+def _write_qemu_img(directory):
+    program = directory / 'bin' / 'qemu-img'
+    program.write_text(_QEMU_IMG % {'program': programs.qemu_img(),
+                                    'times': directory / 'conversions'})
+    program.chmod(0o755)
+
+
 def _driver(simulator):
     conf = configuration.Configuration(volume_driver.volume_opts,
                                        config_group='bench')
@@ -124,10 +140,11 @@ def _driver(simulator):
 class Bench:
     """Copies one image, in each of the ways that are compared."""
 
-    def __init__(self, dsware, image, received):
+    def __init__(self, dsware, image, received, conversions):
         self._driver = dsware
         self._image = image
         self._received = received
+        self._conversions = conversions
         self._service = ImageService(image)
         self._context = context.get_admin_context()
 
@@ -168,12 +185,14 @@ class Bench:
     def image_to_volume(self):
         """Copy the image to a new volume.
 
-        :returns: seconds
+        :returns: seconds, and those of them that qemu-img took to convert
         """
         with self._volume() as volume:
-            return _timed(
+            seconds = _timed(
                 self._driver.copy_image_to_volume, self._context, volume,
                 self._service, str(uuid.uuid4()))
+        start, end = self._conversions.read_text().split()[-2:]
+        return seconds, float(end) - float(start)
 
     def volume_to_image_alone(self):
         """Copy a volume to a file with qemu-img.
@@ -190,14 +209,14 @@ class Bench:
     def volume_to_image(self):
         """Copy a volume to an image.
 
-        :returns: seconds
+        :returns: seconds, and none that qemu-img took
         """
         with self._volume() as volume:
             with self._device(volume) as path:
                 _convert('-t', 'none', self._image, path)
             return _timed(
                 self._driver.copy_volume_to_image, self._context, volume,
-                self._service, self._service.show(None, 'image'))
+                self._service, self._service.show(None, 'image')), None
 
 
 def _convert(*arguments):
@@ -217,7 +236,8 @@ def _rows(dsware, directory, arguments):
     for size in arguments.sizes:
         image = directory / 'image'
         content.make_half_image(image, size)
-        bench = Bench(dsware, image, directory / 'received')
+        bench = Bench(dsware, image, directory / 'received',
+                      directory / 'conversions')
         for name, alone, job in (
                 ('image to volume', bench.image_to_volume_alone,
                  bench.image_to_volume),
@@ -225,9 +245,17 @@ def _rows(dsware, directory, arguments):
                  bench.volume_to_image)):
             floors, times = _alternate(alone, job, arguments.repeat)
             print(f'{name}, {size} MiB: {floors}, {times}', file=sys.stderr)
-            floor, seconds = min(floors), min(times)
-            yield name, size, f'{floor:.2f}', f'{seconds:.2f}', (
-                f'{floor / seconds:.2f}')
+            floor = min(floors)
+            yield (name, size, f'{floor:.2f}',
+                   *(text for column in zip(*times, strict=True)
+                     for text in _compared(floor, column)))
+
+
+def _compared(floor, times):
+    if None in times:
+        return '', ''
+    seconds = min(times)
+    return f'{seconds:.2f}', f'{floor / seconds:.2f}'
 
 
 def _alternate(one, other, repeat):
@@ -248,13 +276,13 @@ def main():
           tempfile.TemporaryDirectory(prefix='dsware-bench-') as name):
         directory = pathlib.Path(name)
         programs.write_sudo(directory / 'bin')
+        _write_qemu_img(directory)
         os.environ['PATH'] = programs.search_path(directory / 'bin',
                                                   simulator.bin)
         _configure(directory, simulator)
         dsware = _driver(simulator)
-        lines = [_COLUMNS.format('job', 'MiB', 'qemu-img s', 'driver s',
-                                 'ratio')]
-        lines += [_COLUMNS.format(*row)
+        lines = [_COLUMNS.format(*_HEADINGS)]
+        lines += [_COLUMNS.format(*row).rstrip()
                   for row in _rows(dsware, directory, arguments)]
     text = '\n'.join(lines)
     print(text)
