@@ -144,6 +144,37 @@ class ClusterTest(ClusterTestCase):
             for one in kind:
                 delete(one)
 
+    def pool_type(self, pool):
+        """A volume type for one pool of the backend."""
+        return self.volume_type('pool-' + pool, pool_name=pool)
+
+    def test_to_another_pool(self):
+        """A migration does not say where to, for a cluster; a type does."""
+        volume = self.create_volume(volume_type=self.pool_type('0'))
+        for where in ({'cluster': 'volumes@socket#1'},
+                      {'host': '%s@socket#1' % self.host_of(volume)}):
+            self.volumes.migrate_volume(volume, **where)
+
+            # Cinder forgets the pool, and the type allows for pool 0 only.
+            failed = self.wait_for_migration(volume, 'error')
+            self.assertEqual('available', failed.status)
+            self.assertEqual(0, self.volume_on_cluster(volume)['pool_id'])
+            self.volumes.reset_volume_status(volume, migration_status='none')
+
+        self.volumes.retype_volume(volume, self.pool_type('1'), 'on-demand')
+        moved = self.cloud.wait_for_volume(volume)
+        self.assertEqual('1', moved.host.partition('#')[2])
+        self.assertEqual(1, self.volume_on_cluster(volume)['pool_id'])
+
+    def wait_for_migration(self, volume, status):
+        def ended():
+            found = self.volumes.get_volume(volume)
+            if found.migration_status != status:
+                raise waiting.NotYet('it is ' + str(found.migration_status))
+            return found
+
+        return self.wait_for(ended, 'Migration of ' + volume.id)
+
     def test_one_dies_in_the_middle_of_many_operations(self):
         # One for each clone: Cinder lets one be made of a volume at a time.
         sources = [self.create_volume() for _n in range(4)]

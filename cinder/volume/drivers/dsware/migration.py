@@ -21,6 +21,7 @@ from cinder.volume.drivers.dsware import same_cluster
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
+from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Migrations:
         :param host: host, cluster_name and capabilities of the destination
         :returns: whether it was moved, or else has to be copied by Cinder,
             and None
+        :raises InvalidHost: the destination is where the volume is
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeIsBusy: the cluster says that it is in use
         :raises VolumeBackendAPIException: for all other reasons; the volume
@@ -46,6 +48,16 @@ class Migrations:
             volume.id, lambda: self._migrate(context, volume, host)), None
 
     def _migrate(self, context, volume, host):
+        if self._is_there(volume, host):
+            raise exception.InvalidHost(reason=_(
+                'volume %(volume)s is in pool %(pool)d of cluster '
+                '%(cluster)s already. For a destination in a cluster of '
+                'services Cinder chooses the pool itself, whichever was '
+                'asked for. Retype the volume to a type with the extra spec '
+                'pool_name and the migration policy on-demand') % {
+                    'volume': translation.described(volume),
+                    'pool': translation.pool_id(host['host']),
+                    'cluster': _backend(host['cluster_name'])})
         obstacle = self._obstacle(context, volume, host)
         if obstacle is None and not self._move(volume, host):
             obstacle = _('the cluster refuses to move it')
@@ -55,6 +67,22 @@ class Migrations:
                          'volume': translation.described(volume),
                          'host': host['host'], 'obstacle': obstacle})
         return obstacle is None
+
+    def _is_there(self, volume, host):
+        """Tell whether a volume is at its destination in a cluster already.
+
+        Cinder's API takes the pool off a destination whose services are in
+        a cluster, and its scheduler then chooses any pool of that cluster.
+        To do nothing and call it a success would hide that the volume is
+        not where it was asked for. Outside of clusters the API refuses it.
+        """
+        cluster = _backend(host.get('cluster_name'))
+        if not cluster or cluster != _backend(volume.cluster_name):
+            return False
+        pool_id = translation.pool_id(host['host'])
+        return (pool_id is not None
+                and pool_id == translation.pool_id(volume.host)
+                and self.get_pool(volume) == str(pool_id))
 
     def _obstacle(self, context, volume, host):
         """Say why the cluster cannot move a volume; None when it can."""
@@ -206,6 +234,10 @@ class Migrations:
         """
         return {'_name_id': new_volume.name_id,
                 'provider_location': new_volume.provider_location}
+
+
+def _backend(cluster_name):
+    return volume_utils.extract_host(cluster_name or '', level='backend')
 
 
 def _changed(specs):

@@ -16,9 +16,11 @@ import ddt
 
 from cinder import exception
 from cinder import objects
+from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume import api
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import translation
@@ -102,6 +104,61 @@ class MigrateTestCase(MigrationTestCase):
         self.stored(volume)
         self.assertEqual(MOVED, self.migrate(volume, 'host@other#0'))
         self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
+
+    def to_cluster(self, volume, pool, cluster='services@dsware'):
+        """Migrate a volume as Cinder does between services of a cluster."""
+        destination = self.destination(f'other@dsware#{pool}')
+        return self.dsware.migrate_volume(self.context, volume, {
+            **destination, 'cluster_name': f'{cluster}#{pool}'})
+
+    def clustered(self, **kwargs):
+        self.dsware.cluster_name = 'services@dsware'
+        volume = self.make_volume(cluster_name='services@dsware#0', **kwargs)
+        self.stored(volume)
+        return volume
+
+    def test_another_pool_of_the_cluster_of_services(self):
+        volume = self.clustered()
+        self.assertEqual(MOVED, self.to_cluster(volume, 1))
+        self.assertEqual(1, self.pool_of(volume))
+
+    def test_where_it_is_in_the_cluster_of_services(self):
+        """Cinder chose the pool: no success, the user may want another."""
+        volume = self.clustered()
+        error = self.assertRaises(exception.InvalidHost,
+                                  self.to_cluster, volume, 0)
+        for part in (volume.name, 'pool 0 of cluster services@dsware',
+                     'pool_name', 'on-demand'):
+            self.assertIn(part, error.msg)
+        self.assertEqual(['queryVolume'], self.cluster.ops())
+
+    @ddt.data({'host': 'h@dsware#1', 'cluster_name': None},
+              {'host': None, 'cluster_name': 'services@dsware#1'})
+    def test_cinder_forgets_the_pool(self, asked_for):
+        """If this fails, Cinder no longer does: change what is documented."""
+        volume = utils.create_volume(
+            self.context, host='h@dsware#0', status='available',
+            cluster_name='services@dsware#0', volume_type_id=None)
+        cinder_api = api.API()
+        utils.create_service(self.context, {
+            'host': 'h@dsware', 'cluster_name': 'services@dsware',
+            'binary': 'cinder-volume', 'topic': 'cinder-volume'})
+        self.mock_object(cinder_api.scheduler_rpcapi, 'migrate_volume')
+        cinder_api.migrate_volume(self.context, volume, force_copy=False,
+                                  lock_volume=False, **asked_for)
+        self.assertEqual(
+            'services@dsware',
+            cinder_api.scheduler_rpcapi.migrate_volume.call_args.args[2])
+
+    def test_back_to_where_the_record_says_that_it_is(self):
+        volume = self.clustered()
+        self.cluster.volumes[volume.name]['pool_id'] = 1
+        self.assertEqual(MOVED, self.to_cluster(volume, 0))
+        self.assertEqual(0, self.pool_of(volume))
+
+    def test_from_another_cluster_of_services(self):
+        volume = self.clustered()
+        self.assertEqual(COPY, self.to_cluster(volume, 0, 'others@dsware'))
 
     @ddt.data('host@dsware', 'host@dsware#', 'host@dsware#fast',
               'host@dsware#-1', 'host@dsware#\u0661')
