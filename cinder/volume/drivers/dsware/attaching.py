@@ -21,6 +21,7 @@ from cinder.i18n import _
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
 
 LOG = logging.getLogger(__name__)
@@ -213,10 +214,10 @@ class HostAttacher:
                 # So the other hosts' turn would come to nothing.
                 raise
             except exception.CinderException as error:
-                LOG.error('Volume %(volume)s stays attached at %(address)s: '
-                          '%(error)s', {
-                              'volume': translation.described(volume),
-                              'address': address, 'error': error})
+                reporting.log_once(
+                    LOG, logging.ERROR, error,
+                    f'Volume {translation.described(volume)} stays attached '
+                    f'at {address}; it is detached from other hosts.')
                 failures.append(error)
         return failures
 
@@ -239,11 +240,11 @@ class HostAttacher:
                     exceptions.OutcomeUnknown) as error:
                 if not _is_silence(error):
                     raise
-                LOG.warning('Agent %(agent)s does not answer; volume '
-                            '%(volume)s is detached from its host by way of '
-                            'another agent: %(error)s', {
-                                'agent': agent, 'error': error,
-                                'volume': translation.described(volume)})
+                reporting.log_once(
+                    LOG, logging.WARNING, error,
+                    f'Agent {agent} does not answer; volume '
+                    f'{translation.described(volume)} is detached from its '
+                    f'host by way of another agent.')
                 self._array.detach_by_ip(name, agent.host)
 
 

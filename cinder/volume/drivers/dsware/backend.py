@@ -24,6 +24,7 @@ from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import array
 from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
@@ -161,24 +162,28 @@ def _name_of_template(option):
     return name
 
 
-def make_array(configuration) -> array.Array:
+def make_array(configuration, counters=None) -> array.Array:
     """Check the backend's options and make what talks to its cluster.
 
     Nothing is contacted.
 
     :param configuration: the backend's configuration
+    :param counters: the :class:`counters.Counters` to keep; by default new
+        ones
     :returns: the :class:`array.Array`
     :raises InvalidConfigurationValue: when an option is missing, malformed
         or contradicts another one; the message names it
     """
     _check_replication(configuration)
     manage_ip = manager_address(configuration)
+    counters = counters or counting.Counters()
     if configuration.dsware_transport == 'cli':
-        make_transport = _cli_transports(configuration, manage_ip)
+        make_transport = _cli_transports(configuration, manage_ip, counters)
     else:
-        make_transport = _socket_transports(configuration, manage_ip)
+        make_transport = _socket_transports(configuration, manage_ip,
+                                            counters)
     caller = client.Client(agents(configuration), make_transport,
-                           configuration.dsware_request_timeout)
+                           configuration.dsware_request_timeout, counters)
     return array.Array(caller, configuration.dsware_copy_timeout)
 
 
@@ -190,7 +195,7 @@ def _check_replication(configuration):
             'the option'))
 
 
-def _cli_transports(configuration, manage_ip):
+def _cli_transports(configuration, manage_ip, counters):
     for option in ('driver_use_ssl', 'san_password'):
         if configuration.safe_get(option):
             _refuse('dsware_transport', 'cli', _(
@@ -199,17 +204,19 @@ def _cli_transports(configuration, manage_ip):
     _need_ssl(configuration)
     settings = transport_cli.CLISettings(
         manage_ip, configuration.dsware_max_connections)
-    return lambda endpoint: transport_cli.CLITransport(endpoint, settings)
+    return lambda endpoint: transport_cli.CLITransport(
+        endpoint, settings, tally=counters.agent(endpoint))
 
 
-def _socket_transports(configuration, manage_ip):
+def _socket_transports(configuration, manage_ip, counters):
     settings = transport.SocketSettings(
         manage_ip=manage_ip,
         connect_timeout=configuration.dsware_connect_timeout,
         max_connections=configuration.dsware_max_connections,
         tls_settings=_tls(configuration),
         credentials=_credentials(configuration))
-    return lambda endpoint: transport.SocketTransport(endpoint, settings)
+    return lambda endpoint: transport.SocketTransport(
+        endpoint, settings, counters.agent(endpoint))
 
 
 def _credentials(configuration):

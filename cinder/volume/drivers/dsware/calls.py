@@ -24,8 +24,10 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -40,6 +42,31 @@ _CLEAN_UP_PATIENCE = 5
 _LAST_LOOK = 5
 
 
+class _Series:
+    """Failures of one change that is repeated, for log and counters."""
+
+    def __init__(self, counters):
+        self._counters = counters
+        self._series = reporting.Series(LOG)
+
+    def note(self, failure, deadline):
+        """Note a failure after which the change is looked at again.
+
+        :param failure: OutcomeUnknown, or what is mended by waiting
+        :param deadline: until when
+        """
+        left = f'for at most {deadline.remaining:.0f} s'
+        if isinstance(failure, exceptions.OutcomeUnknown):
+            self._series.note(
+                logging.WARNING, failure,
+                f'Whether it was carried out is found out by a query; if '
+                f'not, it is repeated, {left}.')
+            return
+        self._counters.add(counting.WAITS, 'busy')
+        self._series.note(logging.INFO, failure,
+                          f'That is waited for, {left}.')
+
+
 class Calls:
     """Changes, waiting and cleaning up on one cluster.
 
@@ -50,6 +77,11 @@ class Calls:
     def __init__(self, client, copy_timeout):
         self._client = client
         self._copy_timeout = copy_timeout
+
+    @property
+    def client(self):
+        """What carries the calls, with its counters."""
+        return self._client
 
     @staticmethod
     def _read(model, record, op, reply):
@@ -81,6 +113,7 @@ class Calls:
         """
         deadline = deadline or self._client.deadline()
         doubt = failure = None
+        series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call(op, deadline=deadline,
@@ -97,7 +130,7 @@ class Calls:
                                                       deadline):
                     raise self._more_telling(error, failure, deadline)
                 return
-            LOG.info('%s It is looked into and tried again.', failure)
+            series.note(failure, deadline)
             if doubt is not None and self._settled(settle, doubt, deadline):
                 return
         raise failure
@@ -110,17 +143,38 @@ class Calls:
         busy = isinstance(earlier, exceptions.ObjectBusy)
         return earlier if late and busy else error
 
-    @staticmethod
-    def _settled(settle, doubt, deadline):
+    def _series(self):
+        return _Series(self._client.counters)
+
+    def _settled(self, settle, doubt, deadline):
+        """Find out what became of a request, by a query.
+
+        :param settle: called with the deadline
+        :param doubt: the :class:`OutcomeUnknown`
+        :param deadline: when to give up
+        :returns: what settle returned: whether it was carried out
+        :raises OutcomeUnknown: that cannot be found out
+        """
+        counters = self._client.counters
         try:
-            return settle(deadline)
+            done = settle(deadline)
         except exceptions.ObjectMismatch:
             raise
         except exceptions.DSWareError as error:
-            LOG.error('%(doubt)s Whether it was carried out cannot be '
-                      'found out: %(error)s', {'doubt': doubt,
-                                               'error': error})
-            raise doubt from error
+            counters.add(counting.SETTLED, 'not_found_out')
+            raise exceptions.OutcomeUnknown(
+                op=doubt.op, name=doubt.name, result=doubt.result,
+                desc=doubt.desc, endpoint=doubt.endpoint,
+                advice=_('Whether it was carried out cannot be found out: '
+                         '%s') % error.summary) from error
+        counters.add(counting.SETTLED,
+                     'carried_out' if done else 'not_carried_out')
+        # When it was not, it is repeated, maybe often.
+        log = LOG.info if done else LOG.debug
+        log('%(op)s of %(name)s was %(done)s after all.', {
+            'op': doubt.op, 'name': doubt.name,
+            'done': 'carried out' if done else 'not carried out'})
+        return done
 
     @staticmethod
     def _tries(deadline):
@@ -144,10 +198,11 @@ class Calls:
             try:
                 remove(name, patience=_CLEAN_UP_PATIENCE)
             except exceptions.DSWareError as error:
-                LOG.warning('%(name)s stays on the cluster for now: '
-                            '%(error)s It is removed when the volume that '
-                            'it was made for is deleted, or at the next '
-                            'start.', {'name': name, 'error': error})
+                reporting.log_once(
+                    LOG, logging.WARNING, error,
+                    f'{name} stays on the cluster for now. It is removed '
+                    f'when the volume that it was made for is deleted, or '
+                    f'at the next start.')
                 if isinstance(error, _NO_ANSWER):
                     # Each of the others would have to wait as long.
                     return
@@ -160,13 +215,15 @@ class Calls:
         :raises BackendFault: it failed, vanished or took too long
         """
         deadline = deadline or waiting.Deadline(self._copy_timeout)
+        series = reporting.Series(LOG)
         # Unlike a change, a look is worth its while at the very end, too.
         for _elapsed in itertools.chain((0.0,), waiting.pauses(deadline)):
             look = waiting.Deadline(min(
                 max(deadline.remaining, _LAST_LOOK),
                 self._client.request_timeout))
-            if self._is_ready(query, name, op, look):
+            if self._is_ready(query, name, op, look, series):
                 return
+            self._client.counters.add(counting.WAITS, 'work')
         raise exceptions.BackendFault(
             op=op, name=name,
             desc=_('not ready after %d seconds') % deadline.seconds,
@@ -174,13 +231,13 @@ class Calls:
                      'time'))
 
     @staticmethod
-    def _is_ready(query, name, op, deadline):
+    def _is_ready(query, name, op, deadline, series):
         try:
             found = query(deadline)
         except _NO_ANSWER as error:
             # The copy goes on inside the cluster while nobody can ask.
-            LOG.warning('Waiting for %(name)s: %(error)s',
-                        {'name': name, 'error': error})
+            series.note(logging.WARNING, error,
+                        f'{op} of {name} is waited for all the same.')
             return False
         if found is None:
             raise exceptions.BackendFault(

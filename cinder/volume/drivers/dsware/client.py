@@ -28,8 +28,10 @@ import time
 from oslo_log import log as logging
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 
@@ -44,6 +46,8 @@ _LONGEST_COOL_DOWN = 60.0
 # leaves time to ask another one, or to find out what happened.
 _ATTEMPT_SHARE = 0.5
 _ATTEMPT_LEAST = 1.0
+# Agents that a record of the log names.
+_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +65,10 @@ class Reply:
 class _Agent:
     """An endpoint's transport and health."""
 
-    def __init__(self, endpoint, transport):
+    def __init__(self, endpoint, transport, tally):
         self.endpoint = endpoint
         self.transport = transport
+        self.tally = tally
         self.failures = 0
         self.retry_at = 0.0
         self._lock = threading.Lock()
@@ -72,8 +77,12 @@ class _Agent:
     def healthy(self):
         return not self.failures or time.monotonic() >= self.retry_at
 
-    def failed(self, error):
-        """Leave the endpoint alone for a growing while."""
+    def failed(self, error, others):
+        """Leave the endpoint alone for a growing while.
+
+        :param error: what failed
+        :param others: text that tells who is asked meanwhile
+        """
         with self._lock:
             if not self.healthy:
                 # One outage that many calls run into is still one.
@@ -84,10 +93,16 @@ class _Agent:
             self.retry_at = time.monotonic() + delay
             self.failures += 1
             first = self.failures == 1
-        log = LOG.warning if first else LOG.debug
-        log('Dsware agent %(endpoint)s is left alone for %(delay).1f s: '
-            '%(error)s', {'endpoint': self.endpoint, 'delay': delay,
-                          'error': error})
+        if first:
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'Dsware agent {self.endpoint} is left alone for '
+                f'{delay:.1f} s, then longer; {others}')
+        else:
+            LOG.debug('Dsware agent %(endpoint)s is left alone for '
+                      '%(delay).1f s: %(error)s', {
+                          'endpoint': self.endpoint, 'delay': delay,
+                          'error': reporting.text(error)})
 
     def answered(self):
         if not self.failures:
@@ -106,19 +121,50 @@ def _more_telling(before, now):
     return now
 
 
+class _Attempts:
+    """The attempts of one call, for the log and the counters."""
+
+    def __init__(self, counters):
+        self._counters = counters
+        self._series = reporting.Series(LOG)
+        self._before = None
+        self.failed = None
+
+    def next(self, agent):
+        """Note that an agent is asked."""
+        if self.failed is not None:
+            same = agent is self._before
+            self._counters.add(counting.ATTEMPTS,
+                               'retries' if same else 'fail_overs')
+            self._note(f'It is tried {"again" if same else "next"} at '
+                       f'{agent.endpoint}.')
+        self._before, self.failed = agent, None
+
+    def _note(self, plan):
+        # Of an agent that does not answer the log tells once an outage.
+        away = (isinstance(self.failed, exceptions.EndpointUnavailable)
+                or self.failed.logged)
+        self._series.note(logging.DEBUG if away else logging.WARNING,
+                          self.failed, plan)
+
+
 class Client:
     """Calls operations on the agents of one cluster.
 
     :param endpoints: the agents that carry out requests
     :param make_transport: makes the transport of an endpoint
     :param request_timeout: seconds for one call, all its attempts together
+    :param counters: the :class:`counters.Counters` to keep; by default new
+        ones
     """
 
-    def __init__(self, endpoints, make_transport, request_timeout):
+    def __init__(self, endpoints, make_transport, request_timeout,
+                 counters=None):
         self.request_timeout = request_timeout
+        self.counters = counters or counting.Counters()
         self._make_transport = make_transport
         self._lock = threading.Lock()
-        self._agents = {e: _Agent(e, make_transport(e)) for e in endpoints}
+        self._agents = {e: self._make_agent(e) for e in endpoints}
         self._rotation = list(self._agents.values())
         self._turn = itertools.count()
 
@@ -126,6 +172,18 @@ class Client:
     def endpoints(self) -> list[operations.Endpoint]:
         """The agents that requests are spread over."""
         return [agent.endpoint for agent in self._rotation]
+
+    def health(self) -> dict[str, dict]:
+        """Tell which of the agents that requests are spread over answer.
+
+        :returns: by agent, how many failures there were one after another,
+            and in how many seconds it is asked again
+        """
+        now = time.monotonic()
+        return {str(agent.endpoint): {
+            'failures': agent.failures,
+            'asked_again_in': round(max(agent.retry_at - now, 0), 1)
+            if agent.failures else 0} for agent in self._rotation}
 
     def deadline(self) -> waiting.Deadline:
         """Make the deadline of one call.
@@ -150,21 +208,43 @@ class Client:
         :raises DSWareError: one of its subclasses, by result class
         """
         request = operations.Request(op, args)
-        deadline = deadline or self.deadline()
+        with self._counted(request):
+            started = time.monotonic()
+            reply = self._call(request, deadline or self.deadline(),
+                               patience, agent)
+        LOG.debug('%(op)s of %(name)s: done by %(endpoint)s within '
+                  '%(seconds).3f s.', {
+                      'op': op, 'name': request.name or 'the cluster',
+                      'endpoint': reply.endpoint,
+                      'seconds': time.monotonic() - started})
+        return reply
+
+    def _call(self, request, deadline, patience, agent):
         error = None
+        attempts = _Attempts(self.counters)
         for asked in self._attempts(deadline, patience, agent):
+            attempts.next(asked)
             try:
                 return self._ask(asked, request, deadline)
             except exceptions.OutcomeUnknown as unknown:
                 if request.changes:
                     raise
-                error = unknown
+                error = attempts.failed = unknown
             except (exceptions.EndpointUnavailable,
                     exceptions.TryAgain) as refused:
+                attempts.failed = refused
                 error = _more_telling(error, refused)
-            LOG.debug('%s Another attempt follows while there is time.',
-                      error)
         raise self._final(error, request)
+
+    @contextlib.contextmanager
+    def _counted(self, request):
+        self.counters.add(counting.CALLS, request.op)
+        try:
+            yield
+        except exceptions.DSWareError as error:
+            self.counters.add(counting.FAILED_CALLS,
+                              counting.class_of(error))
+            raise
 
     def stream(self, op: str, *, deadline: waiting.Deadline | None = None,
                **args) -> Iterator[dict[str, str]]:
@@ -181,9 +261,14 @@ class Client:
         :raises DSWareError: one of its subclasses, by result class
         """
         request = operations.Request(op, args)
-        deadline = deadline or self.deadline()
+        with self._counted(request):
+            yield from self._stream(request, deadline or self.deadline())
+
+    def _stream(self, request, deadline):
         error = None
+        attempts = _Attempts(self.counters)
         for asked in self._attempts(deadline, None, None):
+            attempts.next(asked)
             started = False
             try:
                 for frame in self._frames(asked, request, deadline):
@@ -194,7 +279,7 @@ class Client:
                     exceptions.EndpointUnavailable) as failure:
                 if started:
                     raise
-                error = failure
+                error = attempts.failed = failure
         raise self._final(error, request)
 
     def _attempts(self, deadline, patience, endpoint):
@@ -221,9 +306,12 @@ class Client:
     def _agent(self, endpoint):
         with self._lock:
             if endpoint not in self._agents:
-                self._agents[endpoint] = _Agent(
-                    endpoint, self._make_transport(endpoint))
+                self._agents[endpoint] = self._make_agent(endpoint)
             return self._agents[endpoint]
+
+    def _make_agent(self, endpoint):
+        return _Agent(endpoint, self._make_transport(endpoint),
+                      self.counters.agent(endpoint))
 
     def _ask(self, agent, request, deadline):
         records = []
@@ -237,6 +325,14 @@ class Client:
         return Reply(records, agent.endpoint)
 
     def _frames(self, agent, request, deadline):
+        agent.tally.add(counting.REQUESTS, request.op)
+        try:
+            yield from self._answers(agent, request, deadline)
+        except exceptions.DSWareError as error:
+            agent.tally.add(counting.FAILURES, counting.class_of(error))
+            raise
+
+    def _answers(self, agent, request, deadline):
         limit = deadline.part(_ATTEMPT_SHARE, _ATTEMPT_LEAST)
         exchange = agent.transport.exchange(request, limit)
         try:
@@ -249,11 +345,22 @@ class Client:
             # No result means that the agent itself, not the cluster, is
             # in doubt: a hanging or babbling agent is avoided too.
             if error.result is None:
-                agent.failed(error)
+                agent.failed(error, self._others(agent))
             raise
         except exceptions.EndpointUnavailable as error:
-            agent.failed(error)
-            raise self._named(error, request) from error
+            named = self._named(error, request)
+            agent.failed(named, self._others(agent))
+            raise named from error
+
+    def _others(self, failed):
+        """Tell who is asked while an agent is left alone."""
+        others = [str(agent.endpoint) for agent in self._rotation
+                  if agent is not failed and agent.healthy]
+        if not others:
+            return 'no other one is known to answer.'
+        more = len(others) - _NAMED
+        return 'asked meanwhile: ' + ', '.join(others[:_NAMED]) + (
+            f' and {more} more.' if more > 0 else '.')
 
     @staticmethod
     def _check(frame, agent, request):

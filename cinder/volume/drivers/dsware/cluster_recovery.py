@@ -20,15 +20,17 @@ at, and of these only those that nobody works at: see :mod:`claims`.
 """
 
 import dataclasses
-import threading
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from cinder.common import constants
 from cinder import objects
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import interrupted
 from cinder.volume.drivers.dsware import recovery
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import threads
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ CONF = cfg.CONF
 # when the service starts again, or when it is told to clean up.
 _MAKING = ('error', 'creating', 'downloading')
 _OWN_START = 'start'
+_ONCE_MORE = ('What a dead service of cluster %s left could not be looked '
+              'at; it is tried again.')
 
 
 @dataclasses.dataclass
@@ -95,9 +99,8 @@ class ClusterRecovery:
         for death in dead - self._settled - set(self._deaths):
             self._add(death)
         if self._deaths and not self._is_busy():
-            self._thread = threading.Thread(
-                target=self.clear, name='dsware-recovery', daemon=True)
-            self._thread.start()
+            self._thread = threads.start('dsware-recovery', self._context,
+                                         self.clear)
 
     def _services(self):
         return objects.ServiceList.get_all(self._context, {
@@ -119,11 +122,14 @@ class ClusterRecovery:
         try:
             done = self._clear_making()
             done = self._settle() and done
+        except exceptions.DSWareError as error:
+            reporting.log_once(LOG, logging.WARNING, error, _ONCE_MORE
+                               % self._cluster)
+            done = False
         except Exception:
             # Whatever the database, the coordination backend or os-brick
             # raises; a thread has nobody to tell.
-            LOG.exception('What a dead service of cluster %s left could not '
-                          'be looked at; it is tried again.', self._cluster)
+            LOG.exception(_ONCE_MORE, self._cluster)
             done = False
         for key in list(self._deaths):
             if (done and key in over) or self._deaths[key].patience.expired:

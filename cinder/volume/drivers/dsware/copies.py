@@ -96,6 +96,7 @@ class Copies(calls.Calls):
     def _start_copy(self, name, snapshot):
         """Start a copy; tell whether it is certain that it runs."""
         deadline = self._client.deadline()
+        series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call('createFullVolumeFromSnap', volName=name,
@@ -103,8 +104,9 @@ class Copies(calls.Calls):
                 return True
             except exceptions.ObjectBusy as error:
                 failure = error
+                series.note(error, deadline)
             except exceptions.OutcomeUnknown as error:
-                LOG.info('%s It is looked into.', error)
+                series.note(error, deadline)
                 found = self.volume(name)
                 return found is not None and found.working
         raise failure

@@ -12,6 +12,8 @@
 
 """Cinder driver for Huawei Dsware (FusionStorage Block)."""
 
+import dataclasses
+
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
@@ -30,6 +32,7 @@ from cinder.volume.drivers.dsware import capabilities
 from cinder.volume.drivers.dsware import claims
 from cinder.volume.drivers.dsware import cluster_recovery
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import interrupted
@@ -40,7 +43,9 @@ from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import provisioning
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import revert
+from cinder.volume.drivers.dsware import state_file
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
@@ -60,11 +65,11 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 
 @interface.volumedriver
-class DSWareDriver(attachers.Attachments, backups.Backups,
-                   capabilities.Capabilities, groups.Groups,
-                   images.ImageVolumes, manage.ManagedObjects,
-                   migration.Migrations, revert.RevertedVolumes,
-                   driver.VolumeDriver):
+class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
+                   backups.Backups, capabilities.Capabilities,
+                   groups.Groups, images.ImageVolumes,
+                   manage.ManagedObjects, migration.Migrations,
+                   revert.RevertedVolumes, driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -89,6 +94,7 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         self._exporter = None
         self._pools = None
         self._qos = None
+        self._state_file = None
 
     @staticmethod
     def get_driver_options():
@@ -120,6 +126,7 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
         self._exporter = backups.Exporter(self._array, self._attacher)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
+        self._state_file = state_file.StateFile(self.host)
 
     def check_for_setup_error(self):
         """Contact the cluster.
@@ -137,9 +144,10 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
             raise
         except (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
                 exceptions.TryAgain) as error:
-            LOG.error('The Dsware cluster cannot be reached. The backend '
-                      'starts down and comes up when the cluster answers: '
-                      '%s', error)
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                'The Dsware cluster cannot be reached. The backend starts '
+                'down and comes up when the cluster answers.')
 
     def set_initialized(self):
         """Start to work; first clear what a crash has left behind."""
@@ -184,6 +192,12 @@ class DSWareDriver(attachers.Attachments, backups.Backups,
                                        self._attacher.online_extend)
                       for pool in pools],
         }
+        self._state_file.write(
+            version=self.VERSION, up=up,
+            interval=getattr(CONF, 'backend_stats_polling_interval', 60),
+            pools=[dataclasses.asdict(pool) for pool in pools],
+            health=self._array.client.health(),
+            counters=self._array.client.counters.report())
 
     def get_pool(self, volume):
         """Tell the pool of a volume.

@@ -45,7 +45,11 @@ class DSWareError(exception.VolumeBackendAPIException):
     :ivar result: the result code, or None when there was no answer
     :ivar desc: what the cluster, or the transport, said in words
     :ivar endpoint: ``host:port`` of the agent that said it
+    :ivar summary: all of that in one text
+    :ivar logged: the level at which it was logged, 0 when it was not
     """
+
+    logged = 0
 
     def __init__(self, op='', name='', result=None, desc='', endpoint='',
                  advice=''):
@@ -55,7 +59,8 @@ class DSWareError(exception.VolumeBackendAPIException):
         self.desc = printable(desc)
         self.endpoint = endpoint
         self.advice = advice
-        super().__init__(data=self._describe())
+        self.summary = self._describe()
+        super().__init__(data=self.summary)
 
     def _describe(self):
         asked = self.op or _('the request')

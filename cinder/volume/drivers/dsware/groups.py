@@ -25,6 +25,7 @@ from cinder import exception
 from cinder.objects import fields
 from cinder import utils
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
 from cinder.volume import volume_utils
 
@@ -209,10 +210,11 @@ class Groups:
             try:
                 self.delete_volume(volume)
             except exception.CinderException as error:
-                LOG.warning('Volume %(volume)s of a group that could not be '
-                            'made stays on the cluster until it is deleted '
-                            'in Cinder: %(error)s', {
-                                'volume': volume.name, 'error': error})
+                reporting.log_once(
+                    LOG, logging.WARNING, error,
+                    f'Volume {volume.name} of a group that could not be '
+                    f'made stays on the cluster until it is deleted in '
+                    f'Cinder.')
                 if _is_unreachable(error):
                     return
 
@@ -262,11 +264,15 @@ def _delete_each(items, delete):
             delete(item)
             statuses[item.id] = 'deleted'
         except (exception.VolumeIsBusy, exception.SnapshotIsBusy) as error:
-            LOG.error('%s', error)
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                f'{item.name} of a group is not deleted and stays '
+                f'available.')
             statuses[item.id] = 'available'
         except exception.CinderException as error:
-            LOG.error('%(name)s of a group cannot be deleted: %(error)s',
-                      {'name': item.name, 'error': error})
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                f'{item.name} of a group is not deleted; delete it again.')
             statuses[item.id] = 'error_deleting'
             unreachable = _is_unreachable(error)
     deleted = set(statuses.values()) <= {'deleted'}

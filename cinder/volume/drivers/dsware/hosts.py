@@ -108,6 +108,7 @@ class Hosts(calls.Calls):
         deadline = waiting.Deadline(min(seconds,
                                         self._client.request_timeout))
         doubt = failure = None
+        series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 return self._client.call(op, deadline=deadline, volName=name,
@@ -120,5 +121,6 @@ class Hosts(calls.Calls):
                     exceptions.TryAgain) as error:
                 failure = self._more_telling(error, failure, deadline)
                 break
+            series.note(failure, deadline)
         # That it cannot be attached now says nothing of an earlier attempt.
         raise doubt if doubt and op == 'attachVolume' else failure

@@ -31,6 +31,7 @@ from oslo_log import log as logging
 
 from cinder import exception
 from cinder import objects
+from cinder.volume.drivers.dsware import threads
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import waiting
 from cinder.volume import rpcapi
@@ -72,10 +73,8 @@ class Interrupted:
         found = self.find()
         if not found:
             return None
-        thread = threading.Thread(target=self.settle, args=(list(found),),
-                                  name='dsware-interrupted', daemon=True)
-        thread.start()
-        return thread
+        return threads.start('dsware-interrupted', self._context,
+                             self.settle, list(found))
 
     def find(self) -> dict:
         """Look for volumes that are on their way, or look so.

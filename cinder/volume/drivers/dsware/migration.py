@@ -17,6 +17,7 @@ from oslo_log import log as logging
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import same_cluster
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
@@ -121,7 +122,8 @@ class Migrations:
                 self._array.move(translation.volume_name(volume),
                                  translation.pool_id(host['host']))
             except exceptions.InvalidRequest as error:
-                LOG.warning('%s', error)
+                reporting.log_once(LOG, logging.WARNING, error,
+                                   'Cinder is asked to copy the volume.')
                 return False
         return True
 

@@ -109,7 +109,8 @@ class Request:
     @functools.cached_property
     def name(self) -> str:
         """The object that the request is about, for messages."""
-        for key in _NAME_ARGUMENTS:
+        first = ('snapName',) if self.op == 'createSnapshot' else ()
+        for key in (*first, *_NAME_ARGUMENTS):
             if key in self.args:
                 return self._described(key, str(self.args[key]))
         return ''

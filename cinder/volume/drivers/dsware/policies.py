@@ -170,6 +170,7 @@ class Policies(calls.Calls):
 
     def _create_qos(self, name, limits):
         deadline = self._client.deadline()
+        series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call('createQoS', deadline=deadline,
@@ -182,7 +183,7 @@ class Policies(calls.Calls):
             except (exceptions.OutcomeUnknown,
                     exceptions.ObjectBusy) as error:
                 failure = error
-            LOG.info('%s It is tried again.', failure)
+            series.note(failure, deadline)
         raise failure
 
     def _make_way(self, taken, deadline):

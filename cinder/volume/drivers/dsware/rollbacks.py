@@ -111,6 +111,7 @@ class Rollbacks(calls.Calls):
     def _start_rollback(self, before, source):
         """Start; return when it is certain that it runs, or was done."""
         deadline = self._client.deadline()
+        series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call(_OP, snapName=source.name,
@@ -118,7 +119,7 @@ class Rollbacks(calls.Calls):
                 return
             except exceptions.OutcomeUnknown as error:
                 failure = error
-                LOG.info('%s It is looked into.', error)
+                series.note(error, deadline)
                 if self._settled(
                         lambda limit: self._rolled_back(before, source,
                                                         limit),
@@ -126,8 +127,8 @@ class Rollbacks(calls.Calls):
                     return
             except exceptions.ObjectBusy as error:
                 failure = error
+                series.note(error, deadline)
                 if error.result == result_codes.SNAPSHOT_IS_ROLLING_BACK:
-                    LOG.info('%s It is waited for.', error)
                     return
         raise failure
 

@@ -19,6 +19,7 @@ from cinder.i18n import _
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
@@ -94,8 +95,9 @@ class PoolWatch:
         try:
             self.query()
         except exceptions.DSWareError as error:
-            log = LOG.error if was_up else LOG.warning
-            log('The backend is reported down: %s', error)
+            reporting.log_once(
+                LOG, logging.ERROR if was_up else logging.WARNING, error,
+                'The backend is reported down until the cluster answers.')
         else:
             if not was_up:
                 LOG.info('The Dsware cluster answers; the backend is up.')

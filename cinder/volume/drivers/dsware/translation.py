@@ -22,15 +22,11 @@ cache), and those must never be taken for the original.
 import contextlib
 import functools
 
-from oslo_log import log as logging
-
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume import volume_utils
-
-LOG = logging.getLogger(__name__)
 
 # Between a name on the cluster, which cannot contain it, and an id.
 _BINDING = '@'
@@ -200,22 +196,19 @@ def _translated(name, on_cluster, absent, busy):
     except exceptions.ObjectAbsent as error:
         if error.result in _OTHER_OBJECTS:
             raise
-        raise absent(_logged(name, on_cluster, error)) from error
+        raise absent(_message(name, on_cluster, error)) from error
     except exceptions.ObjectBusy as error:
-        raise busy(_logged(name, on_cluster, error)) from error
+        raise busy(_message(name, on_cluster, error)) from error
     except exceptions.CapacityExceeded as error:
         if error.result not in _SOURCE_LIMITS:
             raise
         raise exception.SnapshotLimitReached(
-            _logged(name, on_cluster, error),
+            _message(name, on_cluster, error),
             set_limit=_('cluster')) from error
 
 
-def _logged(name, on_cluster, error):
-    message = error.msg
-    if name != on_cluster:
-        # The error names the object on the cluster.
-        message = f'{_both(name, on_cluster)}: {message}'
-    # These of Cinder's errors are shown to users with a text of their own.
-    LOG.error('%s', message)
-    return message
+def _message(name, on_cluster, error):
+    if name == on_cluster:
+        return error.msg
+    # The error names the object on the cluster.
+    return f'{_both(name, on_cluster)}: {error.msg}'

@@ -31,6 +31,7 @@ import time
 from oslo_log import log as logging
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
@@ -75,9 +76,10 @@ class SocketSettings:
 class _Connection:
     """One socket with the protocol's state."""
 
-    def __init__(self, endpoint, settings):
+    def __init__(self, endpoint, settings, tally):
         self._endpoint = endpoint
         self._settings = settings
+        self._tally = tally
         self._protocol = protocol.Connection()
         self._socket = None
         self._timeout = None
@@ -116,6 +118,7 @@ class _Connection:
             (self._endpoint.host, self._endpoint.port),
             timeout=max(limit.remaining, 0.001))
         self._socket = sock
+        self._count('opened')
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._settings.tls_settings:
@@ -126,10 +129,14 @@ class _Connection:
     def _unavailable(self, error_class, desc):
         return error_class(desc=desc, endpoint=str(self._endpoint))
 
+    def _count(self, what):
+        self._tally.add(counting.CONNECTIONS, what)
+
     def _sign_in(self, limit):
         credentials = self._settings.credentials
         if credentials is None:
             return
+        self._count('sign_ins')
         request = operations.Request('login', {
             'userName': credentials.user, 'password': credentials.password})
         try:
@@ -141,6 +148,7 @@ class _Connection:
                                     _('sign-in got no answer: %s')
                                     % error.desc) from error
         if answer.result != result_codes.OK:
+            self._count('sign_ins_refused')
             raise exceptions.AccessDenied(
                 op='login', name=credentials.user, result=answer.result,
                 desc=answer.desc, endpoint=str(self._endpoint),
@@ -231,9 +239,11 @@ class _Connection:
         return state[0] == _TCP_ESTABLISHED
 
     def close(self):
-        if self._socket is not None:
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            self._count('closed')
             with contextlib.suppress(OSError):
-                self._socket.close()
+                sock.close()
 
 
 class _Pool:
@@ -250,11 +260,13 @@ class SocketTransport:
 
     :param endpoint: the :class:`operations.Endpoint`
     :param settings: the :class:`SocketSettings`
+    :param tally: the endpoint's :class:`counters.Tally`
     """
 
-    def __init__(self, endpoint, settings):
+    def __init__(self, endpoint, settings, tally=None):
         self.endpoint = endpoint
         self._settings = settings
+        self._tally = tally or counting.agent_tally()
         self._fork_lock = threading.Lock()
         self._pool = _Pool(settings.max_connections)
 
@@ -274,7 +286,7 @@ class SocketTransport:
         :raises InvalidRequest: the protocol cannot carry it
         """
         pool = self._current_pool()
-        if not pool.slots.acquire(timeout=deadline.remaining):
+        if not self._take_slot(pool, deadline):
             raise exceptions.TryAgain(
                 op=request.op, name=request.name,
                 endpoint=str(self.endpoint),
@@ -285,12 +297,22 @@ class SocketTransport:
             yield from self._exchange(pool, request, deadline)
         finally:
             pool.slots.release()
+            self._tally.add(counting.CONNECTIONS, 'in_use', -1)
+
+    def _take_slot(self, pool, deadline):
+        if not pool.slots.acquire(blocking=False):
+            self._tally.add(counting.CONNECTIONS, 'pool_waits')
+            if not pool.slots.acquire(timeout=deadline.remaining):
+                return False
+        self._tally.add(counting.CONNECTIONS, 'in_use')
+        return True
 
     def _exchange(self, pool, request, deadline):
         connection = self._idle_connection(pool)
         reused = connection is not None
         if not reused:
-            connection = _Connection(self.endpoint, self._settings)
+            connection = _Connection(self.endpoint, self._settings,
+                                     self._tally)
         try:
             if not reused:
                 connection.open(deadline)

@@ -27,6 +27,7 @@ from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder import utils
+from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
@@ -72,12 +73,15 @@ class CLITransport:
     :param endpoint: the agent, a :class:`operations.Endpoint`
     :param settings: the :class:`CLISettings`
     :param execute: runs a command, like :func:`cinder.utils.execute`
+    :param tally: the endpoint's :class:`counters.Tally`
     """
 
-    def __init__(self, endpoint, settings, execute=utils.execute):
+    def __init__(self, endpoint, settings, execute=utils.execute,
+                 tally=None):
         self.endpoint = endpoint
         self._settings = settings
         self._execute = execute
+        self._tally = tally or counting.agent_tally()
         self._slots = threading.BoundedSemaphore(settings.max_processes)
 
     def exchange(self, request: operations.Request,
@@ -93,7 +97,7 @@ class CLITransport:
         :raises InvalidRequest: the command line cannot carry it
         """
         command = self._command(request)
-        if not self._slots.acquire(timeout=deadline.remaining):
+        if not self._take_slot(deadline):
             raise exceptions.TryAgain(
                 op=request.op, name=request.name,
                 endpoint=str(self.endpoint),
@@ -104,7 +108,19 @@ class CLITransport:
             output = self._run(request, command, deadline)
         finally:
             self._slots.release()
+            self._tally.add(counting.CONNECTIONS, 'in_use', -1)
+            self._tally.add(counting.CONNECTIONS, 'closed')
         yield from self._frames(request, output)
+
+    def _take_slot(self, deadline):
+        """Count a process as a connection: that is what it makes."""
+        if not self._slots.acquire(blocking=False):
+            self._tally.add(counting.CONNECTIONS, 'pool_waits')
+            if not self._slots.acquire(timeout=deadline.remaining):
+                return False
+        self._tally.add(counting.CONNECTIONS, 'in_use')
+        self._tally.add(counting.CONNECTIONS, 'opened')
+        return True
 
     def _command(self, request):
         try:

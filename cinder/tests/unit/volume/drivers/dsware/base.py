@@ -14,6 +14,8 @@
 
 from unittest import mock
 
+import fixtures
+
 from cinder import context
 from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit import fake_volume
@@ -34,8 +36,9 @@ class DriverTestCase(test.TestCase):
         self.clock = fakes.Clock().install(self)
         self.cluster = fakes.FakeCluster(self.clock)
         self.context = context.get_admin_context()
+        self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
         self.patch(backend.__name__ + '.transport.SocketTransport',
-                   lambda endpoint, settings: fakes.FakeTransport(
+                   lambda endpoint, settings, tally: fakes.FakeTransport(
                        self.cluster, endpoint))
         self._made = 0
 

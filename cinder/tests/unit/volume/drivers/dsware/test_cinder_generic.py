@@ -99,7 +99,7 @@ class OnThisDriver:
         for name, new in (
                 (GENERIC, TestedDriver),
                 (backend.__name__ + '.transport.SocketTransport',
-                 lambda endpoint, settings: fakes.FakeTransport(
+                 lambda endpoint, settings, tally: fakes.FakeTransport(
                      cluster, endpoint)),
                 # Cinder's tests often have the ids of types, and no types.
                 (qos.__name__ + '.Limiter.wanted', lambda *args, **kw: {}),

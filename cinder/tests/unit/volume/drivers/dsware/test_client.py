@@ -161,7 +161,7 @@ class OrderTestCase(ClientTestCase):
     def test_one_outage_seen_by_many_counts_once(self):
         agent = self.client._agents[ONE]
         for _ in range(16):
-            agent.failed('down')
+            agent.failed(exceptions.EndpointUnavailable(), '')
         self.assertEqual(self.clock.now + 1, agent.retry_at)
 
     def test_recovery(self):
@@ -206,7 +206,7 @@ class OrderTestCase(ClientTestCase):
     def test_the_jitter(self):
         agent = self.client._agents[ONE]
         with mock.patch.object(waiting, 'jittered', lambda s: s * 1.25):
-            agent.failed('down')
+            agent.failed(exceptions.EndpointUnavailable(), '')
         self.assertEqual(self.clock.now + 1.25, agent.retry_at)
 
     @ddt.data('lost', 'hangs')

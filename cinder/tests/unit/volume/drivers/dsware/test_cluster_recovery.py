@@ -26,6 +26,7 @@ from cinder.tests.unit.volume.drivers.dsware import locks
 from cinder.volume.drivers.dsware import backups
 from cinder.volume.drivers.dsware import cluster_recovery
 from cinder.volume.drivers.dsware import interrupted
+from cinder.volume.drivers.dsware import threads
 
 CLUSTER = 'services@dsware'
 # More than service_down_time.
@@ -38,7 +39,7 @@ class ClusterRecoveryTestCase(base.DriverTestCase):
     def setUp(self):
         super().setUp()
         self.locks = locks.Locks().install(self)
-        self.patch(cluster_recovery.__name__ + '.threading.Thread',
+        self.patch(threads.__name__ + '.threading.Thread',
                    self.thread_at_once)
         self.api = self.patch(
             interrupted.__name__ + '.rpcapi.VolumeAPI').return_value

@@ -22,6 +22,7 @@ from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import interrupted
+from cinder.volume.drivers.dsware import threads
 from cinder.volume.drivers.dsware import translation
 from cinder.volume import volume_utils
 
@@ -166,13 +167,13 @@ class MoveTestCase(InterruptedTestCase):
 
     def test_it_is_begun_at_the_start(self):
         volume = self.make(migration_status='migrating')
-        with mock.patch.object(interrupted.threading, 'Thread',
+        with mock.patch.object(threads.threading, 'Thread',
                                self.thread_at_once):
             self.dsware.set_initialized()
         self.assert_record(volume, migration_status='error')
 
     @staticmethod
-    def thread_at_once(target, args, **kwargs):
+    def thread_at_once(target, args=(), **kwargs):
         return mock.Mock(start=lambda: target(*args))
 
 

@@ -195,6 +195,7 @@ class SimulatorTestCase(test.TestCase):
     def setUp(self):
         super().setUp()
         self.addCleanup(self._leave_running)
+        self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
         self.control = self.simulator.control
         self.control.reset()
         self.control.set(copy_seconds=0)
