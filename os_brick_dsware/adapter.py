@@ -31,6 +31,7 @@ from oslo_concurrency import processutils
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import processes
 from os_brick_dsware import result_codes
 from os_brick_dsware import sds_cli
 
@@ -138,6 +139,15 @@ class Adapter:
         """Where commands go."""
         return self._target
 
+    def running(self, volume: str, proc: str = '/proc') -> list[int]:
+        """Find runs of the program for a volume, whoever started them.
+
+        :param volume: its name
+        :param proc: where the proc file system is mounted
+        :returns: ids of processes
+        """
+        return processes.running(self._program, {volume}, proc)
+
     def _run(self, argv: list[str], parse: Callable, changes: bool,
              bound: int = _ANSWER):
         """Run the program once.
@@ -224,6 +234,17 @@ class FSCAdapter(Adapter):
     def name(self) -> str:
         """Who is asked, for messages."""
         return '%s through agent %s' % (self._program, self._target.agent_ip)
+
+    def running(self, volume: str, proc: str = '/proc') -> list[int]:
+        """Find runs of the program for a volume, whoever started them.
+
+        :param volume: its name
+        :param proc: where the proc file system is mounted
+        :returns: ids of processes; none of other agents' commands, on a
+            machine that plays several hosts
+        """
+        return processes.running(
+            self._program, {volume, self._target.agent_ip}, proc)
 
     def attach(self, volume: str) -> Reply:
         """Attach a volume or a snapshot to this host.

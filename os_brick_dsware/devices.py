@@ -66,7 +66,7 @@ class Devices:
         """
         self.links = links
         self._sys = sys
-        self._proc = proc
+        self.proc = proc
         self._dev = dev
 
     def link(self, wwn: str) -> str:
@@ -225,24 +225,24 @@ class Devices:
         numbers = {os.path.basename(directory)} | {
             _read(part) for part in glob.glob(directory + '/*/dev')}
         mounts = (line.split() for line in
-                  _read(self._proc + '/self/mountinfo').splitlines())
+                  _read(self.proc + '/self/mountinfo').splitlines())
         return ['mount %s' % fields[4] for fields in mounts
                 if len(fields) > 4 and fields[2] in numbers]
 
     def _processes(self, number: int) -> list[str]:
         found = []
-        for pid in filter(str.isdigit, os.listdir(self._proc)):
+        for pid in filter(str.isdigit, os.listdir(self.proc)):
             if self._has_open(pid, number):
                 found.append('process %s (%s)' % (
-                    pid, _read('%s/%s/comm' % (self._proc, pid))))
+                    pid, _read('%s/%s/comm' % (self.proc, pid))))
         return found
 
     def _has_open(self, pid: str, number: int) -> bool:
         try:
-            files = os.listdir('%s/%s/fd' % (self._proc, pid))
+            files = os.listdir('%s/%s/fd' % (self.proc, pid))
         except OSError:
             return False
-        opened = (_stat('%s/%s/fd/%s' % (self._proc, pid, name))
+        opened = (_stat('%s/%s/fd/%s' % (self.proc, pid, name))
                   for name in files)
         return any(there and stat.S_ISBLK(there.st_mode)
                    and there.st_rdev == number for there in opened)

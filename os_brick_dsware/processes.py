@@ -81,6 +81,27 @@ def current(proc: str = '/proc') -> Process:
     return Process(pid, _start(proc, pid) or 0, _namespace(proc))
 
 
+def running(program: str, arguments: set[str],
+            proc: str = '/proc') -> list[int]:
+    """Find the processes that run a program with certain arguments.
+
+    Who waits for a command, such as timeout(1) or sudo, is found as well.
+
+    :param program: name or path of the program; by its name it is found
+        wherever it is
+    :param arguments: each must be an argument of its own
+    :param proc: where the proc file system is mounted
+    :returns: their ids; none where the system hides other users' processes
+    """
+    found = []
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        argv = _read('%s/%s/cmdline' % (proc, pid)).split('\0')
+        if arguments.issubset(argv) and (
+                program in argv or program in map(os.path.basename, argv)):
+            found.append(int(pid))
+    return found
+
+
 def command(process: Process, proc: str = '/proc') -> str:
     """Name the program that a process runs.
 

@@ -90,6 +90,7 @@ class HostVolume:
             undone, unless somebody else uses it
         """
         with self._ledger.lock(self._name, self._waits.lock):
+            self._wait_for_orphans()
             before = self._ledger.users(self._name)
             mine = self._mine(before)
             rest = without(before, mine)
@@ -118,6 +119,12 @@ class HostVolume:
         """
         errors = exception.ExceptionChainer()
         with self._ledger.lock(self._name, self._waits.lock):
+            try:
+                self._wait_for_orphans()
+            except exceptions.AgentUnavailable as exc:
+                if not force:
+                    raise
+                LOG.error('%s', exc)
             users = self._ledger.users(self._name)
             mine = self._mine(users) or self._only_local(users)
             rest = without(users, mine)
@@ -229,6 +236,26 @@ class HostVolume:
         return mine + self._sharing(mine, without(users, mine))
 
     # Commands ---------------------------------------------------------------
+
+    def _wait_for_orphans(self) -> None:
+        """Let commands end that outlive the service that ran them.
+
+        Whoever holds the volume's lock is the only one to run commands for
+        it. What still runs when a service was killed would attach the volume
+        after its last user has left, or detach it from the next one.
+        """
+        running: list[int] = []
+
+        def ended() -> bool:
+            running[:] = self._adapter.running(self._name, self._host.proc)
+            return not running
+
+        if not waiting.until(ended, self._waits.command):
+            raise exceptions.AgentUnavailable(
+                "a command for volume %s that an ended service left behind "
+                "has not ended after %s s (processes %s); nothing was changed"
+                % (self._name, self._waits.command,
+                   ', '.join(map(str, running))))
 
     def _repeat(self, call: Callable) -> adapters.Reply:
         """Repeat what was refused for now, or whose outcome is unknown.

@@ -402,12 +402,16 @@ class KilledTest(AttachingTestCase):
         self.assert_nothing_is_left(volume)
 
     def test_while_the_command_runs(self):
-        """fsc_cli goes on, and attaches the volume for nobody."""
+        """fsc_cli goes on, and attaches the volume for nobody.
+
+        It does so only when the next user would have left already, unless
+        that one waits for it.
+        """
         volume = self.shared_volume()
         service = self.own_service()
         service.start()
         made = self.reserve(service, volume)
-        self.control.add_fault(kind='delay', op='attachVolume', seconds=2)
+        self.control.add_fault(kind='delay', op='attachVolume', seconds=4)
         before = self.control.counts().get('attachVolume', 0)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             died = pool.submit(service.connect, made)
@@ -424,6 +428,10 @@ class KilledTest(AttachingTestCase):
         self.host.disconnect(mine)
         self.volumes.delete_attachment(mine.id)
         self.volumes.delete_attachment(made.id)
+        waiting.wait_for(
+            lambda: not processes.running(
+                'fsc_cli', {f'volume-{volume.id}', 'attachVolume'}),
+            SECONDS, 'The end of the command')
         self.assert_nothing_is_left(volume)
 
     def test_instance_outlives_its_service(self):

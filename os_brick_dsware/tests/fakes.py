@@ -320,6 +320,21 @@ class ConnectorTestCase(testtools.TestCase):
         return {key: value for key, value in found.items()
                 if value != 'missing'}
 
+    def add_process(self, *arguments, program=None):
+        """Let a process run on the host.
+
+        :param arguments: what the program was given
+        :param program: its path; None for that of the connector
+        :returns: path of what stands for the process while it runs
+        """
+        path = self.cluster.path('proc/4711')
+        os.makedirs(path)
+        program = program or (
+            '/opt/bin/' + self.option.removeprefix('dsware_'))
+        with open(path + '/cmdline', 'w') as stream:
+            stream.write('\0'.join(('python', program, *arguments, '')))
+        return path
+
     @property
     def link(self):
         return self.cluster.path('by-id', 'wwn-0x' + WWN)

@@ -13,12 +13,15 @@
 """Attaching: the device is there, is the right one, or nothing is left."""
 
 import os
+import shutil
+from unittest import mock
 
 from os_brick import exception
 from oslo_concurrency import processutils
 
 from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
+from os_brick_dsware import processes
 from os_brick_dsware.tests import fakes
 
 
@@ -37,6 +40,41 @@ class Connecting:
                               self.connector.connect_volume,
                               self.properties(**changes))
         self.assertEqual([], self.cluster.calls)
+
+    def test_command_of_a_service_that_was_killed(self):
+        process = self.add_process('--ip', fakes.AGENT, fakes.NAME)
+        error = self.assertRaises(
+            exceptions.AgentUnavailable, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('4711', str(error))
+        self.assertIn('nothing was changed', str(error))
+        self.assertEqual([], self.cluster.calls)
+        self.assertEqual([], self.users())
+        shutil.rmtree(process)
+        self.connector.connect_volume(self.properties())
+
+    def test_command_of_a_service_that_was_killed_ends(self):
+        process = self.add_process('--ip', fakes.AGENT, fakes.NAME)
+        running = processes.running
+
+        def ends(*args):
+            found = running(*args)
+            shutil.rmtree(process, ignore_errors=True)
+            self.assertEqual([], self.cluster.calls)
+            return found
+
+        with mock.patch.object(processes, 'running', ends):
+            self.connector.connect_volume(self.properties())
+        self.assertEqual([fakes.NAME], [name for _agent, name
+                                        in self.cluster.attached])
+
+    def test_other_processes_are_not_waited_for(self):
+        for program, arguments in (
+                (None, ('--ip', fakes.AGENT, fakes.NAME + '0')),
+                ('/bin/vi', ('--ip', fakes.AGENT, fakes.NAME))):
+            process = self.add_process(*arguments, program=program)
+            self.connector.connect_volume(self.properties())
+            shutil.rmtree(process)
 
     def test_no_lock_path(self):
         self.conf.config(group='os_brick', lock_path=None)

@@ -69,6 +69,19 @@ class Disconnecting:
         self.assertGone()
         self.assertEqual(['detachVolume'] * 2, self.cluster.ops())
 
+    def test_command_of_a_service_that_was_killed(self):
+        self.add_process('--ip', fakes.AGENT, fakes.NAME)
+        error = self.assertRaises(exceptions.AgentUnavailable,
+                                  self.disconnect)
+        self.assertIn('4711', str(error))
+        self.assertAttached()
+        self.assertEqual([], self.cluster.ops())
+
+    def test_command_of_a_service_that_was_killed_with_force(self):
+        self.add_process('--ip', fakes.AGENT, fakes.NAME)
+        self.disconnect(force=True)
+        self.assertGone()
+
     def test_never_connected(self):
         self.cluster.add('volume-2')
         self.connector.disconnect_volume(
