@@ -54,7 +54,8 @@ class FunctionalTestCase(testtools.TestCase):
         self.control = self.stack.simulator.control
         # The first one to be added is the last one to be called.
         self.addCleanup(self._check_that_nothing_is_left)
-        self.addCleanup(self.control.clear_faults)
+        for simulator in self.stack.simulators.values():
+            self.addCleanup(simulator.control.clear_faults)
         temporary = tempfile.TemporaryDirectory(prefix='dsware-test-')
         self.addCleanup(temporary.cleanup)
         self.directory = pathlib.Path(temporary.name)
@@ -249,8 +250,10 @@ class FunctionalTestCase(testtools.TestCase):
             delete(resource)
 
     def _check_that_nothing_is_left(self):
-        status = self.control.status()
-        self.assertEqual(
-            {'volumes': [], 'snapshots': [], 'attachments': [], 'qos': []},
-            {what: status[what]
-             for what in ('volumes', 'snapshots', 'attachments', 'qos')})
+        for simulator in self.stack.simulators.values():
+            status = simulator.control.status()
+            self.assertEqual(
+                {'volumes': [], 'snapshots': [], 'attachments': [],
+                 'qos': []},
+                {what: status[what] for what in (
+                    'volumes', 'snapshots', 'attachments', 'qos')})

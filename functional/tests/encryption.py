@@ -27,17 +27,8 @@ MIB = base.MIB
 SECRET = 'not a secret at all'
 
 
-class EncryptionOperations(object):
-    """An encrypted volume and a clone of it."""
-
-    def encrypted_type(self):
-        name = self.volume_type(self.backend + '-encrypted')
-        found = self.volumes.find_type(name)
-        if not self.volumes.get_type_encryption(found).provider:
-            self.volumes.create_type_encryption(
-                found, provider='luks', cipher='aes-xts-plain64',
-                key_size=256, control_location='front-end')
-        return name
+class Luks(object):
+    """What QEMU does with LUKS."""
 
     def qemu(self, program, *arguments):
         """Run qemu-img or qemu-io with the passphrase.
@@ -60,6 +51,19 @@ class EncryptionOperations(object):
             'qemu-io', '--image-opts', '-c', command,
             'driver=luks,key-secret=key,file.driver=host_device,'
             'file.filename=' + path)
+
+
+class EncryptionOperations(Luks):
+    """An encrypted volume and a clone of it."""
+
+    def encrypted_type(self):
+        name = self.volume_type(self.backend + '-encrypted')
+        found = self.volumes.find_type(name)
+        if not self.volumes.get_type_encryption(found).provider:
+            self.volumes.create_type_encryption(
+                found, provider='luks', cipher='aes-xts-plain64',
+                key_size=256, control_location='front-end')
+        return name
 
     def test_encrypted_volume_and_its_clone(self):
         encrypted = self.encrypted_type()

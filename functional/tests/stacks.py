@@ -120,6 +120,51 @@ def make_late(directory):
                        options=LONG_NAMES)
 
 
+class TwoClustersStack(stack.Stack):
+    """Two clusters, a backend for each, and hosts that use both.
+
+    A setting of os-brick's would be for one cluster only, so the backends
+    say which agent is that of a host. Their fsc_cli is one for both.
+    """
+
+    def __init__(self, directory):
+        """Prepare the services; start() starts them.
+
+        :param directory: path of a directory for everything
+        """
+        main = simulator.Simulator(directory / 'main')
+        other = simulator.Simulator(directory / 'other', agents=[
+            ('127.0.0.%d' % number, 0) for number in (21, 22)])
+        super().__init__(directory, {'main': main, 'other': other}, {
+            'here': ('main', dict(_QUICK)),
+            'there': ('other', dict(_QUICK, dsware_transport='cli')),
+        })
+
+    def start_clusters(self):
+        """Start them, and let one fsc_cli know the agents of both."""
+        super().start_clusters()
+        main, other = self.simulators.values()
+        own = main.fsc_cli.rename(main.bin / 'fsc_cli.main')
+        theirs = '|'.join('*" --ip %s "*' % host for host, _ in other.agents)
+        main.fsc_cli.write_text(
+            '#!/bin/sh\ncase " $* " in\n%s) exec %s "$@";;\nesac\n'
+            'exec %s "$@"\n' % (theirs, other.fsc_cli, own))
+        main.fsc_cli.chmod(0o755)
+
+    def _backends(self):
+        sections = super()._backends()
+        for name, (cluster, _options) in self._backend_options.items():
+            agents = self.simulators[cluster].agents
+            sections[name]['dsware_host_agents'] = [
+                '%s:%s:%d' % (host, *agents[index]) for host, index in (
+                    (socket.gethostname(), stack.MANAGER),
+                    ('compute', stack.COMPUTE))]
+        return sections
+
+    def _brick(self, index):
+        return {'dsware_fsc_cli': self.simulator.fsc_cli}
+
+
 class BackupStack(stack.Stack):
     """Cinder with cinder-backup, which is a process of its own.
 

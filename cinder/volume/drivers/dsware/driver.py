@@ -347,6 +347,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises InvalidVolume: an image is only said to be stored in it
         """
         images.check_source(volume, src_vref)
+        # A type that is wrong is refused before anything is made.
+        volume_types.wishes(volume, self.configuration)
         with (self._claims.held(volume), self._qos.of_new(volume),
               translation.for_volume(src_vref)):
             self._array.clone(

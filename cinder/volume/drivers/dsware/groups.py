@@ -27,6 +27,7 @@ from cinder import utils
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import volume_types
 from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
@@ -153,6 +154,7 @@ class Groups:
                    if group_snapshot else source_vols)
         for volume, source in zip(volumes, sources):
             # Types that are not valid are refused before anything is made.
+            volume_types.wishes(volume, self.configuration)
             self._qos.wanted(volume)
             _move_to_pool_of(volume, source)
         with self._claims.held(*volumes):

@@ -199,8 +199,8 @@ class ImageVolumes:
         The cluster is not asked: a copy of another cluster, or what a
         migration to one left, could have a volume of the same name.
         """
-        if (image_volume.cluster_name
-                and image_volume.cluster_name == self.cluster_name):
+        if self.cluster_name and volume_utils.hosts_are_equivalent(
+                self.cluster_name, image_volume.cluster_name or ''):
             return True
         home = volume_utils.extract_host(image_volume.host)
         if home == self.host:

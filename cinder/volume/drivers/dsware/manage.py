@@ -156,10 +156,10 @@ class ManagedObjects:
         return _('the cluster has no volume of that name')
 
     def _check_type(self, volume, found):
+        wishes = volume_types.wishes(volume, self.configuration)
         # Published records do not tell whether a volume is thin; a linked
         # clone is.
-        if (volume.volume_type and found.father
-                and not volume_types.wishes(volume, self.configuration).thin):
+        if volume.volume_type and found.father and not wishes.thin:
             raise exception.ManageExistingVolumeTypeMismatch(reason=_(
                 'volume %(name)s is a linked clone, which is thin, and type '
                 '%(type)s makes thick volumes') % {

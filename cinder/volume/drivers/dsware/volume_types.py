@@ -42,7 +42,8 @@ def wishes(volume, configuration) -> Wishes:
     :param volume: the Cinder volume
     :param configuration: the backend's configuration
     :returns: the :class:`Wishes`
-    :raises InvalidInput: when an extra spec has a value that is unknown
+    :raises InvalidInput: when an extra spec, or its value, is unknown, or
+        two of them contradict each other
     """
     return of_type(volume.volume_type, configuration)
 
@@ -53,7 +54,8 @@ def of_type(volume_type, configuration) -> Wishes:
     :param volume_type: the Cinder volume type, or None
     :param configuration: the backend's configuration
     :returns: the :class:`Wishes`
-    :raises InvalidInput: when an extra spec, or its value, is unknown
+    :raises InvalidInput: when an extra spec, or its value, is unknown, or
+        two of them contradict each other
     """
     specs = _specs(volume_type)
     thin = is_thin(volume_type, configuration.san_thin_provision)
@@ -68,7 +70,8 @@ def is_thin(volume_type, default) -> bool:
 
     :param volume_type: the Cinder volume type, or None
     :param default: whether they are when the type does not say
-    :raises InvalidInput: when the value of its extra spec is unknown
+    :raises InvalidInput: when an extra spec, or its value, is unknown, or
+        two of them contradict each other
     """
     return _choice(_specs(volume_type), PROVISIONING_KEY, ('thin', 'thick'),
                    'thin' if default else 'thick') == 'thin'
@@ -82,7 +85,18 @@ def _specs(volume_type):
                 'extra spec %(key)s of the volume type is unknown; the '
                 'driver knows %(known)s') % {
                     'key': key, 'known': ', '.join(_KNOWN_SPECS)})
+    _check_together(specs)
     return specs
+
+
+def _check_together(specs):
+    if (specs.get(PROVISIONING_KEY), specs.get(CLONE_KEY)) == (
+            'thick', 'linked'):
+        raise exception.InvalidInput(reason=_(
+            'extra specs %(provisioning)s = thick and %(clone)s = linked of '
+            'the volume type contradict each other: a linked clone is thin. '
+            'Leave one of them out, or use %(clone)s = full') % {
+                'provisioning': PROVISIONING_KEY, 'clone': CLONE_KEY})
 
 
 def _choice(specs, key, choices, default):

@@ -267,6 +267,14 @@ class VolumeTestCase(ManageTestCase):
         self.assertEqual(1, get_size(self.make_volume(), reference))
         self.assertEqual(1, get_size(self.make_typed('thick'), LEGACY))
 
+    def test_a_type_that_contradicts_itself(self):
+        volume = self.make_volume(specs={'provisioning:type': 'thick',
+                                         'dsware:clone': 'linked'})
+        error = self.assertRaises(exception.InvalidInput,
+                                  self.driver.manage_existing_get_size,
+                                  volume, LEGACY)
+        self.assertIn('dsware:clone', str(error))
+
     def test_unmanage_clears_what_clones_left(self):
         volume = self.manage()
         self.cluster.add_snapshot(self.make_volume().name + '.clone',

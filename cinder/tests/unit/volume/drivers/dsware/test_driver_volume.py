@@ -353,6 +353,19 @@ class CopyTestCase(VolumeTestCase):
                           self.source)
         self.assertEqual([self.snapshot.name], list(self.cluster.snapshots))
 
+    def test_a_type_that_contradicts_itself_changes_nothing(self):
+        volume = self.make_volume(2, 0, {'provisioning:type': 'thick',
+                                         'dsware:clone': 'linked'})
+        for function, source in (
+                (self.driver.create_cloned_volume, self.source),
+                (self.driver.create_volume_from_snapshot, self.snapshot),
+                (self.driver.extend_volume, 3)):
+            self.assertRaises(exception.InvalidInput, function, volume,
+                              source)
+        self.assertRaises(exception.InvalidInput, self.driver.create_volume,
+                          volume)
+        self.assertEqual([], self.cluster.ops())
+
     def test_interrupted(self):
         self.cluster.fail('createVolumeFromSnap', 'stopped')
         self.assertRaises(fakes.Interrupted,

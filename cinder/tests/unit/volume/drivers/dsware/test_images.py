@@ -271,7 +271,10 @@ class CloneTestCase(ImageTestCase):
 
     def test_of_another_service_of_the_same_cinder_cluster(self):
         source = self.make_image_volume(host='other@dsware#0',
-                                        cluster_name='cluster@dsware')
+                                        cluster_name='cluster@dsware#0')
+        self.assertNotCloned('other@dsware', source)
+        self.warning.reset_mock()
+        self.driver.cluster_name = 'others@dsware'
         self.assertNotCloned('other@dsware', source)
         self.warning.reset_mock()
         self.driver.cluster_name = 'cluster@dsware'

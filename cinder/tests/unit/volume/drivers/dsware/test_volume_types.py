@@ -54,8 +54,9 @@ class WishesTestCase(testtools.TestCase):
               ({'provisioning:type': 'thin'}, True, False),
               ({'dsware:clone': 'full'}, True, True),
               ({'dsware:clone': 'linked'}, True, False),
-              # A linked clone is thin, whatever the type says.
-              ({'provisioning:type': 'thick', 'dsware:clone': 'linked'},
+              ({'provisioning:type': 'thin', 'dsware:clone': 'linked'},
+               True, False),
+              ({'provisioning:type': 'thick', 'dsware:clone': 'full'},
                False, True))
     @ddt.unpack
     def test_a_type_overrides_the_options(self, specs, thin, full):
@@ -73,6 +74,24 @@ class WishesTestCase(testtools.TestCase):
         self.assertIn(key, str(error))
         self.assertIn(str(value), str(error))
         self.assertRegex(str(error), 'thin|linked')
+
+    @ddt.data(True, False)
+    def test_a_contradiction(self, thin):
+        """Whatever the backend's own options are."""
+        error = self.assertRaises(
+            exception.InvalidInput, self.wishes,
+            Thing({'provisioning:type': 'thick', 'dsware:clone': 'linked'}),
+            san_thin_provision=thin)
+        self.assertIn('provisioning:type = thick', str(error))
+        self.assertIn('dsware:clone = linked', str(error))
+
+    def test_only_the_default_is_another(self):
+        """A linked clone is thin, so there is none of a thick volume."""
+        wanted = volume_types.Wishes(thin=False, full_clone=True)
+        self.assertEqual(wanted, self.wishes(
+            Thing({'provisioning:type': 'thick'}), dsware_clone='linked'))
+        self.assertEqual(wanted, self.wishes(
+            Thing({'dsware:clone': 'linked'}), san_thin_provision=False))
 
     @ddt.data('dsware:clones', 'dsware:', 'dsware:thin')
     def test_unknown_keys(self, key):
