@@ -114,7 +114,7 @@ class TwoClustersTest(encryption.Luks, test_migration.MigrationTestCase):
         back = self.migrate(moved, self.backend, 1)
 
         self.assert_only_in(self.control, 'volume-' + back.migration_id)
-        self.assertNotIn(back.migration_id, (moved.migration_id, volume.id))
+        self.assertNotEqual(name, 'volume-' + back.migration_id)
         with self.attached(back) as path:
             self.assert_written(path, 'start', MIB)
             self.assert_written(path, 'end', GIB - MIB)
