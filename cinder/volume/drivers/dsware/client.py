@@ -33,6 +33,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import turns
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ _ATTEMPT_SHARE = 0.5
 _ATTEMPT_LEAST = 1.0
 # Agents that a record of the log names.
 _NAMED = 3
+# Seconds after which the agent of a host that nobody has attached to or
+# detached from is forgotten, with its connections.
+_FORGET_AFTER = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +75,12 @@ class _Agent:
         self.tally = tally
         self.failures = 0
         self.retry_at = 0.0
+        self.wanted = time.monotonic()
         self._lock = threading.Lock()
+
+    @property
+    def capacity(self):
+        return self.transport.capacity
 
     @property
     def healthy(self):
@@ -167,6 +176,7 @@ class Client:
         self._agents = {e: self._make_agent(e) for e in endpoints}
         self._rotation = list(self._agents.values())
         self._turn = itertools.count()
+        self._turns = turns.Turns()
 
     @property
     def endpoints(self) -> list[operations.Endpoint]:
@@ -200,7 +210,8 @@ class Client:
         :param op: the operation, as the interface names it
         :param deadline: when to give up; by default the request timeout
         :param patience: seconds after which to give up when no agent can
-            be reached; by default the deadline decides
+            be reached, and after which an agent that does not answer a
+            query is given up; by default the deadline decides
         :param agent: the one agent to ask, for operations that act on its
             host; by default any
         :param args: the operation's arguments
@@ -221,19 +232,21 @@ class Client:
 
     def _call(self, request, deadline, patience, agent):
         error = None
-        attempts = _Attempts(self.counters)
-        for asked in self._attempts(deadline, patience, agent):
-            attempts.next(asked)
-            try:
-                return self._ask(asked, request, deadline)
-            except exceptions.OutcomeUnknown as unknown:
-                if request.changes:
-                    raise
-                error = attempts.failed = unknown
-            except (exceptions.EndpointUnavailable,
-                    exceptions.TryAgain) as refused:
-                attempts.failed = refused
-                error = _more_telling(error, refused)
+        tries = _Attempts(self.counters)
+        with contextlib.closing(self._attempts(
+                request, deadline, patience, agent)) as attempts:
+            for asked in attempts:
+                tries.next(asked)
+                try:
+                    return self._ask(asked, request, deadline, patience)
+                except exceptions.OutcomeUnknown as unknown:
+                    if request.changes:
+                        raise
+                    error = tries.failed = unknown
+                except (exceptions.EndpointUnavailable,
+                        exceptions.TryAgain) as refused:
+                    tries.failed = refused
+                    error = _more_telling(error, refused)
         raise self._final(error, request)
 
     @contextlib.contextmanager
@@ -266,33 +279,57 @@ class Client:
 
     def _stream(self, request, deadline):
         error = None
-        attempts = _Attempts(self.counters)
-        for asked in self._attempts(deadline, None, None):
-            attempts.next(asked)
-            started = False
-            try:
-                for frame in self._frames(asked, request, deadline):
-                    started = True
-                    yield from frame.records
-                return
-            except (exceptions.OutcomeUnknown, exceptions.TryAgain,
-                    exceptions.EndpointUnavailable) as failure:
-                if started:
-                    raise
-                error = attempts.failed = failure
+        tries = _Attempts(self.counters)
+        with contextlib.closing(self._attempts(
+                request, deadline, None, None)) as attempts:
+            for asked in attempts:
+                tries.next(asked)
+                started = False
+                try:
+                    for frame in self._frames(asked, request, deadline):
+                        started = True
+                        yield from frame.records
+                    return
+                except (exceptions.OutcomeUnknown, exceptions.TryAgain,
+                        exceptions.EndpointUnavailable) as failure:
+                    if started:
+                        raise
+                    error = tries.failed = failure
         raise self._final(error, request)
 
-    def _attempts(self, deadline, patience, endpoint):
+    def _attempts(self, request, deadline, patience, endpoint):
         """Give agents to ask, in rounds, until the deadline is over."""
         patience = deadline.seconds if patience is None else patience
         pauses = waiting.pauses(deadline)
         while True:
-            for agent in self._order(endpoint):
+            for agent in self._round(request, deadline, endpoint):
                 if deadline.expired:
                     return
                 yield agent
             if deadline.elapsed >= patience or next(pauses, None) is None:
                 return
+
+    def _round(self, request, deadline, endpoint):
+        """Give each agent once; those that have room come first."""
+        left = self._order(endpoint)
+        while left and not deadline.expired:
+            agent = self._turns.take(left, deadline)
+            if agent is None:
+                raise self._overloaded(request, left)
+            try:
+                yield agent
+            finally:
+                self._turns.give_back(agent)
+            left.remove(agent)
+
+    @staticmethod
+    def _overloaded(request, agents):
+        return exceptions.TryAgain(
+            op=request.op, name=request.name,
+            endpoint=', '.join(str(agent.endpoint) for agent in agents),
+            desc=_('all %d connections are in use') % sum(
+                agent.capacity for agent in agents),
+            advice=_('Raise dsware_max_connections'))
 
     def _order(self, endpoint):
         if endpoint is not None:
@@ -306,16 +343,28 @@ class Client:
     def _agent(self, endpoint):
         with self._lock:
             if endpoint not in self._agents:
+                self._forget_unused()
                 self._agents[endpoint] = self._make_agent(endpoint)
-            return self._agents[endpoint]
+            agent = self._agents[endpoint]
+            agent.wanted = time.monotonic()
+            return agent
 
     def _make_agent(self, endpoint):
         return _Agent(endpoint, self._make_transport(endpoint),
                       self.counters.agent(endpoint))
 
-    def _ask(self, agent, request, deadline):
+    def _forget_unused(self):
+        """Forget hosts' agents, or there were ever more connections."""
+        oldest = time.monotonic() - _FORGET_AFTER
+        for agent in list(self._agents.values()):
+            if (agent.wanted < oldest and agent not in self._rotation
+                    and agent.healthy and not self._turns.used(agent)):
+                del self._agents[agent.endpoint]
+                agent.transport.close()
+
+    def _ask(self, agent, request, deadline, patience):
         records = []
-        for frame in self._frames(agent, request, deadline):
+        for frame in self._frames(agent, request, deadline, patience):
             records += frame.records
             if len(records) > _MAX_RECORDS:
                 raise exceptions.OutcomeUnknown(
@@ -324,16 +373,25 @@ class Client:
                     desc=_('more than %d records') % _MAX_RECORDS)
         return Reply(records, agent.endpoint)
 
-    def _frames(self, agent, request, deadline):
+    def _frames(self, agent, request, deadline, patience=None):
         agent.tally.add(counting.REQUESTS, request.op)
         try:
-            yield from self._answers(agent, request, deadline)
+            yield from self._answers(agent, request, self._limit(
+                request, deadline, patience))
         except exceptions.DSWareError as error:
             agent.tally.add(counting.FAILURES, counting.class_of(error))
             raise
 
-    def _answers(self, agent, request, deadline):
+    @staticmethod
+    def _limit(request, deadline, patience):
         limit = deadline.part(_ATTEMPT_SHARE, _ATTEMPT_LEAST)
+        if patience is None or request.changes:
+            return limit
+        # Nothing is in doubt when a query is given up.
+        return waiting.Deadline(min(limit.seconds,
+                                    max(patience, _ATTEMPT_LEAST)))
+
+    def _answers(self, agent, request, limit):
         exchange = agent.transport.exchange(request, limit)
         try:
             with contextlib.closing(exchange):

@@ -265,6 +265,8 @@ class SocketTransport:
 
     def __init__(self, endpoint, settings, tally=None):
         self.endpoint = endpoint
+        #: How many requests it carries at a time.
+        self.capacity = settings.max_connections
         self._settings = settings
         self._tally = tally or counting.agent_tally()
         self._fork_lock = threading.Lock()

@@ -79,6 +79,8 @@ class CLITransport:
     def __init__(self, endpoint, settings, execute=utils.execute,
                  tally=None):
         self.endpoint = endpoint
+        #: How many requests it carries at a time.
+        self.capacity = settings.max_processes
         self._settings = settings
         self._execute = execute
         self._tally = tally or counting.agent_tally()

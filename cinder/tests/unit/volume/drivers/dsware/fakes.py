@@ -418,6 +418,7 @@ class FakeTransport:
     def __init__(self, cluster, endpoint):
         self.cluster = cluster
         self.endpoint = endpoint
+        self.capacity = 16
         self.closed = False
         self.deadlines = []
 

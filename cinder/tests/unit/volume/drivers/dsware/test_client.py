@@ -393,6 +393,101 @@ class AgentTestCase(ClientTestCase):
         self.client.close()
         self.assertTrue(self.transports[THREE].closed)
 
+    @staticmethod
+    def host_agent(number):
+        return operations.Endpoint(f'192.0.2.{10 + number}', 10519)
+
+    def test_agents_of_hosts_that_come_and_go_are_forgotten(self):
+        for number in range(100):
+            self.query(agent=self.host_agent(number))
+            self.clock.now += 10
+        kept = set(self.client._agents)
+        self.assertEqual({ONE, TWO}, kept - {
+            self.host_agent(number) for number in range(90, 100)})
+        self.assertEqual([True, False], [
+            self.transports[self.host_agent(number)].closed
+            for number in (0, 99)])
+
+    def test_one_in_use_is_not_forgotten(self):
+        def forget():
+            self.clock.now += 100
+            self.client.call('queryVolume', volName='v', agent=THREE)
+        self.cluster.fail('queryVolume', 'does', forget)
+        self.query(agent=self.host_agent(0))
+        self.assertIn(self.host_agent(0), self.client._agents)
+        self.assertFalse(self.transports[self.host_agent(0)].closed)
+
+    def test_one_that_is_down_is_not_forgotten(self):
+        self.cluster.dead.add(THREE.host)
+        self.assertRaises(exceptions.EndpointUnavailable, self.query,
+                          agent=THREE)
+        self.clock.now += 10
+        self.client._agents[THREE].retry_at = self.clock.now + 100
+        self.clock.now += 90
+        self.query(agent=self.host_agent(0))
+        self.assertIn(THREE, self.client._agents)
+
+
+@ddt.ddt
+class RoomTestCase(ClientTestCase):
+    """Agents whose connections are all in use."""
+
+    def fill(self, endpoint):
+        self.transports[endpoint].capacity = 0
+
+    def test_one_without_room_is_passed_over(self):
+        self.fill(ONE)
+        for _ in range(4):
+            self.query()
+        self.assertEqual([TWO] * 4, self.asked())
+
+    @ddt.data('createVolume', 'queryVolume')
+    def test_none_has_room(self, op):
+        deadline = waiting.Deadline(5)
+
+        def full(agents, until):
+            self.assertIs(deadline, until)
+            self.clock.now += until.remaining
+
+        self.client._turns.take = full
+        error = self.raises(exceptions.TryAgain, self.client.call, op,
+                            volName='v', deadline=deadline)
+        self.assertEqual('all 32 connections are in use', error.desc)
+        self.assertIn('dsware_max_connections', str(error))
+        self.assertIn(str(TWO), error.endpoint)
+        self.assertEqual([], self.asked())
+
+    def test_places_are_given_back(self):
+        for carrier in self.transports.values():
+            carrier.capacity = 1
+        self.cluster.fail('queryVolume', 'lost', times=3)
+        self.cluster.fail('queryVolume', 'interrupted')
+        self.assertRaises(fakes.Interrupted, self.query)
+        self.raises(exceptions.ObjectExists, self.client.call,
+                    'createVolume', **CREATE)
+        # No agent is left alone any more.
+        self.clock.now += 100
+        records = self.client.stream('queryAllVolume', poolId=0)
+        next(records)
+        self.query()
+        records.close()
+        self.query()
+        self.assertEqual({}, dict(self.client._turns._state.users))
+
+    def test_a_query_with_patience_gives_up_an_agent_that_hangs(self):
+        self.cluster.fail('queryVolume', 'hangs', times=1)
+        start = self.clock.now
+        self.query(patience=10)
+        self.assertTrue(10 <= self.clock.now - start < 11)
+
+    def test_a_change_with_patience_is_not_given_up(self):
+        """It would be in doubt."""
+        self.cluster.fail('createVolume', 'hangs', times=1)
+        start = self.clock.now
+        self.raises(exceptions.OutcomeUnknown, self.client.call,
+                    'createVolume', patience=10, **CREATE)
+        self.assertTrue(30 <= self.clock.now - start < 31)
+
 
 @ddt.ddt
 class StreamTestCase(ClientTestCase):
