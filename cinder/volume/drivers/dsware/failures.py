@@ -112,7 +112,13 @@ def _described(args):
     for arg in args:
         if isinstance(arg, base.CinderObject):
             kind = _UPPER.sub(r' \1', arg.obj_name()).strip().lower()
-            # The name of a group is what a user typed.
-            name = exceptions.printable(arg.name or '')
-            return [f'{kind} {arg.id} ({name})']
+            return [f'{kind} {arg.id} ({_name_of(arg)})']
     return []
+
+
+def _name_of(item):
+    # The name of a group is what a user typed, and may be missing: Cinder
+    # does not load it later. That of a volume is made of its id.
+    if 'name' in item.fields and not item.obj_attr_is_set('name'):
+        return ''
+    return exceptions.printable(item.name or '')

@@ -20,6 +20,7 @@ from oslo_log import log as logging
 
 from cinder import context as cinder_context
 from cinder import exception
+from cinder import objects
 from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
@@ -238,6 +239,19 @@ class NestedTestCase(LogTestCase):
         records = self.log_of(self.dsware.delete_group, self.context, group,
                               volumes)
         self.assertEqual({'ERROR': 2}, self.levels(records))
+
+    def test_a_group_whose_name_is_not_loaded(self):
+        self.cluster.fail('createVolumeFromSnap', 'result', 50151015)
+        volume = self.make_volume()
+        snapshot = self.make_snapshot(self.make_volume())
+        self.patch('cinder.volume.volume_utils.is_group_a_cg_snapshot_type',
+                   lambda group: True)
+        group = objects.Group(id=self.make_id())
+        records = self.log_of(
+            self.dsware.create_group_from_src, self.context, group, [volume],
+            objects.GroupSnapshot(id=self.make_id()), [snapshot])
+        self.assertIn(f'create_group_from_src of group {group.id} ()',
+                      records[-1].getMessage())
 
     def test_what_is_not_of_the_cluster_is_left_to_cinder(self):
         volume = self.make_volume()
