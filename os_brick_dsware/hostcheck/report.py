@@ -47,11 +47,7 @@ def as_text(report: findings.Report) -> str:
     :returns: lines of text
     """
     lines = ['Dsware volumes on host %s' % platform.node()]
-    for title, found in report.sections.items():
-        if not found:
-            continue
-        lines += ['', title]
-        lines += [line for one in found for line in _finding(one)]
+    lines += section_lines(report.sections)
     lines += ['', 'Attached volumes']
     for volume in report.volumes:
         lines += _volume(volume)
@@ -61,11 +57,30 @@ def as_text(report: findings.Report) -> str:
         lines += ['', 'Repairs']
         for one in report.repairs:
             lines += _finding(one)
-    return '\n'.join(lines + ['', _summary(report)]) + '\n'
+    return '\n'.join(lines + ['', summary(list(report.problems()))]) + '\n'
 
 
-def _summary(report: findings.Report) -> str:
-    count = len(list(report.problems()))
+def section_lines(sections: dict[str, list[findings.Finding]]) -> list[str]:
+    """Write findings by subject.
+
+    :param sections: findings by title, in the order to show them in
+    :returns: lines of text
+    """
+    lines = []
+    for title, found in sections.items():
+        if found:
+            lines += ['', title]
+            lines += [line for one in found for line in _finding(one)]
+    return lines
+
+
+def summary(problems: list[findings.Finding]) -> str:
+    """Write the last line of a report.
+
+    :param problems: all problems that were found
+    :returns: a sentence
+    """
+    count = len(problems)
     if not count:
         return 'All is well.'
     return '%d problem%s.' % (count, '' if count == 1 else 's')

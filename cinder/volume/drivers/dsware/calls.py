@@ -40,6 +40,8 @@ _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
 _CLEAN_UP_PATIENCE = 5
 # Seconds for the last query of something that is waited for.
 _LAST_LOOK = 5
+# Seconds that have to be left for another try.
+_LEAST_TRY = 0.01
 
 
 class _Series:
@@ -180,7 +182,8 @@ class Calls:
     def _tries(deadline):
         yield 0.0
         for elapsed in waiting.pauses(deadline):
-            if not deadline.expired:
+            # A request without time for its answer only raises doubts.
+            if deadline.remaining > _LEAST_TRY:
                 yield elapsed
 
     @contextlib.contextmanager

@@ -67,6 +67,10 @@ class CLISettings:
     max_processes: int = 16
 
 
+def _limited(command, seconds):
+    return ['timeout', f'--kill-after={_KILL_AFTER}', str(seconds), *command]
+
+
 class CLITransport:
     """Carries requests to one endpoint with fsc_cli.
 
@@ -124,6 +128,15 @@ class CLITransport:
         self._tally.add(counting.CONNECTIONS, 'opened')
         return True
 
+    def argv(self, request: operations.Request) -> list[str]:
+        """Tell what rootwrap would be asked to run for a request.
+
+        :param request: the request
+        :returns: the command with its arguments
+        :raises InvalidRequest: the command line cannot carry it
+        """
+        return _limited(self._command(request), 1)
+
     def _command(self, request):
         try:
             return fsc_cli.command(
@@ -140,8 +153,7 @@ class CLITransport:
         limit = max(math.ceil(deadline.remaining), 1)
         try:
             stdout, _stderr = self._execute(
-                'timeout', f'--kill-after={_KILL_AFTER}', str(limit),
-                *command, run_as_root=True,
+                *_limited(command, limit), run_as_root=True,
                 timeout=limit + 2 * _KILL_AFTER)
             return stdout
         except processutils.ProcessExecutionError as error:

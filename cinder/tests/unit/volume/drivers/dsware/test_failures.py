@@ -276,6 +276,22 @@ class NestedTestCase(LogTestCase):
             self.assertTrue(getattr(method, 'logs_failures', False), name)
 
 
+class OtherErrorsTestCase(LogTestCase):
+
+    def test_a_driver_made_of_this_one_logs_no_more(self):
+        class Derived(type(self.dsware)):
+            pass
+
+        self.assertIs(type(self.dsware).create_volume,
+                      Derived.create_volume)
+
+    def test_an_error_that_is_not_of_the_cluster(self):
+        with self.assertLogs(DRIVER, 'INFO') as logs:
+            reporting.log_once(failures.LOG, logging.WARNING,
+                               ValueError('odd.'), 'Next.')
+        self.assertEqual('odd. Next.', logs.records[0].getMessage())
+
+
 class RecordsTestCase(LogTestCase):
 
     def formatted(self, function, *args):

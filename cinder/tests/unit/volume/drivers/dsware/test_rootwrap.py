@@ -22,51 +22,14 @@ from oslo_rootwrap import wrapper
 
 from cinder.tests.unit import test
 from cinder.volume.drivers.dsware import array
-from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware.check import samples
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import transport_cli
 from cinder.volume.drivers.dsware import waiting
 
 FILTERS = pathlib.Path(__file__).parents[6] / 'etc/cinder/rootwrap.d'
 
-LIMITS = {key: 100 for key in models.QOS_LIMITS}
-# Each operation with its arguments as the driver gives them.
-REQUESTS = (
-    ('getDSwareIdentifier', {}),
-    ('queryAllPoolInfo', {}),
-    ('queryPoolInfo', {'poolId': 0}),
-    ('queryVolume', {'volName': 'volume-1'}),
-    ('querySnapshot', {'snapName': 'snapshot-1'}),
-    ('queryAllVolume', {'poolId': 12}),
-    ('queryAllSnapshot', {'poolId': 12}),
-    ('querySnapOfVolume', {'volName': 'volume-1'}),
-    ('createVolume', {'volName': 'volume-1', 'poolId': 0, 'volSize': 1024,
-                      'thinFlag': 1}),
-    ('deleteVolume', {'volName': 'volume-1'}),
-    ('expandVolume', {'volName': 'volume-1', 'volSize': 2048}),
-    ('createSnapshot', {'volName': 'volume-1', 'snapName': 'snapshot-1',
-                        'smartFlag': 0}),
-    ('activeSnapshots', {'volNameList': 'volume-1,volume-2',
-                         'snapNameList': 'snapshot-1,snapshot-2'}),
-    ('deleteSnapshot', {'snapName': 'snapshot-1'}),
-    ('createVolumeFromSnap', {'volName': 'volume-2', 'volSize': 1024,
-                              'snapNameSrc': 'snapshot-1'}),
-    ('createFullVolumeFromSnap', {'volName': 'volume-2',
-                                  'snapName': 'snapshot-1'}),
-    ('migrateVolumeCold', {'volNameSrc': 'volume-1', 'poolIdDst': 1}),
-    ('rollbackSnapshot', {'snapName': 'snapshot-1', 'volName': 'volume-1'}),
-    ('attachVolume', {'volName': 'volume-1'}),
-    ('detachVolume', {'volName': 'volume-1'}),
-    ('detachVolumeByIp', {'volName': 'volume-1', 'detachIp': '192.0.2.7'}),
-    ('createQoS', {'qosName': 'volume-1.qos', **LIMITS}),
-    ('setQoS', {'qosName': 'volume-1.qos', **LIMITS}),
-    ('deleteQoS', {'qosName': 'volume-1.qos'}),
-    ('associateQoSWithVolume', {'qosName': 'volume-1.qos',
-                                'volName': 'volume-1'}),
-    ('disassociateQoSWithVolume', {'qosName': 'volume-1.qos',
-                                   'volName': 'volume-1'}),
-    ('queryVolumeQoSInfo', {'volName': 'volume-1'}),
-)
+REQUESTS = samples.REQUESTS
 # What the simulator and the specification know and the driver may come to
 # ask for; each needs a filter as soon as it does.
 OPERATIONS = frozenset(op for op, _args in REQUESTS) | {

@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Shows what a check found, to people and to machines."""
+
+import dataclasses
+import json
+
+from cinder.volume.drivers.dsware import exceptions
+from os_brick_dsware.hostcheck import findings
+from os_brick_dsware.hostcheck import report as reports
+
+# Longer than any text that is found, unless somebody sends a lot of it.
+_LONGEST = 2000
+
+
+@dataclasses.dataclass
+class Report:
+    """Everything that was found.
+
+    :ivar host: this host
+    :ivar sections: findings by subject, in the order to show them in
+    :ivar states: what cinder-volume tells, by backend
+    """
+
+    host: str
+    sections: dict[str, list[findings.Finding]] = dataclasses.field(
+        default_factory=dict)
+    states: dict[str, dict] = dataclasses.field(default_factory=dict)
+
+    def problems(self) -> list[findings.Finding]:
+        """List all problems.
+
+        :returns: the findings
+        """
+        return [one for found in self.sections.values() for one in found
+                if one.level == findings.PROBLEM]
+
+
+def _clean(report):
+    """Text of the cluster or of a file is no escape sequence or new line."""
+    return {title: [findings.Finding(
+        one.level, exceptions.printable(one.text, _LONGEST),
+        exceptions.printable(one.advice, _LONGEST)) for one in found]
+        for title, found in report.sections.items()}
+
+
+def as_text(report: Report) -> str:
+    """Write a report for people.
+
+    :param report: the report
+    :returns: lines of text
+    """
+    return '\n'.join([
+        'Dsware backends of host %s' % report.host,
+        *reports.section_lines(_clean(report)), '',
+        reports.summary(report.problems())]) + '\n'
+
+
+def as_json(report: Report) -> str:
+    """Write a report for machines.
+
+    :param report: the report
+    :returns: a JSON object
+    """
+    sections = _clean(report)
+    return json.dumps({
+        'format': 1, 'host': report.host,
+        'status': 'problems' if report.problems() else 'ok',
+        'problems': [dict(dataclasses.asdict(one), section=title)
+                     for title, found in sections.items() for one in found
+                     if one.level == findings.PROBLEM],
+        'sections': {title: [dataclasses.asdict(one) for one in found]
+                     for title, found in sections.items()},
+        'states': report.states}, indent=1)
