@@ -187,6 +187,8 @@ class ManagedObjects:
                                sort_keys, sort_dirs):
         """List the volumes in the pools of this backend.
 
+        What belongs to other backends of this Cinder is told apart, too.
+
         :param cinder_volumes: the Cinder volumes of this host
         :param marker: the reference that the page begins after, or None
         :param limit: how many entries there are at most
@@ -200,7 +202,8 @@ class ManagedObjects:
         chosen = self._choose(
             manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
             _VOLUMES, self._array.volume_records, self._array.volume)
-        managed = _ids(cinder_volumes, translation.volume_name, chosen)
+        managed = _managed(cinder_volumes, translation.volume_name, chosen,
+                           owners.volume_owners)
         return [_entry(found, managed, _volume_info(found))
                 for found in chosen]
 
@@ -262,6 +265,8 @@ class ManagedObjects:
                                  offset, sort_keys, sort_dirs):
         """List the snapshots in the pools of this backend.
 
+        What belongs to other backends of this Cinder is told apart, too.
+
         :param cinder_snapshots: the Cinder snapshots of this host
         :param marker: the reference that the page begins after, or None
         :param limit: how many entries there are at most
@@ -275,7 +280,8 @@ class ManagedObjects:
         chosen = self._choose(
             manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
             _SNAPSHOTS, self._array.snapshot_records, self._array.snapshot)
-        managed = _ids(cinder_snapshots, translation.snapshot_name, chosen)
+        managed = _managed(cinder_snapshots, translation.snapshot_name,
+                           chosen, owners.snapshot_owners)
         return [dict(_entry(found, managed, _info(found)),
                      source_reference={manageable.SOURCE_NAME: found.father})
                 for found in chosen]
@@ -379,16 +385,25 @@ def _why_not(found):
     return None
 
 
-def _ids(cinders, name_of, chosen):
-    """Give the ids of those of Cinder's objects that were chosen."""
-    wanted = {found.name for found in chosen}
+def _managed(cinders, name_of, chosen, owners_of):
+    """Tell which of the chosen objects Cinder has, and where.
+
+    Cinder lists what this host has, but other backends and hosts can use
+    the same cluster.
+
+    :returns: a dict of name to Cinder's id and the reason not to manage it
+    """
+    wanted = {found.name for found in chosen if names.is_legal(found.name)}
     named = ((name_of(thing), thing.id) for thing in cinders)
-    return {name: identity for name, identity in named if name in wanted}
+    managed = {name: (identity, _('already managed'))
+               for name, identity in named if name in wanted}
+    for name, thing in owners_of(wanted - set(managed)).items():
+        managed[name] = thing.id, _('already managed, by another backend')
+    return managed
 
 
 def _entry(found, managed, info):
-    cinder_id = managed.get(found.name)
-    reason = _('already managed') if cinder_id else _why_not(found)
+    cinder_id, reason = managed.get(found.name) or (None, _why_not(found))
     return {'reference': {manageable.SOURCE_NAME: found.name},
             'size': manageable.whole_gib(found.size),
             'safe_to_manage': reason is None,

@@ -18,6 +18,11 @@ from cinder import objects
 from cinder.volume.drivers.dsware import translation
 from cinder.volume import volume_utils
 
+# Records that are read at a time, and ids that are asked for.
+_AT_ONCE = 500
+# Names that are asked for one by one, which reads the whole table each time.
+_FEW = 5
+
 
 def volume_owner(name: str):
     """Find the volume that is an object on the cluster, of any host.
@@ -40,6 +45,72 @@ def snapshot_owner(name: str):
     found = volume_utils.extract_id_from_snapshot_name(name)
     return _owner(objects.SnapshotList, translation.snapshot_name, name,
                   {'provider_id~': translation.bound(name)}, {'id': found})
+
+
+def volume_owners(names) -> dict:
+    """Find the volumes that objects on the cluster are, of any host.
+
+    :param names: the objects' names, legal ones, a page of a listing
+    :returns: a dict of name to Cinder volume, without what is nobody's
+    """
+    return _owners(objects.VolumeList, translation.volume_name, names,
+                   volume_owner, _ids_at_once(
+                       names, volume_utils.extract_id_from_volume_name))
+
+
+def snapshot_owners(names) -> dict:
+    """Find the snapshots that objects on the cluster are, of any host.
+
+    :param names: the objects' names, legal ones, a page of a listing
+    :returns: a dict of name to Cinder snapshot, without what is nobody's
+    """
+    # For snapshots Cinder's filter takes no list of ids.
+    found = map(volume_utils.extract_id_from_snapshot_name, names)
+    return _owners(objects.SnapshotList, translation.snapshot_name, names,
+                   snapshot_owner, ({'id': one} for one in found if one))
+
+
+def _ids_at_once(names, id_in):
+    ids = list(filter(None, map(id_in, names)))
+    for field in ('id', '_name_id'):
+        for start in range(0, len(ids), _AT_ONCE):
+            yield {field: ids[start:start + _AT_ONCE]}
+
+
+def _owners(kind, name_of, names, owner, searches):
+    """Find owners of many objects with few questions to the database.
+
+    Cinder's filters compare names that objects were taken over with only
+    one by one, by reading all records. So where many names are in doubt,
+    all records with such a name are looked through, of which there are few.
+    """
+    found = {}
+    for filters in searches:
+        _take(found, kind, name_of, names, filters)
+    left = set(names) - set(found)
+    if len(left) > _FEW:
+        _take(found, kind, name_of, left,
+              {'provider_id~': translation.bound('')})
+    else:
+        owned = ((name, owner(name)) for name in left)
+        found.update((name, thing) for name, thing in owned if thing)
+    return found
+
+
+def _take(found, kind, name_of, names, filters):
+    """Note the owners among the records that pass a filter."""
+    context = cinder_context.get_admin_context()
+    marker = None
+    while True:
+        page = list(kind.get_all(context, marker=marker, limit=_AT_ONCE,
+                                 sort_keys=['id'], sort_dirs=['asc'],
+                                 filters=filters))
+        for thing in page:
+            if name_of(thing) in names:
+                found[name_of(thing)] = thing
+        if len(page) < _AT_ONCE:
+            return
+        marker = page[-1].id
 
 
 def _owner(kind, name_of, name, *searches):

@@ -21,7 +21,9 @@ import ddt
 from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import owners
 from cinder.volume.drivers.dsware import translation
 from cinder.volume import qos_specs
 from cinder.volume import volume_types
@@ -398,6 +400,54 @@ class ListTestCase(ManageTestCase):
         (found,) = [entry for entry in self.volumes()
                     if entry['reference']['source-name'] == name]
         return found
+
+    def others_volume(self, name=None, **values):
+        """Put a volume into the database that another backend has."""
+        volume = self.make_volume(host='host@other#0', **values)
+        if name:
+            volume.provider_id = translation.volume_provider_id(volume, name)
+        database.add_volume(volume)
+        self.stored(volume)
+        return volume
+
+    @ddt.data(0, owners._FEW)
+    def test_what_another_backend_has(self, few):
+        """By its own name, after a migration, and as it was taken over."""
+        self.patch('cinder.volume.drivers.dsware.owners._FEW', few)
+        self.patch('cinder.volume.drivers.dsware.owners._AT_ONCE', 1)
+        taken = ['taken_over', 'takenXover', 'TAKEN_OVER']
+        theirs = [self.others_volume(),
+                  self.others_volume(_name_id=self.make_id()),
+                  self.others_volume(taken[0])]
+        for name in taken[1:]:
+            self.cluster.add_volume(name, GIB)
+
+        found = {entry['reference']['source-name']: entry
+                 for entry in self.volumes()}
+
+        for volume in theirs:
+            entry = found.pop(translation.volume_name(volume))
+            self.assertEqual(
+                (volume.id, False, 'already managed, by another backend'),
+                (entry['cinder_id'], entry['safe_to_manage'],
+                 entry['reason_not_safe']))
+        self.assertEqual({'b', *taken[1:]}, {
+            name for name, entry in found.items()
+            if entry['safe_to_manage']})
+
+    @ddt.data(0, owners._FEW)
+    def test_what_another_backend_has_snapshots_of(self, few):
+        self.patch('cinder.volume.drivers.dsware.owners._FEW', few)
+        taken = self.make_stored_snapshot(self.managed)
+        taken.provider_id = translation.snapshot_provider_id(taken, 'monday')
+        taken.save()
+        made = self.make_stored_snapshot(self.managed)
+        self.driver.create_snapshot(made)
+        self.cluster.add_snapshot('tuesday', 'legacy')
+        self.assertEqual(
+            {('monday', taken.id), ('tuesday', None), (made.name, made.id)},
+            {(entry['reference']['source-name'], entry['cinder_id'])
+             for entry in self.snapshots()})
 
     def test_volumes(self):
         self.assertEqual(['b', 'legacy', self.made.name], self.names())
