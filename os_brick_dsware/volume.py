@@ -20,7 +20,6 @@ line.
 from collections.abc import Callable
 import dataclasses
 import os
-import time
 
 from oslo_concurrency import processutils
 from oslo_log import log as logging
@@ -31,6 +30,8 @@ from os_brick_dsware import adapter as adapters
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
+from os_brick_dsware import growing
+from os_brick_dsware import identifying
 from os_brick_dsware import processes
 from os_brick_dsware import properties
 from os_brick_dsware import result_codes
@@ -48,7 +49,7 @@ _UNREACHABLE = (exceptions.OutcomeUnknown, exceptions.AgentUnavailable,
                 exceptions.ConfigurationError)
 
 
-class HostVolume:
+class HostVolume(identifying.Identification, growing.Growth):
     """A volume as one user of this host sees it."""
 
     def __init__(self, connection: properties.Connection, adapter,
@@ -355,145 +356,6 @@ class HostVolume:
             LOG.error('Volume %s may have been left attached to this host: '
                       '%s', self._name, exc)
 
-    # Identifying ------------------------------------------------------------
-
-    def _identified(self, reply, before) -> tuple[str, str]:
-        """Find the volume's device and make sure that it is the volume's."""
-        doubts: dict[str, str] = {}
-        patience = time.monotonic() + self._waits.link
-
-        def look() -> tuple[str, str] | None:
-            patient = time.monotonic() < patience
-            for device in self._candidates(reply, before):
-                path, doubts[device] = self._judge(device, patient)
-                if path:
-                    return self._host.canonical(device), path
-            return None
-
-        sure = reply.device or reply.kind == result_codes.OK
-        found = waiting.until(
-            look, self._waits.device if sure else self._waits.link)
-        if found:
-            return found
-        if any(self._host.exists(device) for device in doubts):
-            raise exceptions.WrongDevice(
-                "volume %s is attached, but no device could be shown to be "
-                "its own: %s" % (self._name, '; '.join(doubts.values())))
-        raise exceptions.DeviceNotFound(
-            "volume %s is attached to this host (%s), but its device %s did "
-            "not appear" % (self._name, reply.text,
-                            ', '.join(sorted(doubts)) or '(not named)'))
-
-    def _candidates(self, reply, before) -> list[str]:
-        if reply.device:
-            return [reply.device]
-        others = {user.device for user in before
-                  if user.agent != self._agent}
-        found = [user.device for user in self._of_agent(before)
-                 if self._is_still(user)] + self._told() + self._by_wwn()
-        # Where one machine plays several hosts, the link may be another's.
-        return sorted(dict.fromkeys(found), key=others.__contains__)
-
-    def _told(self) -> list[str]:
-        """Ask for the device, where the program knows it."""
-        if not self._adapter.tells_device:
-            return []
-        device = self._describe().device
-        return [self._host.canonical(device)] if device else []
-
-    def _wwn(self) -> str:
-        if self._connection.wwn or self._adapter.tells_device:
-            return self._connection.wwn
-        return devices.normal_wwn(self._describe().wwn)
-
-    def _by_wwn(self) -> list[str]:
-        wwn = self._wwn()
-        if not wwn:
-            return []
-        link = self._host.link(wwn)
-        linked = [os.path.realpath(link)] if self._host.exists(link) else []
-        return self._host.with_wwn(wwn) or linked
-
-    def _judge(self, device: str, patient: bool) -> tuple[str, str]:
-        """Tell whether a device is the volume's, and by which path.
-
-        :returns: the path, empty if it is not shown; and the doubt
-        """
-        size = self._host.size(device)
-        if not size:
-            return '', '%s is not there' % device
-        wwn = self._connection.wwn
-        link = self._host.link(wwn) if wwn else ''
-        if link and self._host.exists(link):
-            if os.path.realpath(link) == os.path.realpath(device):
-                return link, ''
-        elif link and patient and self._host.is_block(device):
-            return '', '%s is not there yet' % link
-        told = self._host.wwn(device) if wwn else ''
-        if told:
-            return (device if told == wwn else ''), (
-                '%s says its World Wide Name is %s, the volume has %s'
-                % (device, told, wwn))
-        described = self._describe()
-        if self._adapter.tells_device:
-            return self._judge_told(device, described)
-        return (device if size == described.size else ''), (
-            '%s has %d bytes, the volume %s' % (
-                device, size, described.size or 'cannot be queried: '
-                + described.text))
-
-    def _judge_told(self, device, described) -> tuple[str, str]:
-        """Judge by what the program says, which knows no size."""
-        if not described.device:
-            return '', '%s: %s' % (device, described.text)
-        if (self._host.canonical(described.device)
-                != self._host.canonical(device)):
-            return '', '%s is not %s, which the cluster names' % (
-                device, described.device)
-        other = self._recorded_for_another(device)
-        return ('', '%s is recorded as the device of volume %s' % (
-            device, other)) if other else (device, '')
-
-    def _recorded_for_another(self, device: str) -> str:
-        for name in self._ledger.volumes():
-            try:
-                users = self._ledger.users(name)
-            except exceptions.StateError:
-                # Another volume's trouble.
-                continue
-            if name != self._name and any(
-                    user.device == self._host.canonical(device)
-                    and self._ledger.alive(user) and self._is_still(user)
-                    for user in users):
-                return name
-        return ''
-
-    def _is_still(self, user: attachments.User) -> bool:
-        return bool(user.device) and (
-            user.generation == self._host.generation(user.device))
-
-    def _device(self, sharing, users) -> tuple[str, bool]:
-        """Find the volume's device, without asking the cluster.
-
-        A program that tells devices is asked if there is no record.
-
-        :param sharing: users that have the same device
-        :param users: all users of the volume
-        :returns: the device, empty if there is none; and whether it was
-            recorded, so that there is no doubt that it is this host's
-        """
-        for user in sharing:
-            if self._is_still(user):
-                return user.device, True
-        told = next(filter(self._host.exists, self._told()), '')
-        if told:
-            return told, True
-        if not self._connection.wwn:
-            return '', False
-        others = {user.device for user in users if user not in sharing}
-        return next((device for device in self._by_wwn()
-                     if device not in others), ''), False
-
     # Leaving ----------------------------------------------------------------
 
     def _let_go(self, device: str, recorded: bool, force: bool,
@@ -592,39 +454,6 @@ class HostVolume:
             raise exceptions.DeviceNotRemoved(
                 "volume %s was detached, but its device %s is still there "
                 "after %s s" % (self._name, device, self._waits.removal))
-
-    # Growing ----------------------------------------------------------------
-
-    def _wait_for_size(self, device: str, size: int) -> None:
-        def grown() -> bool:
-            return (self._host.size(device) or 0) >= size
-
-        if waiting.until(grown, min(1, self._waits.growth)):
-            return
-        self._rescan(device)
-        if not waiting.until(grown, self._waits.growth):
-            raise exceptions.DSWareError(
-                "volume %s has %d bytes, but its device %s on this host "
-                "still has %s after %s s"
-                % (self._name, size, device, self._host.size(device),
-                   self._waits.growth))
-
-    def _look_again(self, device: str) -> None:
-        """Wait a little for growth, where nobody tells how much is due."""
-        before = self._host.size(device) or 0
-        self._rescan(device)
-        waiting.until(lambda: (self._host.size(device) or 0) > before,
-                      self._waits.link)
-
-    def _rescan(self, device: str) -> None:
-        rescan = self._host.can_rescan(device)
-        if not rescan:
-            return
-        try:
-            self._execute('tee', '-a', rescan, process_input='1', timeout=30)
-        except processutils.ProcessExecutionError as exc:
-            LOG.warning('Device %s of volume %s could not be asked for its '
-                        'size again: %s', device, self._name, exc)
 
 
 def without(users: list[attachments.User],
