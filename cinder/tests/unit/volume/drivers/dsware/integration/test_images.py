@@ -81,6 +81,32 @@ class ImageTests:
         self.assertCloned(volume)
         self.assertEqual(1, self.on_cluster(volume.name)['pool_id'])
 
+    def test_extended_afterwards(self):
+        """Neither the image nor a later volume from it notices."""
+        for kind in ('linked', 'full'):
+            volume = self.new_volume(
+                volume_type=base.make_type(dsware__clone=kind))
+            self.assertCloned(volume)
+            self.dsware.extend_volume(volume, 3)
+            self.assertEqual(3 * units.Gi, self.host.size(volume.name))
+            self.assertEqual(DATA, self.host.read(volume.name, 0, len(DATA)))
+            grown = self.host.read(volume.name, 2 * units.Gi, len(DATA))
+            self.assertEqual(bytes(len(DATA)), grown)
+            self.assertEqual(units.Gi, self.host.size(self.image_volume.name))
+            self.dsware.delete_volume(volume)
+        self.assertCloned(self.new_volume())
+
+    def test_the_image_volume_was_extended(self):
+        self.dsware.extend_volume(self.image_volume, 2)
+        self.image_volume.size = 2
+        self.assertNotCloned(self.new_volume())
+        self.assertCloned(self.new_volume(size=2))
+
+    def test_of_another_cluster(self):
+        """Though a volume of that name is on this cluster, too."""
+        self.image_volume.host = 'elsewhere@other#0'
+        self.assertNotCloned(self.new_volume())
+
     def test_while_it_is_attached(self):
         self.image_volume.status = 'in-use'
         self.assertNotCloned(self.new_volume())
