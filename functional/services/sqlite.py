@@ -86,6 +86,12 @@ def take_turns(path=None):
         if connection.info.pop(_HELD, False):
             lock.release()
 
+    def commit(connection):
+        # SQLAlchemy tells before it commits, and the next one must not begin
+        # to read before that is done.
+        connection.connection.commit()
+        end(connection)
+
     event.listen(engine.Engine, 'begin', begin)
-    event.listen(engine.Engine, 'commit', end)
+    event.listen(engine.Engine, 'commit', commit)
     event.listen(engine.Engine, 'rollback', end)
