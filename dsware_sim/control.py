@@ -123,6 +123,14 @@ class Control:
         """
         return [tuple(entry) for entry in self.call('log')]
 
+    def resources(self):
+        """Tell what the simulator's process uses.
+
+        :returns: dict with blocks, the number of memory blocks that Python
+                  has allocated, and tasks, that of asyncio's tasks
+        """
+        return self.call('resources')
+
     def set(self, **settings):
         """Change how long copies take from now on.
 

@@ -12,8 +12,10 @@
 """The control socket, from the server's side."""
 
 import asyncio
+import gc
 import json
 import os
+import sys
 
 from dsware_sim import cluster
 from dsware_sim import codes
@@ -163,6 +165,15 @@ class ControlServer:
         :returns: list
         """
         return list(self._server.service.log)
+
+    def do_resources(self):
+        """Tell what the process uses, after it put away what it can.
+
+        :returns: dict
+        """
+        gc.collect()
+        return {'blocks': sys.getallocatedblocks(),
+                'tasks': len(asyncio.all_tasks())}
 
     def do_set(self, copy_seconds=None, copy_rate=None):
         """Change how long copies take.

@@ -57,6 +57,16 @@ class ConnectionTestCase(base.SimulatorTestCase):
         self.assertEqual(
             6, len(self.control.status()['protocol_errors']))
 
+    def test_resources(self):
+        client = self.connect()
+        before = self.control.resources()
+        for number in range(300):
+            client('createVolume', volName='v%d' % number, poolId=0,
+                   volSize=1, thinFlag=1)
+        after = self.control.resources()
+        self.assertGreater(after['blocks'], before['blocks'] + 300)
+        self.assertEqual(before['tasks'], after['tasks'])
+
     def test_sequence_must_go_up_by_one(self):
         client = self.connect()
         client('queryAllPoolInfo')
