@@ -145,6 +145,28 @@ def compare(path, twin, expected_size):
     return position
 
 
+def data_chunks(path, expected_size):
+    """Read all of a device or file, and give what is not zeros.
+
+    :param path: where; see compare()
+    :param expected_size: size that it should have, in bytes
+    :returns: an iterator of (position, bytes)
+    :raises Different: it has another size
+    """
+    found = size(path)
+    if found != expected_size:
+        raise Different('%s has %d bytes instead of %d'
+                        % (path, found, expected_size))
+    position = 0
+    with contextlib.closing(_chunks(path)) as chunks:
+        for chunk in chunks:
+            if chunk != _ZEROS[:len(chunk)]:
+                yield position, chunk
+            position += len(chunk)
+    if position != expected_size:
+        raise Different('%s ends at byte %d' % (path, position))
+
+
 def _chunks(path):
     """Read a device or file to its end."""
     handle = _open_direct(path)

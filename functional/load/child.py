@@ -29,43 +29,17 @@ import sys
 import threading
 import time
 
-from oslo_config import cfg
-from oslo_log import log as logging
-
 from cinder import context
-from cinder import coordination
-from cinder.db import api as db
-from cinder.db import models
 from cinder import objects
 
 from functional.load import resources
 from functional.load import worker
-from functional.services import sqlite
+from functional.services import library
 
 SETTINGS = json.loads(sys.argv[1])
-CONF = cfg.CONF
 _BACKEND = 'load'
 _STATS_INTERVAL = 0.25
 _FILLERS = 4
-
-
-def _configure():
-    logging.register_options(CONF)
-    CONF([], project='cinder')
-    logging.setup(CONF, 'cinder')
-    objects.register_all()
-    directory = SETTINGS['directory']
-    for group, name, value in (
-            (None, 'state_path', directory),
-            ('oslo_concurrency', 'lock_path', directory),
-            ('coordination', 'backend_url', 'file://' + directory),
-            ('database', 'connection', 'sqlite:///%s/db' % directory)):
-        CONF.set_override(name, value, group=group)
-
-
-def _make_database():
-    sqlite.take_turns()
-    models.BASE.metadata.create_all(db.get_engine())
 
 
 class Service:
@@ -78,9 +52,7 @@ class Service:
 
     def __init__(self):
         """Start."""
-        _configure()
-        _make_database()
-        coordination.COORDINATOR.start()
+        library.set_up(SETTINGS['directory'])
         agents = {'compute%d' % number: '%s:%d' % tuple(agent)
                   for number, agent in enumerate(SETTINGS['agents'])}
         self.connectors = [

@@ -34,6 +34,8 @@ _SAMPLE_SECONDS = 1.0
 _KILLS = (0.08, 0.3)
 _KILLS_OF_LONG = (0.08, 0.3, 0.65)
 _LONG_MINUTES = 10
+# Rounds without a kill that it takes to judge the cluster.
+_LEAST_LIFE = 6
 # In which part of a round an agent goes down, and comes back.
 _DOWN, _UP, _KILL = 0.2, 0.45, 0.6
 
@@ -160,6 +162,8 @@ class Load:
         parts = (_KILLS if options.minutes < _LONG_MINUTES
                  else _KILLS_OF_LONG)
         self._kills = [part * options.minutes * 60 for part in parts]
+        # Rounds since the cluster was started.
+        self._life = 0
         self.events = []
         self.rounds = []
 
@@ -201,11 +205,19 @@ class Load:
             'cluster': lambda: self._simulator.process.pid})
         sampler.start()
         try:
-            while self._now() < self._options.minutes * 60:
+            while not self._is_enough():
                 self._round()
         finally:
             sampler.end()
         return sampler.samples
+
+    def _is_enough(self):
+        """Whether the time is over, and the cluster lived for long enough.
+
+        A slow machine is given more time, or there was nothing to judge.
+        """
+        return (self._now() >= self._options.minutes * 60
+                and not self._kills and self._life >= _LEAST_LIFE)
 
     def _now(self):
         return time.time() - self._begin
@@ -222,6 +234,9 @@ class Load:
         self._make_relative(done)
         done.update(started=started, ended=self._now(),
                     pid=self._simulator.process.pid, **self._cluster())
+        self._life += 1
+        if self.rounds and self.rounds[-1]['pid'] != done['pid']:
+            self._life = 1
         self.rounds.append(done)
         print('%4d s: round %d, %d operations, %d errors, driver %s, '
               'cluster %s' % (
