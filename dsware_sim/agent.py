@@ -28,6 +28,32 @@ _HIGH_WATER = 4 * codec.STREAM_CHUNK
 _FRAMES_AT_ONCE = 2
 
 
+class Credentials:
+    """What clients must sign in with.
+
+    :param user: the user's name
+    :param passwords: those that are accepted
+    """
+
+    def __init__(self, user, *passwords):
+        self.user = user
+        self.passwords = passwords
+
+    def accept(self, user, password):
+        """Tell whether a user may sign in.
+
+        :param user: the user's name
+        :param password: the user's password
+        :returns: whether both are right
+        """
+        return (_same(user, self.user)
+                and any(_same(password, one) for one in self.passwords))
+
+
+def _same(one, other):
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
 class Agent:
     """What all the connections to one agent share."""
 
@@ -36,8 +62,7 @@ class Agent:
 
         :param address: IP address of the agent's host
         :param service: a :class:`dsware_sim.service.Service`
-        :param credentials: (user name, password) that clients must sign in
-                            with, or None
+        :param credentials: a :class:`Credentials`, or None
         :param tls: SSL context of the TCP listener, or None
         """
         self.address = address
@@ -102,7 +127,7 @@ class Connection(asyncio.Protocol):
         """Make a connection of an agent.
 
         :param agent: the :class:`Agent`
-        :param credentials: (user name, password) to sign in with, or None
+        :param credentials: a :class:`Credentials` to sign in with, or None
         :param local: whether it comes from fsc_cli on the agent's host
         """
         self.agent = agent
@@ -162,6 +187,10 @@ class Connection(asyncio.Protocol):
         self._writable = True
         self._send_soon()
 
+    def sign_out(self):
+        """End what a login began; the connection stays."""
+        self._signed_in = self._credentials is None
+
     def abort(self):
         """Cut the connection."""
         if self._transport is not None:
@@ -211,13 +240,10 @@ class Connection(asyncio.Protocol):
             self._service.handle(self, request, None)
 
     def _login(self, request):
-        given = (request.args.get('userName', ''),
-                 request.args.get('password', ''))
-        if self._credentials is not None:
-            same = [hmac.compare_digest(one.encode(), other.encode())
-                    for one, other in zip(given, self._credentials)]
-            if not all(same):
-                return _refuse(request)
+        if self._credentials is not None and not self._credentials.accept(
+                request.args.get('userName', ''),
+                request.args.get('password', '')):
+            return _refuse(request)
         self._signed_in = True
         return engine.Answer(codes.OK)
 

@@ -153,6 +153,19 @@ class Control:
         """
         return self.call('agent_up', address=address)
 
+    def set_passwords(self, *passwords, keep_sessions=True):
+        """Change what clients sign in with.
+
+        :param passwords: those that are accepted from now on
+        :param keep_sessions: whether who is signed in stays so
+        """
+        return self.call('set_passwords', passwords=passwords,
+                         keep_sessions=keep_sessions)
+
+    def reload_tls(self):
+        """Load the certificates again, for connections from now on."""
+        return self.call('reload_tls')
+
     def pause_copies(self):
         """Let no copy end, so that copying states can be looked at."""
         return self.call('pause_copies')

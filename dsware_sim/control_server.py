@@ -202,6 +202,18 @@ class ControlServer:
         faults.remove(faults.down_numbers(address))
         await self._server.settle()
 
+    def do_set_passwords(self, passwords, keep_sessions=True):
+        """Change what clients sign in with.
+
+        :param passwords: those that are accepted from now on
+        :param keep_sessions: whether who is signed in stays so
+        """
+        self._server.set_passwords(passwords, keep_sessions)
+
+    def do_reload_tls(self):
+        """Load the certificates again."""
+        self._server.reload_tls()
+
     def do_pause_copies(self):
         """Let no copy end."""
         self._server.copies.pause()

@@ -56,6 +56,8 @@ class Server:
         self.settings = settings
         self.directory = os.path.realpath(settings.state)
         self.agents = {}
+        self.tls = None
+        self.credentials = None
         self.stopping = None
         self.ready = None
         self.state = state_.State(settings.single_pool)
@@ -176,10 +178,13 @@ class Server:
 
     async def _listen(self):
         self._run_dir = self._make_run_dir()
-        context = self.settings.tls_context()
+        if self.settings.credentials:
+            self.credentials = agent_.Credentials(*self.settings.credentials)
+        self.tls = self.settings.tls_context()
+        context = self._replaceable(self.tls)
         for address, port in self.settings.agents:
-            agent = agent_.Agent(address, self.service,
-                                 self.settings.credentials, context)
+            agent = agent_.Agent(address, self.service, self.credentials,
+                                 context)
             self.agents[address] = agent
             await agent.start(port, os.path.join(
                 self._run_dir, fsc_cli.SOCKET_NAME % address))
@@ -187,6 +192,41 @@ class Server:
         await self._control.start(self._control_path())
         install.install(self.directory, self._run_dir,
                         self.settings.agents[0][0])
+
+    def _replaceable(self, context):
+        """Make a context that stands for the current one."""
+        if context is None:
+            return None
+        front = self.settings.tls_context()
+
+        def take_current(connection, _name, _context):
+            connection.context = self.tls
+
+        # Called for each handshake, also without a name.
+        front.sni_callback = take_current
+        return front
+
+    def reload_tls(self):
+        """Load the certificates again, for connections from now on.
+
+        :raises SettingError: a file cannot be used
+        """
+        self.tls = self.settings.tls_context()
+
+    def set_passwords(self, passwords, keep_sessions):
+        """Change what clients sign in with.
+
+        :param passwords: those that are accepted from now on
+        :param keep_sessions: whether who is signed in stays so
+        :raises ValueError: the agents want no password
+        """
+        if self.credentials is None:
+            raise ValueError('clients need not sign in here')
+        self.credentials.passwords = tuple(passwords)
+        if not keep_sessions:
+            for agent in self.agents.values():
+                for connection in agent.connections:
+                    connection.sign_out()
 
     def _make_run_dir(self):
         path = self._path('run')

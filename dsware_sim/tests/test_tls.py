@@ -134,6 +134,54 @@ class TlsTestCase(base.SimulatorTestCase):
             capture_output=True, text=True, env={}, timeout=base.DEADLINE)
         self.assertIn('result=0\n', done.stdout)
 
+    def set_passwords(self, *passwords, **options):
+        self.addCleanup(self.control.set_passwords, 'p,w%=\u5bc6')
+        self.control.set_passwords(*passwords, **options)
+
+    def test_passwords_that_change(self):
+        client = self.connect()
+        self.sign_in(client)
+        self.set_passwords('p,w%=\u5bc6', 'next')
+        for password in ('p,w%=\u5bc6', 'next'):
+            self.assertEqual(codes.OK, self.sign_in(self.connect(),
+                                                    password=password))
+        self.set_passwords('next')
+        self.assertEqual(codes.UNAUTHORIZED, self.sign_in(self.connect()))
+        # Who is signed in stays so.
+        self.ok(client, 'queryAllPoolInfo')
+
+    def test_sign_ins_that_end(self):
+        client = self.connect()
+        self.sign_in(client)
+        self.set_passwords('next', keep_sessions=False)
+        self.assertEqual((codes.UNAUTHORIZED, []),
+                         client('queryAllPoolInfo'))
+        self.assertEqual(codes.OK, self.sign_in(client, password='next'))
+        self.ok(client, 'queryAllPoolInfo')
+
+    def test_certificates_that_change(self):
+        client = self.connect()
+        self.sign_in(client)
+        tls = self.settings['tls']
+        self.addCleanup(self.control.reload_tls)
+        for path in (tls['cert'], tls['key'], tls['client_ca']):
+            self.addCleanup(os.replace, path + '.old', path)
+            shutil.copy(path, path + '.old')
+        cert, key = self.stranger.issue('other', [ADDRESS])
+        for new, path in ((cert, tls['cert']), (key, tls['key']),
+                          (self.stranger.path, tls['client_ca'])):
+            shutil.copy(new, path)
+        self.control.reload_tls()
+        self.ok(client, 'queryAllPoolInfo')
+        context = ssl.create_default_context(cafile=self.stranger.path)
+        context.load_cert_chain(*self.stranger.issue('friend'))
+        self.assertEqual(codes.OK, self.sign_in(self.connect(context)))
+        # An authority that clients' certificates are no longer checked with.
+        context = ssl.create_default_context(cafile=self.stranger.path)
+        context.load_cert_chain(*self.authority.issue('client'))
+        self.assertRaises((ssl.SSLError, EOFError, ConnectionError),
+                          lambda: self.connect(context)('login'))
+
     def test_faults(self):
         self.control.add_fault(kind='hang', count=1)
         client = self.connect()

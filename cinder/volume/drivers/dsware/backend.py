@@ -13,38 +13,27 @@
 """From cinder.conf to an :class:`array.Array`, with every option checked."""
 
 import ipaddress
-import os
-import ssl
 
 from oslo_config import cfg
-from oslo_log import log as logging
 from oslo_utils import netutils
 
-from cinder import exception
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import array
 from cinder.volume.drivers.dsware import client
 from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
-from cinder.volume.drivers.dsware import tls
 from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import transport_cli
 
-LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 CONF.import_opt('volume_name_template', 'cinder.db.api')
 CONF.import_opt('snapshot_name_template', 'cinder.db.api')
 
 # All ids of Cinder look like this one.
 _SOME_ID = '0fa2c5e8-1b4d-4e70-9a63-d7c6b5a49382'
-
-
-def _refuse(option, value, problem):
-    raise exception.InvalidConfigurationValue(
-        _('Option %(option)s = %(value)s: %(problem)s.') % {
-            'option': option, 'value': value, 'problem': problem})
 
 
 def manager_address(configuration) -> str:
@@ -56,12 +45,12 @@ def manager_address(configuration) -> str:
     """
     address = configuration.san_ip
     if not address:
-        _refuse('san_ip', "''", _(
+        access.refuse('san_ip', "''", _(
             'the address of the Dsware manager is missing; set it to the '
             "cluster's floating management address"))
     _endpoint('san_ip', address, options.DEFAULT_PORT)
     if not (netutils.is_valid_ip(address) or ':' not in address):
-        _refuse('san_ip', address, _(
+        access.refuse('san_ip', address, _(
             'it must be an address without a port; the port belongs in '
             'san_api_port'))
     return address
@@ -84,8 +73,8 @@ def _endpoint(option, text, port):
     try:
         return operations.Endpoint.parse(text, port)
     except ValueError as error:
-        _refuse(option, text, _('%s; expected host, host:port, or [IPv6 '
-                                'address]:port') % error)
+        access.refuse(option, text, _(
+            '%s; expected host, host:port, or [IPv6 address]:port') % error)
 
 
 def default_port(configuration) -> int:
@@ -133,7 +122,7 @@ def check_name_templates() -> None:
     """
     volume = _name_of_template('volume_name_template')
     if volume == _name_of_template('snapshot_name_template'):
-        _refuse('snapshot_name_template', CONF.snapshot_name_template, _(
+        access.refuse('snapshot_name_template', CONF.snapshot_name_template, _(
             'it is the same as volume_name_template, but volumes and '
             'snapshots share their names on a Dsware cluster; make it '
             'another one'))
@@ -144,25 +133,26 @@ def _name_of_template(option):
     try:
         name = template % _SOME_ID
     except (TypeError, ValueError) as error:
-        _refuse(option, template, _(
+        access.refuse(option, template, _(
             'it must have %%s once, for the id (%s)') % error)
     if _SOME_ID not in name:
-        _refuse(option, template, _(
+        access.refuse(option, template, _(
             'it must have a plain %s: with a part of the id, or another form '
             'of it, names are not unique'))
     if not names.is_legal(name):
-        _refuse(option, template, _(
+        access.refuse(option, template, _(
             'a name on a Dsware cluster has 1 to 95 of the characters A-Z '
             'a-z 0-9 _ . - and does not start with - or .; one made by this '
             'template has %d characters') % len(name))
     if names.is_temporary(name):
-        _refuse(option, template, _(
+        access.refuse(option, template, _(
             'names that end like this are those of temporary snapshots of '
             'the driver; let it end in another way'))
     return name
 
 
-def make_array(configuration, counters=None) -> array.Array:
+def make_array(configuration, counters=None,
+               sign_in=None) -> array.Array:
     """Check the backend's options and make what talks to its cluster.
 
     Nothing is contacted.
@@ -170,6 +160,8 @@ def make_array(configuration, counters=None) -> array.Array:
     :param configuration: the backend's configuration
     :param counters: the :class:`counters.Counters` to keep; by default new
         ones
+    :param sign_in: what was used to sign in before, see
+        :func:`access.make_sign_in`
     :returns: the :class:`array.Array`
     :raises InvalidConfigurationValue: when an option is missing, malformed
         or contradicts another one; the message names it
@@ -181,7 +173,7 @@ def make_array(configuration, counters=None) -> array.Array:
         make_transport = _cli_transports(configuration, manage_ip, counters)
     else:
         make_transport = _socket_transports(configuration, manage_ip,
-                                            counters)
+                                            counters, sign_in)
     caller = client.Client(agents(configuration), make_transport,
                            configuration.dsware_request_timeout, counters)
     return array.Array(caller, configuration.dsware_copy_timeout)
@@ -190,7 +182,7 @@ def make_array(configuration, counters=None) -> array.Array:
 def _check_replication(configuration):
     if configuration.safe_get('replication_device'):
         # Its value is not shown, since there may be a password in it.
-        _refuse('replication_device', '***', _(
+        access.refuse('replication_device', '***', _(
             'Dsware publishes no operation that replicates volumes; remove '
             'the option'))
 
@@ -198,92 +190,22 @@ def _check_replication(configuration):
 def _cli_transports(configuration, manage_ip, counters):
     for option in ('driver_use_ssl', 'san_password'):
         if configuration.safe_get(option):
-            _refuse('dsware_transport', 'cli', _(
+            access.refuse('dsware_transport', 'cli', _(
                 '%s has no effect with it, because fsc_cli makes its own '
                 'connection; remove one of the two') % option)
-    _need_ssl(configuration)
+    access.check_without_tls(configuration)
     settings = transport_cli.CLISettings(
         manage_ip, configuration.dsware_max_connections)
     return lambda endpoint: transport_cli.CLITransport(
         endpoint, settings, tally=counters.agent(endpoint))
 
 
-def _socket_transports(configuration, manage_ip, counters):
+def _socket_transports(configuration, manage_ip, counters, sign_in):
     settings = transport.SocketSettings(
         manage_ip=manage_ip,
         connect_timeout=configuration.dsware_connect_timeout,
         max_connections=configuration.dsware_max_connections,
-        tls_settings=_tls(configuration),
-        credentials=_credentials(configuration))
+        tls_settings=access.make_tls(configuration),
+        sign_in=access.make_sign_in(configuration, sign_in))
     return lambda endpoint: transport.SocketTransport(
         endpoint, settings, counters.agent(endpoint))
-
-
-def _credentials(configuration):
-    if not configuration.san_password:
-        return None
-    if not configuration.driver_use_ssl:
-        _refuse('san_password', '***', _(
-            'a password is never sent without TLS; set driver_use_ssl = '
-            'true, or remove san_password if the cluster wants none'))
-    if not configuration.san_login:
-        _refuse('san_login', "''", _('san_password is set, so the user '
-                                     'name must be too'))
-    if (configuration.dsware_attach_by == 'manager'
-            and not configuration.driver_ssl_cert_verify):
-        # The address of a host's agent comes with the request to attach.
-        _refuse('san_password', '***', _(
-            'with dsware_attach_by = manager it is given to the agent of '
-            'each host, which has to prove who it is; set '
-            'driver_ssl_cert_verify = true'))
-    return tls.Credentials(configuration.san_login,
-                           configuration.san_password)
-
-
-def _need_ssl(configuration):
-    for option in ('driver_ssl_cert_verify', 'driver_ssl_cert_path',
-                   'dsware_client_cert', 'dsware_client_key'):
-        value = configuration.safe_get(option)
-        if value and not configuration.driver_use_ssl:
-            _refuse(option, value, _(
-                'it has no effect without TLS; set driver_use_ssl = true, '
-                'or remove it'))
-
-
-def _tls(configuration):
-    _need_ssl(configuration)
-    if not configuration.driver_use_ssl:
-        return None
-    if configuration.dsware_client_key and (
-            not configuration.dsware_client_cert):
-        _refuse('dsware_client_key', configuration.dsware_client_key,
-                _('it needs dsware_client_cert'))
-    for option in ('driver_ssl_cert_path', 'dsware_client_cert',
-                   'dsware_client_key'):
-        path = configuration.safe_get(option)
-        if path and not os.access(path, os.R_OK):
-            _refuse(option, path, _('it is not there or cannot be read by '
-                                    'this service'))
-    return _loaded(configuration)
-
-
-def _loaded(configuration):
-    if not configuration.driver_ssl_cert_verify:
-        LOG.warning('The certificates of the Dsware agents are not '
-                    'verified, so anybody on the network can pose as the '
-                    'cluster: set driver_ssl_cert_verify = true.')
-    settings = tls.TLSSettings(
-        configuration.driver_ssl_cert_verify,
-        configuration.driver_ssl_cert_path,
-        configuration.dsware_client_cert,
-        configuration.dsware_client_key)
-    try:
-        settings.context()
-    except (ssl.SSLError, OSError) as error:
-        _refuse('driver_ssl_cert_path, dsware_client_cert, '
-                'dsware_client_key',
-                ', '.join(str(path) for path in (
-                    settings.ca_path, settings.client_cert,
-                    settings.client_key)),
-                _('a certificate or key cannot be loaded: %s') % error)
-    return settings

@@ -24,6 +24,7 @@ from cinder.i18n import _
 from cinder import interface
 from cinder.volume import configuration
 from cinder.volume import driver
+from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
@@ -94,6 +95,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self._exporter = None
         self._pools = None
         self._qos = None
+        self._sign_in = None
         self._state_file = None
 
     @staticmethod
@@ -119,7 +121,12 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             contradicts another one
         """
         backend.check_name_templates()
-        self._array = backend.make_array(self.configuration)
+        # Cinder repeats a start that failed: a password that was refused is
+        # not to be sent again each time.
+        self._sign_in = access.make_sign_in(self.configuration,
+                                            self._sign_in)
+        self._array = backend.make_array(self.configuration,
+                                         sign_in=self._sign_in)
         self._attacher = attachers.make_attacher(
             self._array, self.configuration, self.host)
         self._qos = qos.Limiter(self._array)

@@ -36,7 +36,9 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
 from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import sign_in as signing
 from cinder.volume.drivers.dsware import tls
+from cinder.volume.drivers.dsware import tls_problems
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -48,8 +50,8 @@ _TCP_ESTABLISHED = 1
 _MAX_IDLE = 30.0
 # How exactly, in seconds, a deadline is kept while waiting for the peer.
 _TIME_STEP = 0.05
-# The peer went away during a handshake: no word about a certificate.
-_CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+# Seconds for reading why a peer that takes no more bytes has gone away.
+_LAST_WORDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,17 +61,17 @@ class SocketSettings:
     :ivar manage_ip: address of the manager, sent with each request
     :ivar connect_timeout: seconds for one attempt, TLS and sign-in included
     :ivar max_connections: bound of the pool of one endpoint
-    :ivar credentials: only together with tls_settings
+    :ivar sign_in: what to sign in with; only together with tls_settings
     """
 
     manage_ip: str
     connect_timeout: float = 5
     max_connections: int = 16
     tls_settings: tls.TLSSettings | None = None
-    credentials: tls.Credentials | None = None
+    sign_in: signing.SignIn | None = None
 
     def __post_init__(self):
-        if self.credentials and not self.tls_settings:
+        if self.sign_in and not self.tls_settings:
             raise ValueError('a password is never sent without TLS')
 
 
@@ -82,7 +84,10 @@ class _Connection:
         self._tally = tally
         self._protocol = protocol.Connection()
         self._socket = None
+        self._context = None
         self._timeout = None
+        # Whether nothing came from the agent yet.
+        self._fresh = True
         self.used = time.monotonic()
 
     def open(self, deadline):
@@ -96,21 +101,16 @@ class _Connection:
                                      self._settings.connect_timeout))
         try:
             self._connect(limit)
-        except ssl.SSLCertVerificationError as error:
-            raise self._unavailable(
-                exceptions.CertificateRefused,
-                _('the certificate was refused: %s') % error.verify_message
-            ) from error
-        except ssl.SSLError as error:
-            raise self._unavailable(
-                exceptions.EndpointUnavailable if isinstance(error, _CUT_OFF)
-                else exceptions.CertificateRefused,
-                _('the TLS handshake failed: %s') % error) from error
         except (OSError, ValueError) as error:
-            raise self._unavailable(
-                exceptions.EndpointUnavailable,
-                _('cannot connect: %s') % error) from error
+            raise self._refusal(tls_problems.of_handshake(
+                error, self._settings.tls_settings)) from error
         self._sign_in(limit)
+
+    def _refusal(self, problem):
+        return self._unavailable(
+            exceptions.CertificateRefused if problem.certain
+            else exceptions.EndpointUnavailable,
+            problem.desc, problem.advice)
 
     def _connect(self, limit):
         # 0 would make the socket non-blocking.
@@ -123,36 +123,76 @@ class _Connection:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._settings.tls_settings:
             sock.settimeout(max(limit.remaining, 0.001))
-            self._socket = self._settings.tls_settings.context().wrap_socket(
-                sock, server_hostname=self._endpoint.host)
+            self._context = self._settings.tls_settings.context()
+            # In certificates names do not end with the dot of DNS.
+            self._socket = self._context.wrap_socket(
+                sock, server_hostname=self._endpoint.host.rstrip('.'))
 
-    def _unavailable(self, error_class, desc):
-        return error_class(desc=desc, endpoint=str(self._endpoint))
+    def _unavailable(self, error_class, desc, advice=''):
+        return error_class(desc=desc, endpoint=str(self._endpoint),
+                           advice=advice)
 
     def _count(self, what):
         self._tally.add(counting.CONNECTIONS, what)
 
     def _sign_in(self, limit):
-        credentials = self._settings.credentials
-        if credentials is None:
+        sign_in = self._settings.sign_in
+        if sign_in is None:
             return
+        answer = None
+        with sign_in.turn(limit) as candidates:
+            for credentials in candidates:
+                answer = self._login(credentials, limit)
+                if answer.result == result_codes.OK:
+                    sign_in.accepted(credentials)
+                    return
+                self._check_denied(credentials, answer)
+                self._count('sign_ins_refused')
+                sign_in.refused(credentials, str(self._endpoint))
+        raise self._denied(sign_in, answer)
+
+    def _check_denied(self, credentials, answer):
+        """Raise unless an answer says that the password is not good."""
+        error = exceptions.from_result(
+            'login', credentials.user, answer.result, answer.desc,
+            str(self._endpoint), changes=False)
+        if isinstance(error, exceptions.OutcomeUnknown):
+            # It changes nothing that the request in hand is about.
+            raise self._unavailable(exceptions.EndpointUnavailable,
+                                    error.summary)
+        if not isinstance(error, exceptions.AccessDenied):
+            raise error
+
+    def _login(self, credentials, limit):
         self._count('sign_ins')
         request = operations.Request('login', {
             'userName': credentials.user, 'password': credentials.password})
         try:
             self.send(request, limit)
-            answer = self.receive(request, limit)
+            return self.receive(request, limit)
         except exceptions.OutcomeUnknown as error:
             # Signing in changes nothing that the request in hand is about.
-            raise self._unavailable(exceptions.EndpointUnavailable,
-                                    _('sign-in got no answer: %s')
-                                    % error.desc) from error
-        if answer.result != result_codes.OK:
-            self._count('sign_ins_refused')
-            raise exceptions.AccessDenied(
-                op='login', name=credentials.user, result=answer.result,
-                desc=answer.desc, endpoint=str(self._endpoint),
-                advice=_('Check san_login and san_password'))
+            raise self._unavailable(
+                exceptions.EndpointUnavailable,
+                _('sign-in got no answer: %s') % error.desc,
+                error.advice) from error
+
+    def _denied(self, sign_in, answer):
+        refusal = sign_in.refusal
+        if answer is not None:
+            result, desc = answer.result, answer.desc
+        else:
+            result = result_codes.UNAUTHORIZED
+            desc = _('not sent again yet, since %(agent)s refused it '
+                     '%(age)d s ago and users are locked out who fail too '
+                     'often; the next time is in %(left)d s') % {
+                         'agent': refusal.endpoint, 'age': refusal.age,
+                         'left': refusal.left + 1} if refusal else ''
+        return exceptions.AccessDenied(
+            op='login', name=sign_in.user, result=result, desc=desc,
+            endpoint=str(self._endpoint),
+            advice=_('Check san_login and san_password; the service reads '
+                     'cinder.conf again when it has changed'))
 
     def send(self, request, deadline):
         """Send a request.
@@ -182,7 +222,7 @@ class _Connection:
         except OSError as error:
             # A TLS record may have left in part before the error showed.
             if sent or self._settings.tls_settings:
-                raise self._unknown(request, error) from error
+                raise self._lost(request, self._last_words(error)) from error
             raise self._unavailable(
                 exceptions.EndpointUnavailable,
                 _('cannot send: %s') % error) from error
@@ -202,8 +242,9 @@ class _Connection:
                 self._protocol.receive_data(self._socket.recv(_RECEIVE))
                 frame = self._protocol.next_frame()
         except (OSError, protocol.RemoteProtocolError) as error:
-            raise self._unknown(request, error) from error
+            raise self._lost(request, error) from error
         self.used = time.monotonic()
+        self._fresh = False
         return frame
 
     def _limit_time(self, deadline):
@@ -217,11 +258,38 @@ class _Connection:
             self._socket.settimeout(remaining)
             self._timeout = remaining
 
-    def _unknown(self, request, error):
+    def _last_words(self, error):
+        """Read why a peer that has closed a new connection did so."""
+        if self._fresh and isinstance(error, ConnectionError):
+            try:
+                self._socket.settimeout(_LAST_WORDS)
+                self._socket.recv(1)
+            except OSError as why:
+                if isinstance(why, ssl.SSLError):
+                    return why
+        return error
+
+    def _lost(self, request, error):
+        """Make the error that stands for a lost or broken connection."""
+        settings = self._settings.tls_settings
+        advice = ''
+        if self._fresh:
+            # Nobody reads a request before the handshake is over.
+            problem = settings and tls_problems.of_client_certificate(
+                error, settings)
+            if problem:
+                return self._refusal(problem)
+            advice = tls_problems.advice_on_silence(error, settings)
         return exceptions.OutcomeUnknown(
             op=request.op, name=request.name,
             desc=_('no valid answer: %s') % error,
-            endpoint=str(self._endpoint))
+            endpoint=str(self._endpoint), advice=advice)
+
+    @property
+    def trusted(self):
+        """Whether what it was made with is still what is configured."""
+        return self._context is None or (
+            self._settings.tls_settings.is_current(self._context))
 
     @property
     def usable(self):
@@ -333,7 +401,7 @@ class SocketTransport:
             yield frame
             return
         connection.close()
-        if reused and self._settings.credentials:
+        if reused and self._settings.sign_in:
             # Its sign-in is over, so nothing was carried out.
             yield from self._exchange(pool, request, deadline)
         else:
@@ -345,7 +413,7 @@ class SocketTransport:
                 connection = pool.idle.pop()
             except IndexError:
                 break
-            if connection.usable:
+            if connection.usable and connection.trusted:
                 return connection
             connection.close()
         return None

@@ -16,6 +16,7 @@ from concurrent import futures
 import socket
 import time
 
+from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import backend as backends
 from cinder.volume.drivers.dsware.check import certificates
 from cinder.volume.drivers.dsware import exceptions
@@ -97,12 +98,12 @@ def _security(configuration):
     if not configuration.driver_use_ssl:
         return []
     found = []
-    if not configuration.driver_ssl_cert_verify:
+    if not access.is_verified(configuration):
         found.append(findings.problem(
             'the certificates of the agents are not verified: anybody on '
             'the network can pose as the cluster',
-            'set driver_ssl_cert_verify = true, and driver_ssl_cert_path to '
-            'the authority that issued them'))
+            'remove driver_ssl_cert_verify = false, and set '
+            'driver_ssl_cert_path to the authority that issued them'))
     if configuration.dsware_client_cert:
         found.append(certificates.of_file(
             'dsware_client_cert', configuration.dsware_client_cert))

@@ -36,6 +36,8 @@ from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import sign_in
+from cinder.volume.drivers.dsware import tls
 from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import waiting
 from cinder.volume.drivers.san import san
@@ -78,8 +80,8 @@ class Clock:
         :param case: the test case
         :returns: this clock
         """
-        for module in (waiting, client, transport, attach_records,
-                       manager_attaching):
+        for module in (waiting, client, transport, sign_in, tls,
+                       attach_records, manager_attaching):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()
             case.addCleanup(patcher.stop)
@@ -549,6 +551,7 @@ def make_configuration(**overrides):
         made = configuration.Configuration(
             san.san_opts + options.DSWARE_OPTS, config_group='dsware')
         made.append_config_values(driver.volume_opts + driver.backup_opts)
+    made.conf.local_conf = conf
     overrides.setdefault('san_ip', '192.0.2.10')
     for key, value in overrides.items():
         conf.set_override(key, value, group='dsware')

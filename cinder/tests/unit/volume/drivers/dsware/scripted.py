@@ -152,9 +152,14 @@ class FakeTLS:
     def __init__(self, problem=None):
         self.problem = problem
         self.names = []
+        self.current = True
+        self.ca_path = self.client_cert = None
 
     def context(self):
         return self
+
+    def is_current(self, context):
+        return self.current
 
     def wrap_socket(self, sock, server_hostname):
         self.names.append(server_hostname)

@@ -20,6 +20,7 @@ import testtools
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import transport
@@ -150,20 +151,20 @@ class SocketTestCase(BackendTestCase):
     def test_a_password_is_for_hosts_that_prove_who_they_are(self):
         options = {'san_password': 'secret', 'driver_use_ssl': True,
                    'dsware_attach_by': 'manager'}
-        message = self.refused('driver_ssl_cert_verify', **options)
+        message = self.refused('driver_ssl_cert_verify',
+                               driver_ssl_cert_verify=False, **options)
         self.assertNotIn('secret', message)
-        self.assertIsNotNone(self.transport(
-            driver_ssl_cert_verify=True, **options)._settings.credentials)
+        self.assertIsNotNone(self.transport(**options)._settings.sign_in)
 
     def test_credentials(self):
         settings = self.transport(san_password='secret', san_login='me',
                                   driver_use_ssl=True)._settings
-        self.assertEqual(('me', 'secret'), (settings.credentials.user,
-                                            settings.credentials.password))
+        found = settings.sign_in._source.read()
+        self.assertEqual(('me', 'secret'), (found.user, found.password))
         self.assertNotIn('secret', repr(settings))
 
     def test_the_default_login_alone_is_not_used(self):
-        self.assertIsNone(self.transport()._settings.credentials)
+        self.assertIsNone(self.transport()._settings.sign_in)
 
     @ddt.data('driver_ssl_cert_verify', 'driver_ssl_cert_path',
               'dsware_client_cert', 'dsware_client_key')
@@ -188,20 +189,48 @@ class SocketTestCase(BackendTestCase):
 
     @ddt.data('driver_ssl_cert_path', 'dsware_client_cert')
     def test_a_file_that_is_no_certificate(self, option):
-        self.refused(option, self.file, 'cannot be loaded', **{
+        self.refused(option, self.file, 'can be loaded', **{
             option: self.file, 'driver_use_ssl': True,
             'driver_ssl_cert_verify': True})
 
     def test_tls_that_is_not_verified_is_warned_of(self):
-        with self.assertLogs(backend.LOG.logger, 'WARNING') as logs:
-            settings = self.transport(driver_use_ssl=True)._settings
+        with self.assertLogs(access.LOG.logger, 'WARNING') as logs:
+            settings = self.transport(
+                driver_use_ssl=True, driver_ssl_cert_verify=False)._settings
         self.assertFalse(settings.tls_settings.verify)
-        self.assertIn('driver_ssl_cert_verify = true', logs.output[0])
+        self.assertIn('driver_ssl_cert_verify = false', logs.output[0])
 
-    def test_tls_that_is_verified(self):
-        settings = self.transport(driver_use_ssl=True,
-                                  driver_ssl_cert_verify=True)._settings
-        self.assertTrue(settings.tls_settings.verify)
+    def test_tls_is_verified_unless_somebody_chose_otherwise(self):
+        for chosen in ({}, {'driver_ssl_cert_verify': True}):
+            settings = self.transport(driver_use_ssl=True,
+                                      **chosen)._settings
+            self.assertTrue(settings.tls_settings.verify)
+
+    def verified(self, **sections):
+        """Whether certificates are verified with a cinder.conf."""
+        made = fakes.make_configuration(driver_use_ssl=True)
+        path = os.path.join(self.directory, 'cinder.conf')
+        with open(path, 'w') as file:
+            for name, value in sections.items():
+                file.write(f'[{name}]\ndriver_ssl_cert_verify = {value}\n')
+        made.conf.local_conf([], default_config_files=[path])
+        return access.is_verified(made)
+
+    def test_the_choice_in_a_file(self):
+        self.assertTrue(self.verified())
+        self.assertTrue(self.verified(dsware='true'))
+        self.assertFalse(self.verified(dsware='false'))
+        self.assertFalse(self.verified(backend_defaults='false'))
+        self.assertTrue(self.verified(backend_defaults='false',
+                                      dsware='true'))
+        self.assertFalse(self.verified(backend_defaults='true',
+                                       dsware='false'))
+
+    def test_the_choice_of_another_driver_is_not_the_operators(self):
+        made = fakes.make_configuration(driver_use_ssl=True)
+        made.conf.local_conf.set_default(
+            'driver_ssl_cert_verify', False, group='backend_defaults')
+        self.assertTrue(access.is_verified(made))
 
 
 @ddt.ddt

@@ -171,6 +171,15 @@ class AgentTestCase(PartTestCase):
         self.assertIn('agent 192.0.2.1:10519 (192.0.2.77): answers',
                       found[1].text)
 
+    def test_whether_certificates_are_verified(self):
+        def check(**options):
+            return agents._security(fakes.make_configuration(**options))
+
+        self.assertEqual([], check(driver_use_ssl=True))
+        self.assertEqual([], check(driver_ssl_cert_verify=False))
+        found, = check(driver_use_ssl=True, driver_ssl_cert_verify=False)
+        self.assertProblem('are not verified', found)
+
     def test_no_version(self):
         self.cluster.fail('getDSwareIdentifier', 'records', [{}])
         self.assertIn('version not told', self.look()[0][1].text)

@@ -22,6 +22,7 @@ import ddt
 import fixtures
 import testtools
 
+from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware.integration import certificates
 from cinder.volume.drivers.dsware import tls
 
@@ -107,6 +108,11 @@ class TLSTestCase(testtools.TestCase):
         self.refused('Hostname mismatch', self.settings(), server,
                      'agent2.example.org')
 
+    def test_a_name_that_is_only_its_subject(self):
+        pair = self.authority.issue('agent.example.org', ['192.0.2.9'])
+        self.refused('Hostname mismatch', self.settings(),
+                     self.server(*pair), 'agent.example.org')
+
     def test_expired(self):
         server = self.server(*self.authority.issue('old', [HOST], days=-1))
         self.refused('expired', self.settings(), server)
@@ -165,7 +171,10 @@ class TLSTestCase(testtools.TestCase):
                 serialization.PrivateFormat.PKCS8,
                 serialization.BestAvailableEncryption(b'secret')))
         settings = self.settings(client_cert=certificate, client_key=key)
-        self.assertRaises(ssl.SSLError, settings.context)
+        error = self.assertRaises(tls.BadFile, settings.context)
+        self.assertEqual(('dsware_client_key', key),
+                         (error.option, error.path))
+        self.assertIn('encrypted', error.problem)
 
     @ddt.data('TLSv1', 'TLSv1_1')
     def test_old_versions_are_refused(self, name):
@@ -210,19 +219,79 @@ class TLSTestCase(testtools.TestCase):
         settings = self.settings()
         settings.context()
         os.remove(self.authority.path)
-        self.assertRaises(OSError, settings.context)
+        self.assertRaises(tls.BadFile, settings.context)
 
     def test_a_file_half_written(self):
         settings = self.settings()
         settings.context()
         with open(self.authority.path, 'w') as file:
             file.write('-----BEGIN CERTIFICATE-----\nAAAA')
-        self.assertRaises(ssl.SSLError, settings.context)
+        self.assertRaises(tls.BadFile, settings.context)
         # It is not taken for the good one afterwards.
-        self.assertRaises(ssl.SSLError, settings.context)
+        self.assertRaises(tls.BadFile, settings.context)
 
-    def test_a_password_is_not_shown(self):
-        credentials = tls.Credentials('admin', 'secret')
-        self.assertNotIn('secret', repr(credentials))
-        self.assertNotIn('secret', str(credentials))
-        self.assertEqual('secret', credentials.password)
+    def test_what_is_wrong_with_which_file(self):
+        certificate, key = self.authority.issue('client')
+        _other, other_key = self.authority.issue('other')
+        empty = os.path.join(self.directory, 'empty')
+        open(empty, 'w').close()
+        for option, words, paths in (
+                ('driver_ssl_cert_path', 'no certificate',
+                 {'ca_path': empty}),
+                ('driver_ssl_cert_path', 'No such file',
+                 {'ca_path': empty + '1'}),
+                ('dsware_client_cert', 'No such file',
+                 {'client_cert': empty + '1', 'client_key': key}),
+                ('dsware_client_cert', 'no certificate',
+                 {'client_cert': empty, 'client_key': key}),
+                ('dsware_client_key', 'No such file',
+                 {'client_cert': certificate, 'client_key': empty + '1'}),
+                ('dsware_client_key', 'no private key',
+                 {'client_cert': certificate, 'client_key': empty}),
+                ('dsware_client_cert', 'no private key',
+                 {'client_cert': certificate}),
+                ('dsware_client_key', 'not that of the certificate',
+                 {'client_cert': certificate, 'client_key': other_key})):
+            error = self.assertRaises(tls.BadFile,
+                                      self.settings(**paths).context)
+            self.assertEqual(option, error.option)
+            self.assertIn(words, error.problem)
+            self.assertIn(error.path, paths.values())
+            self.assertIn(option + ' = ' + error.path, str(error))
+
+    def test_a_directory_whose_file_is_replaced(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        link = os.path.join(directory,
+                            subject_hash(self.authority.path) + '.0')
+        os.symlink(self.authority.path, link)
+        settings = self.settings(ca_path=directory)
+        handshake(settings.context(), self.server())
+        # Another one of the same name.
+        again = self.useFixture(fixtures.TempDir()).path
+        other = certificates.Authority(again, 'authority')
+        os.replace(other.path, self.authority.path)
+        self.refused('signature failure', settings, self.server())
+
+    def test_open_connections_are_of_no_use_after_a_change(self):
+        clock = fakes.Clock().install(self)
+        settings = self.settings()
+        first = settings.context()
+        clock.now += 1
+        self.assertTrue(settings.is_current(first))
+        other = certificates.Authority(self.directory, 'other')
+        os.replace(other.path, self.authority.path)
+        # It is not looked for all the time.
+        self.assertTrue(settings.is_current(first))
+        clock.now += 1
+        self.assertFalse(settings.is_current(first))
+        self.assertTrue(settings.is_current(settings.context()))
+
+    def test_open_connections_outlive_files_that_cannot_be_loaded(self):
+        clock = fakes.Clock().install(self)
+        settings = self.settings()
+        first = settings.context()
+        with open(self.authority.path, 'w') as file:
+            file.write('-----BEGIN CERTIFICATE-----\nAAAA')
+        clock.now += 1
+        self.assertTrue(settings.is_current(first))
+        self.assertRaises(tls.BadFile, settings.context)

@@ -14,20 +14,32 @@
 
 import errno
 import ssl
+from unittest import mock
 
 import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware import scripted
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import sign_in
 from cinder.volume.drivers.dsware import tls
 from cinder.volume.drivers.dsware import transport
+from tools import secret_marks
 
 CREATE = scripted.CREATE
 FakeTLS = scripted.FakeTLS
 reply = scripted.reply
 ScriptedSocket = scripted.ScriptedSocket
-SECRET = 'pa%ss,w0rd'
+# With what is escaped on the wire.
+SECRET = 'pa%ss,w0rd' + secret_marks.secret('sent')
+
+
+def make_sign_in(password=SECRET):
+    """Make what connections sign in with, from a fixed password."""
+    source = mock.Mock()
+    source.read.return_value = sign_in.Credentials('admin', password)
+    return sign_in.SignIn(source)
 
 
 @ddt.ddt
@@ -52,6 +64,7 @@ class TLSTestCase(scripted.TransportTestCase):
     def test_a_bad_certificate(self):
         problem = ssl.SSLCertVerificationError(1, 'long text')
         problem.verify_message = 'certificate has expired'
+        problem.verify_code = 10
         error = self.refused(problem, exceptions.CertificateRefused)
         self.assertIn('the certificate was refused: certificate has expired',
                       str(error))
@@ -63,11 +76,81 @@ class TLSTestCase(scripted.TransportTestCase):
 
     @ddt.data(ssl.SSLEOFError(8, 'EOF'), ssl.SSLZeroReturnError(6, 'over'),
               ssl.SSLSyscallError(5, 'reset'), TimeoutError('late'),
-              ConnectionResetError(errno.ECONNRESET, 'reset'),
-              FileNotFoundError(errno.ENOENT, 'no such file'))
+              ConnectionResetError(errno.ECONNRESET, 'reset'))
     def test_a_peer_that_goes_away_says_nothing_about_certificates(
             self, problem):
         self.refused(problem, exceptions.EndpointUnavailable)
+
+    def test_a_file_that_cannot_be_used(self):
+        error = self.refused(tls.BadFile('dsware_client_key', '/k', 'bad'),
+                             exceptions.CertificateRefused)
+        self.assertIn('dsware_client_key = /k: bad', str(error))
+
+    def test_the_name_has_no_dot_at_its_end(self):
+        settings = FakeTLS()
+        endpoint = operations.Endpoint('agent.example.org.', 10519)
+        self.sockets.append(ScriptedSocket(reply(1)))
+        self.exchange(transport.SocketTransport(
+            endpoint, transport.SocketSettings('m', tls_settings=settings)))
+        self.assertEqual(['agent.example.org'], settings.names)
+
+    def test_a_connection_is_left_when_what_it_trusts_has_changed(self):
+        settings = FakeTLS()
+        old, new = ScriptedSocket(reply(1)), ScriptedSocket(reply(1))
+        carrier = self.make(old, new, tls_settings=settings)
+        self.exchange(carrier)
+        settings.current = False
+        self.exchange(carrier, CREATE)
+        self.assertTrue(old.closed)
+        self.assertIn(b'createVolume', new.sent)
+
+    def alert(self, reason):
+        error = ssl.SSLError(1, f'[SSL: {reason}] alert')
+        error.reason = reason
+        return error
+
+    def test_a_client_certificate_is_refused_after_the_handshake(self):
+        peer = ScriptedSocket(self.alert('TLSV13_ALERT_CERTIFICATE_REQUIRED'))
+        carrier = self.make(peer, tls_settings=FakeTLS())
+        error = self.fails(exceptions.CertificateRefused, carrier, CREATE)
+        self.assertIn('Set dsware_client_cert', str(error))
+        self.assertTrue(peer.closed)
+
+    def test_why_is_read_when_nothing_can_be_sent(self):
+        peer = ScriptedSocket(self.alert('TLSV1_ALERT_UNKNOWN_CA'),
+                              sends=[BrokenPipeError('broken')])
+        settings = FakeTLS()
+        settings.client_cert = '/c'
+        carrier = self.make(peer, tls_settings=settings)
+        error = self.fails(exceptions.CertificateRefused, carrier, CREATE)
+        self.assertIn('refuses the client certificate /c', str(error))
+
+    @ddt.data(b'', ConnectionResetError('reset'), b'bytes')
+    def test_there_is_no_word_why_nothing_can_be_sent(self, words):
+        peer = ScriptedSocket(words, sends=[BrokenPipeError('broken')])
+        carrier = self.make(peer, tls_settings=FakeTLS())
+        error = self.fails(exceptions.OutcomeUnknown, carrier, CREATE)
+        self.assertIn('dsware_client_cert', str(error))
+
+    def test_an_alert_on_a_connection_that_was_good_is_no_refusal(self):
+        peer = ScriptedSocket(reply(1), self.alert('TLSV1_ALERT_UNKNOWN_CA'))
+        carrier = self.make(peer, tls_settings=FakeTLS())
+        self.exchange(carrier)
+        error = self.fails(exceptions.OutcomeUnknown, carrier, CREATE)
+        self.assertEqual('', error.advice)
+
+    @ddt.data((FakeTLS(), 'dsware_client_cert'), (None, 'driver_use_ssl'))
+    @ddt.unpack
+    def test_the_first_request_gets_no_answer(self, settings, option):
+        error = self.fails(exceptions.OutcomeUnknown, self.make(
+            ScriptedSocket(b''), tls_settings=settings), CREATE)
+        self.assertIn(option, error.advice)
+
+    def test_tls_where_none_is_expected(self):
+        # An alert: it cannot make sense of a request without TLS.
+        error = self.fails(exceptions.OutcomeUnknown, self.make(
+            ScriptedSocket(b'\x15\x03\x03\x00\x02\x02\x46')), CREATE)
+        self.assertIn('set driver_use_ssl = true', str(error))
 
     def test_interrupted_handshake(self):
         peer = ScriptedSocket()
@@ -88,7 +171,7 @@ class SignInTestCase(scripted.TransportTestCase):
         super().setUp()
         self.settings = {
             'tls_settings': FakeTLS(),
-            'credentials': tls.Credentials('admin', SECRET)}
+            'sign_in': make_sign_in()}
 
     def test_it_is_the_first_request(self):
         peer = ScriptedSocket(reply(1), reply(2), reply(3))
@@ -112,6 +195,44 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertTrue(peer.closed)
         self.assertNotIn(b'createVolume', peer.sent)
 
+    def test_refused_again_and_again_is_asked_once(self):
+        peer = ScriptedSocket(reply(1, 10000003))
+        again = ScriptedSocket()
+        carrier = self.make(peer, again, **self.settings)
+        self.fails(exceptions.AccessDenied, carrier)
+        self.clock.now += 5
+        error = self.fails(exceptions.AccessDenied, carrier, CREATE)
+        self.assertEqual(b'', again.sent)
+        self.assertTrue(again.closed)
+        for words in ('192.0.2.1:10519 refused it 5 s ago', 'in 11 s',
+                      'san_password'):
+            self.assertIn(words, str(error))
+        self.assertEqual(10000003, error.result)
+
+    def test_a_new_password_goes_first(self):
+        peer = ScriptedSocket(reply(1, 10000003), reply(2), reply(3))
+        carrier = self.make(ScriptedSocket(reply(1), b''), peer,
+                            **self.settings)
+        self.fails(exceptions.OutcomeUnknown, carrier)
+        source = self.settings['sign_in']._source
+        source.read.return_value = sign_in.Credentials('admin', 'changed')
+        self.exchange(carrier)
+        self.assertLess(peer.sent.index(b'password=changed'),
+                        peer.sent.index(b'password=pa%25ss'))
+
+    @ddt.data((50150012, exceptions.TryAgain),
+              (50500001, exceptions.InvalidRequest),
+              (50150001, exceptions.EndpointUnavailable))
+    @ddt.unpack
+    def test_another_result_says_nothing_about_the_password(
+            self, result, error_class):
+        carrier = self.make(ScriptedSocket(reply(1, result)),
+                            ScriptedSocket(reply(1), reply(2)),
+                            **self.settings)
+        error = self.fails(error_class, carrier, CREATE)
+        self.assertIn('login', str(error))
+        self.exchange(carrier, CREATE)
+
     @ddt.data(b'', TimeoutError('late'), b'\0\0\0\0')
     def test_no_answer_means_that_nothing_was_asked(self, answer):
         peer = ScriptedSocket(answer)
@@ -130,7 +251,7 @@ class SignInTestCase(scripted.TransportTestCase):
                    self.make(peer, **self.settings))
 
     def test_a_name_that_cannot_be_sent(self):
-        self.settings['credentials'] = tls.Credentials('u', SECRET * 9000)
+        self.settings['sign_in'] = make_sign_in(SECRET * 9000)
         error = self.fails(exceptions.InvalidRequest,
                            self.make(ScriptedSocket(), **self.settings))
         self.assertNotIn(SECRET, str(error))
@@ -158,9 +279,9 @@ class SignInTestCase(scripted.TransportTestCase):
     def test_a_password_is_never_sent_without_tls(self):
         self.assertRaises(ValueError, transport.SocketSettings,
                           manage_ip='m',
-                          credentials=self.settings['credentials'])
+                          sign_in=make_sign_in())
 
     def test_a_password_is_never_shown(self):
         settings = transport.SocketSettings(manage_ip='m', **self.settings)
         self.assertNotIn(SECRET, repr(settings))
-        self.assertNotIn(SECRET, str(settings.credentials))
+        self.assertNotIn(SECRET, str(settings.sign_in))

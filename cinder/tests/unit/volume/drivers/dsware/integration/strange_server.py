@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Servers that the driver has no business with."""
+
+import contextlib
+import socket
+import ssl
+import threading
+
+import fixtures
+
+
+class Server(fixtures.Fixture):
+    """Listens on a port and treats each connection in its own way.
+
+    :param treat: called with the socket of each connection; what it raises
+        ends the connection
+    :ivar agents: the address and port, as tests have them
+    """
+
+    def __init__(self, treat):
+        super().__init__()
+        self._treat = treat
+        self.agents = None
+
+    def _setUp(self):
+        self._socket = socket.create_server(('127.0.0.1', 0))
+        self.agents = [self._socket.getsockname()]
+        self._stopping = False
+        thread = threading.Thread(target=self._serve, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 30)
+        self.addCleanup(self._stop)
+
+    def _stop(self):
+        self._stopping = True
+        # Wakes the one who waits for a connection.
+        socket.create_connection(self.agents[0]).close()
+
+    def _serve(self):
+        with self._socket:
+            while not self._stopping:
+                connection, _address = self._socket.accept()
+                connection.settimeout(10)
+                with connection, contextlib.suppress(OSError):
+                    self._treat(connection)
+
+
+def tls(certificate, key, client_ca=None, oldest=None, newest=None):
+    """Make what a server does that speaks TLS and knows no request.
+
+    :param certificate: the path of its certificate
+    :param key: the path of its key
+    :param client_ca: what the certificates of clients are checked with
+    :param oldest: the oldest version that it speaks
+    :param newest: the newest version that it speaks
+    :returns: a function for :class:`Server`
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    if client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(client_ca)
+    if oldest:
+        # It must be able to, or nothing would be shown.
+        context.set_ciphers('ALL:@SECLEVEL=0')
+        context.minimum_version = oldest
+    if newest:
+        context.maximum_version = newest
+
+    def treat(connection):
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            wrapped.recv(1)
+
+    return treat
+
+
+def http(connection):
+    """Say what a server for HTTP says to everything that it cannot read."""
+    connection.recv(1)
+    connection.sendall(b'HTTP/1.1 400 Bad Request\r\n\r\n')
+    # Not before the client has read it.
+    while connection.recv(65536):
+        pass

@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Each way in which TLS can fail, over real sockets, and what is said."""
+
+import ssl
+
+import ddt
+import fixtures
+
+from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.integration import strange_server
+from cinder.tests.unit.volume.drivers.dsware.integration import test_security
+
+ADDRESSES = test_security.ADDRESSES
+
+
+class CertificateTestCase(test_security.SecureTestCase):
+
+    def refused(self, *words):
+        self.assertRefused('.*'.join(('the certificate was refused', *words)))
+        self.assertEqual([], self.ops())
+
+    def test_another_address(self):
+        self.present(*self.authority.issue('there', ['127.0.77.9']))
+        self.refused(r'not valid for .127\.0\.77\.', 'subjectAltName')
+
+    def test_a_name_where_the_driver_has_an_address(self):
+        self.present(*self.authority.issue('agent.example.org'))
+        self.refused('IP address mismatch', 'as its certificate names it')
+
+    def test_expired(self):
+        self.present(*self.authority.issue('old', ADDRESSES, days=-1))
+        self.refused('certificate has expired', 'Renew')
+
+    def test_not_yet_valid(self):
+        self.present(*self.authority.issue('new', ADDRESSES, since=0.9))
+        self.refused('not yet valid', 'clocks')
+
+    def test_self_signed(self):
+        self.present(*self.authority.issue_self_signed('self', ADDRESSES))
+        self.refused('self-signed certificate', 'this very certificate')
+
+    def test_self_signed_and_trusted(self):
+        pair = self.authority.issue_self_signed('self', ADDRESSES)
+        self.present(*pair)
+        self.assertWorks(self.secure_driver(driver_ssl_cert_path=pair[0]))
+
+    def test_an_unknown_authority(self):
+        self.present(*self.other.issue('stranger', ADDRESSES))
+        self.refused('unable to get local issuer', self.authority.path)
+
+    def test_an_authority_of_the_same_name(self):
+        # Made once more, as after the loss of its key.
+        directory = self.useFixture(fixtures.TempDir()).path
+        again = certificates.Authority(directory, 'ca')
+        self.present(*again.issue('server', ADDRESSES))
+        self.refused('signature failure', self.authority.path)
+
+    def test_by_name(self):
+        simulator = self.secure(self.authority, ['localhost'],
+                                agents=[('127.0.0.1', 0)])
+        port = simulator.agents[0][1]
+        self.assertWorks(self.secure_driver(
+            simulator, dsware_agents=[f'localhost:{port}']))
+        self.assertRefused('IP address mismatch', simulator)
+
+    def test_ipv6(self):
+        simulator = self.secure(self.authority, ['::1'], agents=[('::1', 0)])
+        agent = '[::1]:%d' % simulator.agents[0][1]
+        self.assertWorks(self.secure_driver(simulator,
+                                            dsware_agents=[agent]))
+
+
+@ddt.ddt
+class StrangeServerTestCase(test_security.SecureTestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.pair = cls.authority.issue('strange', ['127.0.0.1'])
+        cls.clients = cls.authority.issue('client')
+        cls.strangers = cls.other.issue('stranger')
+
+    def says(self, treat, **options):
+        """Let a driver meet a server.
+
+        :returns: what it logs or raises
+        """
+        server = self.useFixture(strange_server.Server(treat))
+        try:
+            dsware = self.secure_driver(server, **{
+                'dsware_request_timeout': 1, **options})
+            self.assertEqual('down', self.state(dsware))
+        except Exception as error:
+            return str(error)
+        return self.log.output
+
+    def test_only_old_versions(self):
+        treat = strange_server.tls(*self.pair, oldest=ssl.TLSVersion.TLSv1,
+                                   newest=ssl.TLSVersion.TLSv1_1)
+        self.assertIn('no TLS version from 1.2 on', self.says(treat))
+
+    def test_no_tls(self):
+        said = self.says(strange_server.http)
+        self.assertIn('what the agent says is not TLS', said)
+        self.assertIn('set driver_use_ssl = false', said)
+
+    def test_tls_where_the_driver_expects_none(self):
+        treat = strange_server.tls(*self.pair)
+        self.assertIn('set driver_use_ssl = true', self.says(
+            treat, driver_use_ssl=False, driver_ssl_cert_path=None))
+
+    @ddt.data(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    def test_a_missing_client_certificate(self, version):
+        treat = strange_server.tls(*self.pair, newest=version,
+                                   client_ca=self.authority.path)
+        said = self.says(treat)
+        self.assertIn('wants a client certificate', said)
+        self.assertIn('dsware_client_cert', said)
+
+    @ddt.data(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    def test_a_wrong_client_certificate(self, version):
+        cert, key = self.strangers
+        treat = strange_server.tls(*self.pair, newest=version,
+                                   client_ca=self.authority.path)
+        said = self.says(treat, dsware_client_cert=cert,
+                         dsware_client_key=key)
+        self.assertRegex(said, '(refuses|does not accept) the client '
+                               'certificate ' + cert)
+
+    def test_a_key_that_does_not_match(self):
+        self.assertRegex(
+            self.says(strange_server.tls(*self.pair),
+                      dsware_client_cert=self.clients[0],
+                      dsware_client_key=self.strangers[1]),
+            'Option dsware_client_key = .*not that of the certificate in '
+            + self.clients[0])
