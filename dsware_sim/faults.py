@@ -17,6 +17,8 @@ next so many requests or until it is cleared.
 
 import errno
 import itertools
+import os
+import signal
 import types
 
 from dsware_sim import codes
@@ -39,6 +41,11 @@ DOWN = 'down'
 LATE_DEVICE = 'late_device'
 CLI_GARBAGE = 'cli_garbage'
 CLI_HANG = 'cli_hang'
+AGENT_DIES = 'agent_dies'
+AGENT_DIES_AFTER = 'agent_dies_after'
+DIE = 'die'
+DIE_AFTER = 'die_after'
+DIE_WRITING = 'die_writing'
 
 KINDS = types.MappingProxyType({
     DELAY: 'wait --seconds before a request is carried out',
@@ -58,6 +65,12 @@ KINDS = types.MappingProxyType({
     LATE_DEVICE: 'devices that are attached now appear when it is cleared',
     CLI_GARBAGE: 'fsc_cli carries a command out and prints nonsense',
     CLI_HANG: 'fsc_cli hangs without carrying a command out',
+    AGENT_DIES: 'the agent is down before it carries a request out',
+    AGENT_DIES_AFTER: 'carry a request out, then the agent is down',
+    DIE: 'the simulator kills itself before it carries a request out',
+    DIE_AFTER: 'carry a request out, then the simulator kills itself',
+    DIE_WRITING: 'the simulator kills itself when all of a request but the '
+                 'record of it is done',
 })
 
 _CLI_ONLY = (CLI_GARBAGE, CLI_HANG)
@@ -149,6 +162,8 @@ class Faults:
         """Have none."""
         self._faults = {}
         self._numbers = itertools.count(1)
+        # The next write of the state never happens.
+        self.die_at_write = False
         # Called when faults came or went.
         self.on_change = lambda: None
 
@@ -278,6 +293,8 @@ class Faults:
 
         :raises OSError: it is
         """
+        if self.die_at_write:
+            die()
         if self._faults and self._take(DISK_FULL, '*', None) is not None:
             raise OSError(errno.ENOSPC, 'No space left on device (a fault '
                           'that was switched on)')
@@ -296,6 +313,11 @@ class Faults:
         if not fault.count:
             del self._faults[fault.id]
             self.on_change()
+
+
+def die():
+    """End this process as a power failure does."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def answer_code(fault):

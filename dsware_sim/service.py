@@ -21,6 +21,8 @@ from dsware_sim import faults as faults_
 
 _LOG_LENGTH = 1000
 _SECRETS = frozenset(('password', 'authCredentials'))
+_NOT_CARRIED_OUT = (faults_.HANG, faults_.CLI_HANG, faults_.DROP_BEFORE,
+                    faults_.AGENT_DIES, faults_.DIE)
 _NO_FRAME = b'\xff\xff\xff\xffthis is not a frame'
 
 
@@ -143,12 +145,12 @@ class Service:
             connection.abort()
             return
         fault = met[-1]
-        if fault.kind in (faults_.HANG, faults_.CLI_HANG,
-                          faults_.DROP_BEFORE):
+        if fault.kind in _NOT_CARRIED_OUT:
             self._note(connection, request, None)
-            if fault.kind == faults_.DROP_BEFORE:
-                connection.abort()
+            self._leave(connection, fault)
             return
+        if fault.kind == faults_.DIE_WRITING:
+            self._faults.die_at_write = True
         if fault.kind == faults_.RESULT:
             self._reply(connection, request,
                         engine_.Answer(*faults_.answer_code(fault)))
@@ -160,13 +162,28 @@ class Service:
             self._reply(connection, request, answer)
             return
         self._note(connection, request, answer.code)
-        _spoil(connection, request, answer, fault)
+        if fault.kind == faults_.AGENT_DIES_AFTER:
+            self._leave(connection, fault)
+        else:
+            _spoil(connection, request, answer, fault)
+
+    def _leave(self, connection, fault):
+        """Leave a request without an answer, in a way or another."""
+        if fault.kind == faults_.DIE:
+            faults_.die()
+        elif fault.kind == faults_.DROP_BEFORE:
+            connection.abort()
+        elif fault.kind in (faults_.AGENT_DIES, faults_.AGENT_DIES_AFTER):
+            self._faults.add(kind=faults_.DOWN,
+                             agent=connection.agent.address)
 
 
 def _spoil(connection, request, answer, fault):
     """Answer what was carried out in a wrong way, or not at all."""
     if fault.kind == faults_.RESULT_AFTER:
         connection.reply(request, engine_.Answer(*faults_.answer_code(fault)))
+    elif fault.kind in (faults_.DIE_AFTER, faults_.DIE_WRITING):
+        faults_.die()
     elif fault.kind == faults_.WRONG_SEQ:
         request.seq += 1
         connection.reply(request, answer)

@@ -116,6 +116,23 @@ class FaultTestCase(base.SimulatorTestCase):
                           'createSnapshot', volName='v', snapName='s')
         self.ok(self.connect(), 'querySnapshot', snapName='s')
 
+    def check_death(self, kind):
+        """Let an agent die at a request; tell whether that was done."""
+        address = self.simulator.agents[0][0]
+        self.add(kind, op='createVolume', count=1)
+        self.lost(self.connect())
+        self.assertRaises(ConnectionRefusedError, self.connect)
+        self.assertEqual([('down', address)], [
+            (one['kind'], one['agent']) for one in self.control.faults()])
+        self.control.agent_up(address)
+        return self.exists()
+
+    def test_agent_dies_before(self):
+        self.assertFalse(self.check_death('agent_dies'))
+
+    def test_agent_dies_after(self):
+        self.assertTrue(self.check_death('agent_dies_after'))
+
     def test_cut_frame(self):
         self.add('cut_frame', count=1)
         client = self.connect()

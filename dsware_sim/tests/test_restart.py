@@ -14,6 +14,7 @@
 import os
 import threading
 
+from dsware_sim import codes
 from dsware_sim.tests import base
 
 
@@ -167,3 +168,30 @@ class RestartTestCase(base.SimulatorTestCase):
         self.ok(self.client, 'detachVolumeByIp', volName='v',
                 detachIp=gone[0])
         self.ok(self.client, 'deleteVolume', volName='v')
+
+    def dies(self, kind):
+        """Let the simulator kill itself at a request, and start it again.
+
+        :returns: whether the request was carried out
+        """
+        self.control.add_fault(kind=kind, op='createVolume', count=1)
+        self.assertRaises((EOFError, ConnectionError), self.client,
+                          'createVolume', volName='v', poolId=0, volSize=8,
+                          thinFlag=1)
+        self.simulator.process.wait(base.testing._STOP_TIMEOUT)
+        self.simulator.kill()
+        self.simulator.start()
+        self.client = self.connect()
+        code, _records = self.client('queryVolume', volName='v')
+        return code == codes.OK
+
+    def test_dies_before_a_request(self):
+        self.assertFalse(self.dies('die'))
+
+    def test_dies_after_a_request(self):
+        self.assertTrue(self.dies('die_after'))
+
+    def test_dies_before_it_is_written_down(self):
+        self.assertFalse(self.dies('die_writing'))
+        # No trace of it is in the way.
+        self.volume(self.client, size=8)
