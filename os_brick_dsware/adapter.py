@@ -45,19 +45,7 @@ _NOT_RUN = (126, 127)
 _ENDED = (124, 137, -9)
 #: Bytes that a run may print: a listing, and anything else.
 _LISTING = fsc_cli.MAX_OUTPUT
-_ANSWER = 1024 * 1024
-_MESSAGES = 64 * 1024
-#: Runs the arguments after the first two, which are how many bytes of their
-#: standard output and error are let through. Who prints more is ended by the
-#: signal for a broken pipe: os-brick's executor collects all there is, in its
-#: memory, before we see any of it.
-BOUNDED = '''exec 4>&1
-out=$1 err=$2
-shift 2
-status=$({ { { "$@" 3>&- 4>&- 5>&-; echo $? >&3; } 2>&1 >&5 5>&- |
-    head -c "$err" >&2 3>&- 4>&- 5>&-; } 5>&1 |
-    head -c "$out" >&4 3>&- 4>&-; } 3>&1)
-exit "$status"'''
+_ANSWER = fsc_cli.MAX_ANSWER
 #: Stands for the agent's address with a program that takes none.
 THIS_HOST = 'this-host'
 
@@ -164,7 +152,8 @@ class Adapter:
         # waiting. timeout(1) ends the whole process group; only with this
         # signal does it leave nobody who ignored a more polite one.
         limit = ['timeout', '-s', 'KILL', str(self._timeout),
-                 'sh', '-c', BOUNDED, 'sh', str(bound + 1), str(_MESSAGES)]
+                 'sh', '-c', fsc_cli.BOUNDED, 'sh', str(bound + 1),
+                 str(fsc_cli.MAX_MESSAGES)]
         understand = functools.partial(_understood, parse, bound)
         try:
             out, _err = self._execute(
@@ -193,7 +182,7 @@ class Adapter:
                     "%s in group os_brick must name the Dsware "
                     "command line program, which %s must be able to run"
                     % (self._program, self._ended(exc), self.option,
-                       self.runner))
+                       self.runner)) from None
             return self._unknown(changes, self._ended(exc)), None
         if said.result == 0:
             return self._unknown(changes, '%s after success'

@@ -71,7 +71,7 @@ def _has_worked_here(agent: str, ledger: attachments.Ledger) -> bool:
         try:
             if any(user.agent == agent for user in ledger.users(name)):
                 return True
-        except exceptions.StateError:
+        except exceptions.DSWareError:
             # Another volume's trouble.
             continue
     return False

@@ -52,6 +52,7 @@ import time
 from oslo_log import log as logging
 
 from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
 from os_brick_dsware import processes
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ BOOT_ID = '/proc/sys/kernel/random/boot_id'
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}')
 _HOST = '.host'
 _POLL = 0.02
+#: A user takes about 400 characters.
+_LONGEST = 4 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,17 +274,19 @@ class Ledger:
         path = self._path(volume, 'json')
         try:
             with open(path, encoding='utf-8') as stream:
-                record = json.load(stream)
+                record = json.loads(_read(stream))
             return [User.from_dict(fields) for fields in record['users']]
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise _explained(exc, self._root)
-        except (ValueError, TypeError, LookupError) as exc:
+        except (ValueError, TypeError, LookupError, OverflowError,
+                RecursionError) as exc:
             raise exceptions.StateError(
                 "%s does not tell who uses volume %s on this host (%s: %s). "
                 "If nobody does, remove that file"
-                % (path, volume, type(exc).__name__, exc))
+                % (path, volume, type(exc).__name__,
+                   fsc_cli.printable(str(exc))))
 
     def save(self, volume: str, users: list[User]) -> None:
         """Record who uses a volume. The caller holds its lock.
@@ -417,9 +422,16 @@ def _make(directory: str) -> None:
 def _host_of(directory: str) -> str | None:
     try:
         with open(os.path.join(directory, _HOST)) as stream:
-            return stream.read()
-    except OSError:
+            return _read(stream)
+    except (OSError, ValueError):
         return None
+
+
+def _read(stream) -> str:
+    text = stream.read(_LONGEST + 1)
+    if len(text) > _LONGEST:
+        raise ValueError('it has more than %d characters' % _LONGEST)
+    return text
 
 
 def _remove(path: str) -> None:

@@ -23,6 +23,7 @@ OpenStack Cinder's first FusionStorage driver (Newton), Huawei's
 FusionStorage_OpenStack_Driver (Mitaka) and OpenSDS dock.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
@@ -32,12 +33,30 @@ import re
 #: More output than this is refused: a listing of 100,000 volumes takes
 #: about 20 MiB.
 MAX_OUTPUT = 64 * 1024 * 1024
+#: More than this of what is no listing is refused.
+MAX_ANSWER = 1024 * 1024
+#: Bytes that are kept of what a program complains.
+MAX_MESSAGES = 64 * 1024
 #: A longer line is refused.
 MAX_LINE = 64 * 1024
+#: More lines than this are refused, records of a listing left aside.
+MAX_LINES = 10_000
 #: A longer value is refused: the socket transport's bound for a request.
 MAX_VALUE = 64 * 1024
 #: Free text of the cluster is cut to this length.
 MAX_TEXT = 1024
+
+#: Runs the arguments after the first two, which are how many bytes of their
+#: standard output and error are let through. Who prints more is ended by the
+#: signal for a broken pipe: those who run programs for us collect all there
+#: is, in their memory, before we see any of it.
+BOUNDED = '''exec 4>&1
+out=$1 err=$2
+shift 2
+status=$({ { { "$@" 3>&- 4>&- 5>&-; echo $? >&3; } 2>&1 >&5 5>&- |
+    head -c "$err" >&2 3>&- 4>&- 5>&-; } 5>&1 |
+    head -c "$out" >&4 3>&- 4>&-; } 3>&1)
+exit "$status"'''
 
 _VOLUME = 'vol_name'
 _SNAPSHOT = 'snap_name'
@@ -55,6 +74,7 @@ _FIRST_FIELD = {
     'queryAllPoolInfo': _POOL,
     'queryPoolType': _POOL,
 }
+_LISTINGS = ('querySnapOfVolume', 'queryVolumeOfSnap')
 _QOS_FIELDS = frozenset((
     'qosName', 'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
@@ -92,6 +112,16 @@ class Output:
     result: int
     desc: str
     records: tuple[dict[str, str], ...]
+
+
+def bound(op: str) -> int:
+    """Tell how much a run of the program may print.
+
+    :param op: the operation
+    :returns: bytes
+    """
+    return (MAX_OUTPUT if op.startswith('queryAll') or op in _LISTINGS
+            else MAX_ANSWER)
 
 
 def printable(text: str, limit: int = 120) -> str:
@@ -192,6 +222,20 @@ def _lines(text: str) -> Iterator[str]:
             yield line
 
 
+def _few(lines: Iterator[str], op: str = '') -> list[str]:
+    """Collect lines; of a listing, as many as there are."""
+    mark = _FIRST_FIELD.get(op, '\n') + '='
+    found = []
+    others = 0
+    for line in lines:
+        others += not line.startswith(mark)
+        if others > MAX_LINES:
+            raise OutputError("more than %d lines that are no records"
+                              % MAX_LINES)
+        found.append(line)
+    return found
+
+
 def _code(line: str) -> tuple[int, str]:
     match = _CODE.fullmatch(line.removeprefix('result=').strip())
     if not match:
@@ -265,17 +309,28 @@ def device_path(path: str) -> str:
     return path
 
 
+def one_device(paths: Iterable[str]) -> str:
+    """Make sure that no more than one device is named.
+
+    :param paths: what the cluster said, empty where it said nothing
+    :returns: its path; empty if none is named
+    :raises OutputError: if there are several, or it cannot be one
+    """
+    named = set(paths) - {''}
+    if len(named) > 1:
+        raise OutputError("more than one device: '%s'"
+                          % printable(' '.join(sorted(named))))
+    return device_path(named.pop()) if named else ''
+
+
 def _attach_records(lines: list[str], result: int) -> list[dict[str, str]]:
     text = '\n'.join(lines)
     for inner in _INNER_RESULT.findall(text):
         if _code(inner)[0] != result:
             raise OutputError("the result is %d but the attachment's is %s"
                               % (result, printable(inner)))
-    paths = set(_DEVICE.findall(text)) - {'', 'null'}
-    if len(paths) > 1:
-        raise OutputError("more than one device: '%s'"
-                          % printable(' '.join(sorted(paths))))
-    return [{'devName': device_path(path)} for path in paths]
+    path = one_device(set(_DEVICE.findall(text)) - {'null'})
+    return [{'devName': path}] if path else []
 
 
 def _records(op: str, lines: list[str],
@@ -303,7 +358,7 @@ def parse(op: str, text: str) -> Output:
     if len(text) > MAX_OUTPUT:
         raise OutputError("output of %d characters is too long (at most %d)"
                           % (len(text), MAX_OUTPUT))
-    lines = list(_lines(text))
+    lines = _few(_lines(text), op)
     result, said = _result(lines)
     return Output(result, _desc(lines, said),
                   tuple(_records(op, lines, result)))
@@ -324,7 +379,8 @@ def parse_in_parts(op: str, text: str, count: int) -> Iterator[Output]:
         yield parse(op, text)
         return
     mark = first + '='
-    others = [line for line in _lines(text) if not line.startswith(mark)]
+    others = _few((line for line in _lines(text)
+                   if not line.startswith(mark)))
     result, said = _result(others)
     desc = _desc(others, said)
     records = (_record(line) for line in _lines(text)

@@ -110,6 +110,10 @@ class Identification:
         described = self._describe()
         if self._adapter.tells_device:
             return self._judge_told(device, described)
+        other = self._recorded_for_another(device)
+        if other:
+            return '', '%s is recorded as the device of volume %s' % (
+                device, other)
         return (device if size == described.size else ''), (
             '%s has %d bytes, the volume %s' % (
                 device, size, described.size or 'cannot be queried: '
@@ -131,7 +135,7 @@ class Identification:
         for name in self._ledger.volumes():
             try:
                 users = self._ledger.users(name)
-            except exceptions.StateError:
+            except exceptions.DSWareError:
                 # Another volume's trouble.
                 continue
             if name != self._name and any(

@@ -31,7 +31,7 @@ DEFAULT_PROGRAM = '/usr/local/bin/sds/sds_cli'
 #: The environment variable that tells os-brick's own connector otherwise.
 PROGRAM_VARIABLE = 'HUAWEISDSHYPERVISORCLI_PATH'
 
-_LINE = re.compile(r'\s*(ret_code|ret_desc|dev_addr)\s*=\s*(.*?)\s*')
+_KEYS = ('ret_code', 'ret_desc', 'dev_addr')
 _CODE = re.compile(r'-?[0-9]{1,18}')
 
 
@@ -77,11 +77,13 @@ def parse(text: str) -> Output:
             % (len(text), fsc_cli.MAX_LINE))
     found: dict[str, str] = {}
     for line in text.split('\n'):
-        match = _LINE.fullmatch(line)
-        if match and found.setdefault(match[1], match[2]) != match[2]:
+        # No pattern: one for blanks around a text with blanks takes time
+        # that grows with the square of their number.
+        key, equals, value = (part.strip() for part in line.partition('='))
+        if equals and key in _KEYS and found.setdefault(key, value) != value:
             raise fsc_cli.OutputError(
                 "%s contradicts an earlier one: '%s'"
-                % (match[1], fsc_cli.printable(line)))
+                % (key, fsc_cli.printable(line)))
     code, device = found.get('ret_code', ''), found.get('dev_addr', '')
     if not _CODE.fullmatch(code):
         raise fsc_cli.OutputError("no ret_code= line with a number in '%s'"

@@ -22,6 +22,7 @@ from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import settings
 from os_brick_dsware import processes
@@ -144,7 +145,8 @@ def _ask(conf, target: adapters.Target) -> findings.Finding:
             'see whether the agent and the VBS of this host run and reach '
             'the manager, and whether the addresses are right')
     return findings.ok('%s: answers%s' % (
-        where, ', version %s' % version if version else
+        where, ', version %s' % fsc_cli.printable(version)
+        if version else
         ', an older cluster with one pool'))
 
 

@@ -25,6 +25,7 @@ import fixtures
 from os_brick_dsware import adapter
 from os_brick_dsware import connector
 from os_brick_dsware import devices
+from os_brick_dsware import fsc_cli
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -36,7 +37,7 @@ AGENT = '127.0.1.1'
 def limits(seconds=60):
     """What stands before every command: limits of its time and its text."""
     return ('timeout', '-s', 'KILL', str(seconds), 'sh', '-c',
-            adapter.BOUNDED, 'sh', '1048577', '65536')
+            fsc_cli.BOUNDED, 'sh', '1048577', '65536')
 
 
 class Died(BaseException):
@@ -114,7 +115,7 @@ class FakeCluster:
         if cmd[0] != 'timeout':
             return self.tool(*cmd, **kwargs)
         assert cmd[:3] == ('timeout', '-s', 'KILL'), cmd
-        assert cmd[4:8] == ('sh', '-c', adapter.BOUNDED, 'sh'), cmd
+        assert cmd[4:8] == ('sh', '-c', fsc_cli.BOUNDED, 'sh'), cmd
         cmd = cmd[10:]
         return (self.sds_cli if cmd[0] == 'sds_cli' else self.fsc_cli)(cmd)
 

@@ -87,6 +87,18 @@ class LedgerTestCase(LedgerFixtureTestCase):
             self.assertRaises(exceptions.InvalidConnectionProperties,
                               self.ledger.users, name)
 
+    def test_a_directory_of_nobody_knows_whom(self):
+        self.ledger.save(NAME, [self.user()])
+        for name, content in (('odd', b'\xff\xfe'),
+                              ('long', b'x' * (attachments._LONGEST + 1))):
+            os.mkdir(os.path.join(self.root, name))
+            with open(os.path.join(self.root, name, '.host'), 'wb') as host:
+                host.write(content)
+        self.assertEqual([None, None],
+                         list(self.ledger.other_boots().values()))
+        self.ledger.forget_earlier_boots()
+        self.assertEqual([NAME], self.ledger.volumes())
+
     def test_a_later_version_wrote_it(self):
         self.ledger.save(NAME, [self.user()])
         with open(self.file(NAME + '.json')) as stream:
@@ -105,7 +117,9 @@ class LedgerTestCase(LedgerFixtureTestCase):
     def test_what_cannot_be_understood(self):
         self.ledger.save(NAME, [self.user()])
         for text in ('', '{', '[]', '{}', '{"users": 1}', '{"users": [1]}',
-                     '{"users": [{}]}', '\xff',
+                     '{"users": [{}]}', '\xff', '[' * 100_000,
+                     '{"users": [{"token": 1, "kind": 2, "pid": Infinity}]}',
+                     '"%s"' % (' ' * attachments._LONGEST),
                      '{"users": [{"token": 1, "kind": 2, "pid": "x"}]}'):
             with open(self.file(NAME + '.json'), 'w',
                       encoding='latin-1') as stream:

@@ -376,6 +376,27 @@ class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
         self.assertIn('cannot be queried', str(error))
         self.assertEqual({}, self.cluster.attached)
 
+    def test_device_of_another_volume(self):
+        # Of the same size, and without a World Wide Name to tell them apart.
+        self.cluster.add('volume-2', wwn='')
+        self.cluster.add(wwn='')
+        other = self.connector.connect_volume(
+            self.properties('token-2', volume_name='volume-2', wwn=''))
+        self.cluster.attachVolume = lambda agent, name: (
+            'result=0\nDSwareAttachResult [result=0, devName=%s]\n'
+            % other['path'])
+        # What is no record must not keep others from being looked at.
+        ledger = self.connector._ledger()
+        with open(os.path.join(os.path.dirname(ledger.record('volume-2')),
+                               '-rf.json'), 'w'):
+            pass
+        error = self.assertRaises(
+            exceptions.WrongDevice, self.connector.connect_volume,
+            self.properties(wwn=''))
+        self.assertIn('is recorded as the device of volume volume-2',
+                      str(error))
+        self.assertEqual([], self.users())
+
     def test_record_of_another_volume_is_not_believed(self):
         self.cluster.links = False
         self.cluster.queryVolume = lambda agent, name: (

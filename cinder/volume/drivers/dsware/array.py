@@ -161,7 +161,18 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
             reply = self._client.call('querySnapOfVolume', volName=volume)
         except exceptions.ObjectAbsent:
             return []
-        return [record.get('snap_name', '') for record in reply.records]
+        found = [self._read(models.Snapshot, record, 'querySnapOfVolume',
+                            reply) for record in reply.records]
+        # Some of them are deleted: never those of another volume.
+        wrong = [item for item in found if item.father != volume
+                 or not names.is_legal(item.name)]
+        if wrong:
+            raise exceptions.OutcomeUnknown(
+                op='querySnapOfVolume', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('there is an answer about another volume: %s')
+                % (wrong[0],))
+        return [item.name for item in found]
 
     # -- volumes and snapshots --------------------------------------------
 

@@ -41,6 +41,9 @@ LOG = logging.getLogger(__name__)
 # A reply that is collected whole has at most this many records; listings of
 # any length are streamed.
 _MAX_RECORDS = 65_536
+_MAX_BYTES = 64 * 1024 * 1024
+# No pool of any cluster holds as much: a listing that goes on has no end.
+_MAX_LISTED = 2_000_000
 _FIRST_COOL_DOWN = 1.0
 _LONGEST_COOL_DOWN = 60.0
 # One attempt gets half of the time that is left, so that an agent that hangs
@@ -286,7 +289,7 @@ class Client:
                 tries.next(asked)
                 started = False
                 try:
-                    for frame in self._frames(asked, request, deadline):
+                    for frame in self._listed(asked, request, deadline):
                         started = True
                         yield from frame.records
                     return
@@ -364,20 +367,42 @@ class Client:
 
     def _ask(self, agent, request, deadline, patience):
         records = []
+        frames = size = 0
         for frame in self._frames(agent, request, deadline, patience):
             records += frame.records
-            if len(records) > _MAX_RECORDS:
-                raise exceptions.OutcomeUnknown(
-                    op=request.op, name=request.name,
-                    endpoint=str(agent.endpoint),
-                    desc=_('more than %d records') % _MAX_RECORDS)
+            frames += 1
+            size += frame.size
+            self._bound(len(records) <= _MAX_RECORDS >= frames
+                        and size <= _MAX_BYTES, agent, request,
+                        _MAX_RECORDS)
         return Reply(records, agent.endpoint)
+
+    def _listed(self, agent, request, deadline):
+        listed = 0
+        with contextlib.closing(self._frames(agent, request,
+                                             deadline)) as frames:
+            for frame in frames:
+                listed += 1 + len(frame.records)
+                self._bound(listed <= _MAX_LISTED, agent, request,
+                            _MAX_LISTED)
+                yield frame
+
+    @staticmethod
+    def _bound(within, agent, request, records):
+        if not within:
+            raise exceptions.OutcomeUnknown(
+                op=request.op, name=request.name,
+                endpoint=str(agent.endpoint),
+                desc=_('it answers with more than %(records)d records, or '
+                       'with more than %(size)d bytes') % {
+                           'records': records, 'size': _MAX_BYTES})
 
     def _frames(self, agent, request, deadline, patience=None):
         agent.tally.add(counting.REQUESTS, request.op)
         try:
-            yield from self._answers(agent, request, self._limit(
-                request, deadline, patience))
+            yield from self._answers(
+                agent, request, deadline,
+                self._limit(request, deadline, patience))
         except exceptions.DSWareError as error:
             agent.tally.add(counting.FAILURES, counting.class_of(error))
             raise
@@ -391,14 +416,16 @@ class Client:
         return waiting.Deadline(min(limit.seconds,
                                     max(patience, _ATTEMPT_LEAST)))
 
-    def _answers(self, agent, request, limit):
+    def _answers(self, agent, request, deadline, limit):
         exchange = agent.transport.exchange(request, limit)
         try:
             with contextlib.closing(exchange):
                 for frame in exchange:
                     agent.answered()
                     self._check(frame, agent, request)
-                    yield frame
+                    # How long the caller takes is the caller's business.
+                    with deadline.paused(), limit.paused():
+                        yield frame
         except exceptions.OutcomeUnknown as error:
             # No result means that the agent itself, not the cluster, is
             # in doubt: a hanging or babbling agent is avoided too.

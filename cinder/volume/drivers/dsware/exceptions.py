@@ -54,7 +54,7 @@ class DSWareError(exception.VolumeBackendAPIException):
     def __init__(self, op='', name='', result=None, desc='', endpoint='',
                  advice=''):
         self.op = op
-        self.name = name
+        self.name = printable(name)
         self.result = result
         self.desc = printable(desc)
         self.endpoint = endpoint

@@ -20,6 +20,7 @@ from cinder.volume.drivers.dsware import calls
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import waiting
+from os_brick_dsware import fsc_cli
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,14 @@ class Hosts(calls.Calls):
                                   patience=patience)
         except exceptions.AlreadyAttached:
             return ''
-        return reply.records[0].get('devName', '') if reply.records else ''
+        paths = {record.get('devName', '') for record in reply.records}
+        try:
+            # Who gets it opens it, on a host where there are other files.
+            return fsc_cli.one_device(paths)
+        except fsc_cli.OutputError as error:
+            raise exceptions.OutcomeUnknown(
+                op='attachVolume', name=name, endpoint=str(agent),
+                desc=str(error)) from error
 
     def try_to_attach(self, name: str, agent) -> None:
         """Find out whether an agent attaches something that nobody uses.

@@ -15,8 +15,8 @@
 
 They are read one by one while the answer arrives, so that a pool of any size
 costs the memory of one frame, and are not looked into: whoever uses a few of
-them reads those. The time of the user counts, because the whole listing has
-one deadline.
+them reads those. The deadline is for the cluster: the time of the user does
+not count.
 """
 
 from collections.abc import Iterator

@@ -283,7 +283,8 @@ class ManagedObjects:
         managed = _managed(cinder_snapshots, translation.snapshot_name,
                            chosen, owners.snapshot_owners)
         return [dict(_entry(found, managed, _info(found)),
-                     source_reference={manageable.SOURCE_NAME: found.father})
+                     source_reference={
+                manageable.SOURCE_NAME: _shown(found.father)})
                 for found in chosen]
 
     # -- both -------------------------------------------------------------
@@ -404,7 +405,7 @@ def _managed(cinders, name_of, chosen, owners_of):
 
 def _entry(found, managed, info):
     cinder_id, reason = managed.get(found.name) or (None, _why_not(found))
-    return {'reference': {manageable.SOURCE_NAME: found.name},
+    return {'reference': {manageable.SOURCE_NAME: _shown(found.name)},
             'size': manageable.whole_gib(found.size),
             'safe_to_manage': reason is None,
             'reason_not_safe': reason,
@@ -414,13 +415,18 @@ def _entry(found, managed, info):
 
 def _volume_info(found):
     return dict(_info(found), lun_id=_text(found.lun_id),
-                linked_clone_of=found.father or None)
+                linked_clone_of=_shown(found.father) or None)
 
 
 def _info(found):
     # Cinder takes texts only, and its API shows them as they are.
     return {'pool': str(found.pool_id), 'size_mib': str(found.size),
             'created_at': _date(found.create_time), 'wwn': found.wwn or None}
+
+
+def _shown(name):
+    """Make a name fit for a terminal; a legal one stays as it is."""
+    return exceptions.printable(name)
 
 
 def _text(number):

@@ -32,10 +32,13 @@ QOS_LIMITS = (
     'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
 
 _WWN = re.compile(r'[0-9A-Fa-f]{1,32}', re.ASCII)
+# int() alone would also take blanks, underscores and the digits of other
+# alphabets. What has 18 of them fits into 64 bits, as databases want it.
+_NUMBER = re.compile(r'-?[0-9]{1,18}', re.ASCII)
 
 
 class RecordError(ValueError):
-    """A record lacks a field or has a value that is not a number."""
+    """A record lacks a field or has a value that it cannot have."""
 
 
 def _text(record: Mapping[str, str], key: str) -> str:
@@ -47,11 +50,16 @@ def _text(record: Mapping[str, str], key: str) -> str:
 
 def _number(record: Mapping[str, str], key: str) -> int:
     value = _text(record, key)
-    digits = value[1:] if value[:1] == '-' else value
-    # int() alone would also take blanks and underscores.
-    if not digits.isdecimal() or len(digits) > 20:
+    if not _NUMBER.fullmatch(value):
         raise RecordError(f'field {key} is not a number: {value[:40]!r}')
     return int(value)
+
+
+def _amount(record: Mapping[str, str], key: str) -> int:
+    number = _number(record, key)
+    if number < 0:
+        raise RecordError(f'field {key} is less than 0: {number}')
+    return number
 
 
 def _optional_number(record: Mapping[str, str], key: str) -> int | None:
@@ -96,9 +104,9 @@ class Volume:
         return cls(name=_text(record, 'vol_name'),
                    father=_text(record, 'father_name'),
                    status=_number(record, 'status'),
-                   size=_number(record, 'vol_size'),
+                   size=_amount(record, 'vol_size'),
                    real_size=_number(record, 'real_size'),
-                   pool_id=_number(record, 'pool_id'),
+                   pool_id=_amount(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
                    lun_id=_optional_number(record, 'lun_id'),
                    wwn=_wwn(record))
@@ -142,9 +150,9 @@ class Snapshot:
         return cls(name=_text(record, 'snap_name'),
                    father=_text(record, 'father_name'),
                    status=_number(record, 'status'),
-                   size=_number(record, 'snap_size'),
+                   size=_amount(record, 'snap_size'),
                    real_size=_number(record, 'real_size'),
-                   pool_id=_number(record, 'pool_id'),
+                   pool_id=_amount(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
                    wwn=_wwn(record))
 
@@ -180,10 +188,10 @@ class Pool:
         :returns: the :class:`Pool`
         :raises RecordError: when a field is missing or not a number
         """
-        return cls(pool_id=_number(record, 'pool_id'),
-                   total=_number(record, 'total_capacity'),
-                   used=_number(record, 'used_capacity'),
-                   provisioned=_number(record, 'alloc_capacity'))
+        return cls(pool_id=_amount(record, 'pool_id'),
+                   total=_amount(record, 'total_capacity'),
+                   used=_amount(record, 'used_capacity'),
+                   provisioned=_amount(record, 'alloc_capacity'))
 
     @property
     def free(self) -> int:
@@ -211,7 +219,7 @@ class QoS:
             number
         """
         return cls(name=_text(record, 'qosName'),
-                   limits={key: _number(record, key) for key in QOS_LIMITS
+                   limits={key: _amount(record, key) for key in QOS_LIMITS
                            if record.get(key)})
 
     def has(self, limits: Mapping[str, int]) -> bool:

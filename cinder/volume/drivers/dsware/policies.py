@@ -68,7 +68,14 @@ class Policies(calls.Calls):
                 desc=_('%d records') % len(reply.records))
         found = self._read(models.QoS, reply.records[0],
                            'queryVolumeQoSInfo', reply)
-        return found if found.name else None
+        if not found.name:
+            return None
+        if not names.is_legal(found.name):
+            raise exceptions.OutcomeUnknown(
+                op='queryVolumeQoSInfo', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('%r cannot be the name of a QoS') % found.name)
+        return found
 
     def limit(self, volume: str, limits: Mapping[str, int]) -> None:
         """Give a volume these limits, in use or not.

@@ -30,6 +30,10 @@ from urllib import parse
 
 MAX_REQUEST = 65_536
 MAX_REPLY = 1_048_576
+# A reply's frame could hold a third of a million records of nothing, or a
+# value of a megabyte; both would take a multiple of its size in memory.
+MAX_RECORDS = 65_536
+MAX_RECORD = 65_536
 
 _LENGTH = struct.Struct('>I')
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}', re.ASCII)
@@ -59,6 +63,7 @@ class Frame:
     :ivar desc: the cluster's words, may be empty
     :ivar more: whether another frame of the same reply follows
     :ivar records: the records in this frame
+    :ivar size: bytes that the frame took
     """
 
     seq: int
@@ -66,6 +71,7 @@ class Frame:
     desc: str
     more: bool
     records: list[dict[str, str]]
+    size: int = dataclasses.field(default=0, compare=False)
 
 
 def _escape(match: re.Match) -> str:
@@ -74,7 +80,7 @@ def _escape(match: re.Match) -> str:
 
 def _encode_line(key: str, value: object) -> str:
     if not _KEY.fullmatch(key):
-        raise LocalProtocolError(f'illegal argument name {key!r}')
+        raise LocalProtocolError(f'illegal argument name {key[:80]!r}')
     return f'{key}={_UNSAFE.sub(_escape, str(value))}'
 
 
@@ -131,6 +137,17 @@ def _decode_pairs(text: str, separator: str,
     return pairs
 
 
+def _decode_records(body: str) -> list[dict[str, str]]:
+    if body.count('\n') >= MAX_RECORDS:
+        raise RemoteProtocolError(
+            f'more than {MAX_RECORDS} records in a frame')
+    lines = body.split('\n')
+    if max(map(len, lines)) > MAX_RECORD:
+        raise RemoteProtocolError(
+            f'a record of more than {MAX_RECORD} characters')
+    return [_decode_pairs(line, ',', _RECORD) for line in lines]
+
+
 def _number(headers: Mapping[str, str], key: str) -> int:
     value = headers.get(key)
     if value is None:
@@ -153,15 +170,13 @@ def decode_reply(payload: bytes) -> Frame:
         raise RemoteProtocolError('reply is not UTF-8') from None
     head, gap, body = text.partition('\n\n')
     headers = _decode_pairs(head, '\n', _HEADERS)
-    records = []
-    if gap:
-        records = [_decode_pairs(line, ',', _RECORD)
-                   for line in body.split('\n')]
+    records = _decode_records(body) if gap else []
     return Frame(seq=_number(headers, 'seq'),
                  result=_number(headers, 'result'),
                  desc=headers.get('desc', ''),
                  more=headers.get('more') == '1',
-                 records=records)
+                 records=records,
+                 size=len(payload))
 
 
 class Connection:

@@ -35,10 +35,12 @@ from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import resolving
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import sign_in as signing
 from cinder.volume.drivers.dsware import tls
 from cinder.volume.drivers.dsware import tls_problems
+from cinder.volume.drivers.dsware import tls_stream
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -78,9 +80,10 @@ class SocketSettings:
 class _Connection:
     """One socket with the protocol's state."""
 
-    def __init__(self, endpoint, settings, tally):
+    def __init__(self, endpoint, settings, resolver, tally):
         self._endpoint = endpoint
         self._settings = settings
+        self._resolver = resolver
         self._tally = tally
         self._protocol = protocol.Connection()
         self._socket = None
@@ -113,20 +116,31 @@ class _Connection:
             problem.desc, problem.advice)
 
     def _connect(self, limit):
-        # 0 would make the socket non-blocking.
-        sock = socket.create_connection(
-            (self._endpoint.host, self._endpoint.port),
-            timeout=max(limit.remaining, 0.001))
-        self._socket = sock
+        sock = self._socket = self._connected(limit)
         self._count('opened')
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._settings.tls_settings:
-            sock.settimeout(max(limit.remaining, 0.001))
             self._context = self._settings.tls_settings.context()
             # In certificates names do not end with the dot of DNS.
-            self._socket = self._context.wrap_socket(
-                sock, server_hostname=self._endpoint.host.rstrip('.'))
+            self._socket = tls_stream.Stream(self._context.wrap_socket(
+                sock, server_hostname=self._endpoint.host.rstrip('.'),
+                do_handshake_on_connect=False))
+            self._socket.settimeout(max(limit.remaining, 0.001))
+            self._socket.do_handshake()
+
+    def _connected(self, limit):
+        """Try one address after another, each for its share of the time."""
+        addresses = self._resolver.addresses(limit.remaining)
+        for left in range(len(addresses), 0, -1):
+            try:
+                # 0 would make the socket non-blocking.
+                return socket.create_connection(
+                    addresses[-left],
+                    timeout=max(limit.remaining / left, 0.001))
+            except OSError:
+                if left == 1:
+                    raise
 
     def _unavailable(self, error_class, desc, advice=''):
         return error_class(desc=desc, endpoint=str(self._endpoint),
@@ -317,10 +331,12 @@ class _Connection:
 class _Pool:
     """Idle connections, and how many more there may be."""
 
-    def __init__(self, size):
+    def __init__(self, endpoint, size):
         self.pid = os.getpid()
         self.slots = threading.BoundedSemaphore(size)
         self.idle = collections.deque()
+        # A forked child has no look-up of its parent's either.
+        self.resolver = resolving.Resolver(endpoint.host, endpoint.port)
 
 
 class SocketTransport:
@@ -338,7 +354,7 @@ class SocketTransport:
         self._settings = settings
         self._tally = tally or counting.agent_tally()
         self._fork_lock = threading.Lock()
-        self._pool = _Pool(settings.max_connections)
+        self._pool = self._new_pool()
 
     def exchange(self, request: operations.Request,
                  deadline: waiting.Deadline) -> Iterator[protocol.Frame]:
@@ -382,7 +398,7 @@ class SocketTransport:
         reused = connection is not None
         if not reused:
             connection = _Connection(self.endpoint, self._settings,
-                                     self._tally)
+                                     pool.resolver, self._tally)
         try:
             if not reused:
                 connection.open(deadline)
@@ -390,6 +406,9 @@ class SocketTransport:
             frame = connection.receive(request, deadline)
             while frame.more:
                 yield frame
+                # A peer that always has more must not keep green threads
+                # from their turn. Not every Cinder has cooperative_yield().
+                time.sleep(0)  # noqa: C339
                 frame = connection.receive(request, deadline)
         except BaseException:
             # An eventlet time-out or an abandoned iterator is no Exception,
@@ -424,8 +443,11 @@ class SocketTransport:
         if self._pool.pid != os.getpid():
             with self._fork_lock:
                 if self._pool.pid != os.getpid():
-                    self._pool = _Pool(self._settings.max_connections)
+                    self._pool = self._new_pool()
         return self._pool
+
+    def _new_pool(self):
+        return _Pool(self.endpoint, self._settings.max_connections)
 
     def close(self) -> None:
         """Close the idle connections."""

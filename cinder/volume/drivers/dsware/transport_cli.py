@@ -19,6 +19,8 @@ as root through Cinder's rootwrap, so it is slower than a socket by far.
 from collections.abc import Iterator
 import dataclasses
 import math
+import os
+import shlex
 import subprocess
 import threading
 
@@ -55,6 +57,24 @@ _NOT_STARTED = {
 }
 
 
+def execute_bounded(*argv, bound, timeout):
+    """Run a command as root that may print only so much.
+
+    Without a bound all that it prints would be collected in memory.
+
+    :param argv: the command and its arguments
+    :param bound: bytes of standard output that are let through
+    :param timeout: seconds until it is given up
+    :returns: standard output and error
+    :raises ProcessExecutionError: it failed
+    """
+    helper = ([] if os.geteuid() == 0
+              else shlex.split(utils.get_root_helper()))
+    return utils.execute('sh', '-c', fsc_cli.BOUNDED, 'sh', str(bound),
+                         str(fsc_cli.MAX_MESSAGES), *helper, *argv,
+                         timeout=timeout)
+
+
 @dataclasses.dataclass(frozen=True)
 class CLISettings:
     """How to run fsc_cli.
@@ -76,11 +96,11 @@ class CLITransport:
 
     :param endpoint: the agent, a :class:`operations.Endpoint`
     :param settings: the :class:`CLISettings`
-    :param execute: runs a command, like :func:`cinder.utils.execute`
+    :param execute: runs a command, like :func:`execute_bounded`
     :param tally: the endpoint's :class:`counters.Tally`
     """
 
-    def __init__(self, endpoint, settings, execute=utils.execute,
+    def __init__(self, endpoint, settings, execute=execute_bounded,
                  tally=None):
         self.endpoint = endpoint
         #: How many requests it carries at a time.
@@ -151,17 +171,22 @@ class CLITransport:
         # timeout(1) runs as root too, so it can end a hanging fsc_cli,
         # which this process may not be allowed to.
         limit = max(math.ceil(deadline.remaining), 1)
+        bound = fsc_cli.bound(request.op)
         try:
             stdout, _stderr = self._execute(
-                *_limited(command, limit), run_as_root=True,
+                *_limited(command, limit), bound=bound + 1,
                 timeout=limit + 2 * _KILL_AFTER)
-            return stdout
         except processutils.ProcessExecutionError as error:
-            raise self._failed(request, error) from error
+            # All that was printed, as it is, would be in its traceback.
+            raise self._failed(request, error) from None
         except subprocess.TimeoutExpired as error:
             raise self._unknown(request, _('it hangs')) from error
         except OSError as error:
             raise self._not_started(request, str(error)) from error
+        if len(os.fsencode(stdout)) > bound:
+            raise self._unknown(
+                request, _('it printed more than %d bytes') % bound)
+        return stdout
 
     def _failed(self, request, error):
         # What printed something was started, whatever it ended with.

@@ -13,6 +13,7 @@
 """Deadlines, and how long to wait between two looks at something."""
 
 from collections.abc import Iterator
+import contextlib
 import random
 import time
 
@@ -47,6 +48,18 @@ class Deadline:
     @property
     def expired(self) -> bool:
         return self.elapsed >= self.seconds
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Stop the clock while somebody else has the say.
+
+        :returns: a context manager
+        """
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._start += time.monotonic() - since
 
     def part(self, share: float, least: float) -> 'Deadline':
         """Make a nearer deadline for one attempt.

@@ -95,6 +95,9 @@ class ScriptedSocket:
             raise self.state
         return bytes([self.state])
 
+    def do_handshake(self):
+        self._check()
+
     def close(self):
         self.closed = True
 
@@ -106,10 +109,14 @@ class TransportTestCase(testtools.TestCase):
         self.clock = fakes.Clock().install(self)
         self.sockets = []
         self.connects = []
-        patcher = mock.patch.object(transport.socket, 'create_connection',
-                                    self.connect)
-        patcher.start()
-        self.addCleanup(patcher.stop)
+        for module, name, stand_in in (
+                (transport.socket, 'create_connection', self.connect),
+                (transport.tls_stream, 'Stream', lambda sock: sock),
+                (transport.resolving.Resolver, 'addresses',
+                 lambda made, seconds: [(made._host, made._port)])):
+            patcher = mock.patch.object(module, name, stand_in)
+            patcher.start()
+            self.addCleanup(patcher.stop)
 
     def connect(self, address, timeout):
         self.connects.append((address, timeout))
@@ -161,7 +168,7 @@ class FakeTLS:
     def is_current(self, context):
         return self.current
 
-    def wrap_socket(self, sock, server_hostname):
+    def wrap_socket(self, sock, server_hostname, do_handshake_on_connect):
         self.names.append(server_hostname)
         if self.problem:
             raise self.problem

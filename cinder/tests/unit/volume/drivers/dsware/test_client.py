@@ -12,6 +12,7 @@
 
 """The client: which agent, how often, until when."""
 
+import collections
 from unittest import mock
 
 import ddt
@@ -562,6 +563,49 @@ class StreamTestCase(ClientTestCase):
         records.close()
         self.assertEqual([True], closed)
 
+    def test_the_time_of_the_caller_does_not_count(self):
+        def exchange(request, deadline):
+            for number in range(10):
+                if deadline.expired:
+                    raise exceptions.OutcomeUnknown(desc='too late')
+                self.clock.now += 0.1
+                yield frame([{'a': str(number)}], more=number < 9)
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        found = []
+        for record in self.stream(deadline=waiting.Deadline(10)):
+            self.clock.now += 100
+            found.append(record['a'])
+        self.assertEqual(10, len(found))
+
+    def test_the_time_of_the_cluster_counts(self):
+        def exchange(request, deadline):
+            while not deadline.expired:
+                self.clock.now += 1
+                yield frame([{'a': '1'}], more=True)
+            raise exceptions.OutcomeUnknown(desc='too late')
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        self.raises(exceptions.OutcomeUnknown, list,
+                    self.stream(deadline=waiting.Deadline(10)))
+
+    def test_a_listing_without_an_end(self):
+        many = frame([{'a': '1'}] * 60_000, more=True)
+        closed = []
+
+        def exchange(request, deadline):
+            try:
+                while True:
+                    yield many
+            finally:
+                closed.append(True)
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        error = self.raises(exceptions.OutcomeUnknown,
+                            collections.deque, self.stream(), 0)
+        self.assertIn('more than 2000000 records', str(error))
+        self.assertEqual([True], closed)
+
     def test_more_records_than_a_reply_may_have(self):
         count = client._MAX_RECORDS + 1
         records = [{'a': '1'}] * count
@@ -569,6 +613,7 @@ class StreamTestCase(ClientTestCase):
         self.assertEqual(count, len(list(self.stream())))
 
 
+@ddt.ddt
 class BoundTestCase(ClientTestCase):
 
     def test_a_reply_has_a_bound(self):
@@ -588,3 +633,19 @@ class BoundTestCase(ClientTestCase):
         self.assertIn('more than 65536 records', str(error))
         self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
         self.assertEqual(len(self.asked()), len(closed))
+
+    @ddt.data(protocol.Frame(1, 0, '', True, [], 20),
+              protocol.Frame(1, 0, '', True, [{'a': '1'}], 2 ** 20))
+    def test_so_have_its_frames_and_its_bytes(self, endless):
+        taken = []
+
+        def exchange(request, deadline):
+            while True:
+                taken.append(1)
+                yield endless
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        self.raises(exceptions.OutcomeUnknown, self.query,
+                    deadline=waiting.Deadline(0.001))
+        bound = 65 if endless.records else 65_537
+        self.assertEqual(0, len(taken) % bound)

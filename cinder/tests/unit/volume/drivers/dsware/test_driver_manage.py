@@ -484,9 +484,9 @@ class ListTestCase(ManageTestCase):
 
     def test_what_older_clusters_do_not_tell(self):
         self.cluster.with_wwn = False
-        self.cluster.volumes['b']['create_time'] = 10 ** 19
+        self.cluster.volumes['b']['create_time'] = 10 ** 17
         info = self.entry('b')['extra_info']
-        self.assertEqual('1' + 19 * '0', info['created_at'])
+        self.assertEqual('1' + 17 * '0', info['created_at'])
         self.assertIsNone(info['wwn'])
         self.assertIsNone(info['lun_id'])
         self.assertIsNone(self.entry('legacy')['extra_info'][

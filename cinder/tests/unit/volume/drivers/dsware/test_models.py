@@ -94,12 +94,24 @@ class ModelsTestCase(testtools.TestCase):
             self.assertIn(key, str(error))
 
     @ddt.data('', ' 1', '1 ', '1.0', '0x1', '1_0', '+1', '--1', '-', 'x',
-              '1\n', '9' * 21, '1e3')
+              '1\n', '9' * 19, '1e3', 'NaN', '\u0661\u0662', '\uff11',
+              '\u00b2', str(10 ** 30), '-1')
     def test_numbers_that_are_none(self, text):
         error = self.assertRaises(models.RecordError,
                                   models.Volume.from_record,
                                   {**VOLUME, 'vol_size': text})
         self.assertIn('vol_size', str(error))
+
+    @ddt.data((models.Volume, VOLUME, 'vol_size'),
+              (models.Volume, VOLUME, 'pool_id'),
+              (models.Snapshot, SNAPSHOT, 'snap_size'),
+              (models.Snapshot, SNAPSHOT, 'pool_id'),
+              *((models.Pool, POOL, key) for key in POOL))
+    @ddt.unpack
+    def test_amounts_that_are_less_than_nothing(self, model, record, key):
+        error = self.assertRaises(models.RecordError, model.from_record,
+                                  {**record, key: '-1'})
+        self.assertIn(key, str(error))
 
     def test_what_is_no_number_is_shown_in_part(self):
         error = self.assertRaises(

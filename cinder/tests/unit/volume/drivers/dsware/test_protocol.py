@@ -92,6 +92,28 @@ def take(connection, data, size=None):
     return frames
 
 
+class BoundsTestCase(testtools.TestCase):
+    """What takes a multiple of its bytes in memory."""
+
+    def decode(self, body):
+        return protocol.decode_reply(b'seq=1\nresult=0\n\n' + body)
+
+    def test_records_of_a_frame(self):
+        line = b'a=\n' * (protocol.MAX_RECORDS - 1)
+        frame = self.decode(line + b'a=')
+        self.assertEqual(protocol.MAX_RECORDS, len(frame.records))
+        self.assertRaises(protocol.RemoteProtocolError, self.decode,
+                          line + b'a=\na=')
+
+    def test_a_record(self):
+        largest = b'a=' + b'x' * (protocol.MAX_RECORD - 2)
+        frame = self.decode(b'b=1\n' + largest)
+        self.assertEqual(2, len(frame.records))
+        self.assertEqual(len(largest) + 20, frame.size)
+        self.assertRaises(protocol.RemoteProtocolError, self.decode,
+                          b'b=1\n' + largest + b'x')
+
+
 def named(vectors):
     """Give ddt a name for each vector."""
     for index, vector in enumerate(vectors):
@@ -173,6 +195,12 @@ class EncodeTestCase(testtools.TestCase):
             {'volName': 'v\nop=deleteVolume,x=%0A\r\x00'})
         self.assertEqual(4, data[4:].count(b'\n') + 1)
         self.assertIn(b'volName=v%0Aop=deleteVolume%2Cx=%250A%0D%00', data)
+
+    def test_the_name_of_an_argument_is_shown_in_part(self):
+        error = self.assertRaises(
+            protocol.LocalProtocolError, protocol.encode_request, 1, 'o',
+            'm', {'-' * 10_000: 'x'})
+        self.assertLess(len(str(error)), 200)
 
     @hypothesis.given(seq=strategies.integers(1, 10 ** 9),
                       args=strategies.dictionaries(KEYS, TEXTS, max_size=5))

@@ -172,6 +172,29 @@ class ExchangeTestCase(scripted.TransportTestCase):
         self.assertEqual(0, len(carrier._pool.idle))
 
 
+class AddressesTestCase(scripted.TransportTestCase):
+    """A host name with several addresses."""
+
+    def setUp(self):
+        super().setUp()
+        patcher = mock.patch.object(
+            transport.resolving.Resolver, 'addresses',
+            return_value=[('192.0.2.7', 1), ('192.0.2.8', 1)])
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_the_next_one_is_tried(self):
+        self.exchange(self.make(OSError('refused'), ScriptedSocket(reply(1))))
+        # Each has its share of the time.
+        self.assertEqual([(('192.0.2.7', 1), 2.5), (('192.0.2.8', 1), 5)],
+                         self.connects)
+
+    def test_none_can_be_reached(self):
+        self.fails(exceptions.EndpointUnavailable,
+                   self.make(OSError('refused'), OSError('refused')))
+        self.assertEqual(2, len(self.connects))
+
+
 @ddt.ddt
 class DeadlineTestCase(scripted.TransportTestCase):
 

@@ -15,6 +15,8 @@
 import errno
 import subprocess
 import threading
+import traceback
+from unittest import mock
 
 import ddt
 from oslo_concurrency import processutils
@@ -76,7 +78,7 @@ class CLITransportTestCase(testtools.TestCase):
              '--port', '10519', '--op', 'createVolume',
              '--volName', 'volume-1', '--poolId', '0',
              '--volSize', '1024', '--thinFlag', '1'),
-            {'run_as_root': True, 'timeout': 70})], self.runs)
+            {'bound': 1024 * 1024 + 1, 'timeout': 70})], self.runs)
 
     def test_ipv6(self):
         self.exchange(endpoint=operations.Endpoint('2001:db8::1', 80))
@@ -169,6 +171,61 @@ class CLITransportTestCase(testtools.TestCase):
                                          'password': 'secret'}))
         self.assertNotIn('secret', str(error))
         self.assertEqual([], self.runs)
+
+    @ddt.data(('createVolume', 2 ** 20), ('queryVolume', 2 ** 20),
+              ('queryAllVolume', 2 ** 26), ('querySnapOfVolume', 2 ** 26))
+    @ddt.unpack
+    def test_what_may_be_printed_has_a_bound(self, op, bound):
+        self.output = 'result=0\n' + 'x\n' * (bound // 2)
+        error = self.assertRaises(
+            exceptions.OutcomeUnknown, self.exchange,
+            operations.Request(op, {'volName': 'volume-1'}))
+        self.assertIn(f'more than {bound} bytes', str(error))
+        self.assertEqual(bound + 1, self.runs[0][1]['bound'])
+
+    def test_a_traceback_shows_nothing_of_what_was_printed(self):
+        self.output = processutils.ProcessExecutionError(
+            stdout='a\n2026-01-01 ERROR forged\n', stderr='\x1b[2J',
+            exit_code=3)
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.exchange)
+        shown = ''.join(traceback.format_exception(error))
+        self.assertNotIn('forged', shown)
+        self.assertNotIn('\x1b', shown)
+
+    def bounded(self, script, bound=1000):
+        return transport_cli.execute_bounded('sh', '-c', script,
+                                             bound=bound, timeout=60)
+
+    def test_no_more_than_the_bound_is_collected(self):
+        self.mock_root()
+        out, _err = self.bounded('yes | head -c 100000; exit 0', 10)
+        self.assertEqual('y\n' * 5, out)
+        error = self.assertRaises(processutils.ProcessExecutionError,
+                                  self.bounded, 'exec yes')
+        self.assertEqual(1000, len(error.stdout))
+
+    def test_how_it_ended_is_told(self):
+        self.mock_root()
+        self.assertEqual(('a\n', 'b\n'),
+                         self.bounded('echo a; echo b >&2'))
+        error = self.assertRaises(processutils.ProcessExecutionError,
+                                  self.bounded, 'echo a; exit 99')
+        self.assertEqual((99, 'a\n'), (error.exit_code, error.stdout))
+
+    def mock_root(self, user=0):
+        patcher = mock.patch.object(transport_cli.os, 'geteuid',
+                                    return_value=user)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_who_is_not_root_asks_rootwrap(self):
+        self.mock_root(1000)
+        with mock.patch.object(transport_cli.utils, 'execute') as execute:
+            self.bounded('echo a')
+        argv = execute.call_args[0]
+        self.assertEqual(
+            ('sh', '1000', '65536', 'sudo', 'cinder-rootwrap'), argv[3:8])
+        self.assertEqual(('sh', '-c', 'echo a'), argv[9:])
 
     def test_no_more_processes_than_allowed(self):
         started = threading.Event()
