@@ -22,8 +22,11 @@ from dsware_sim import codes
 from dsware_sim import testing
 from dsware_sim.tests import base
 from dsware_sim.tests import certificates
+from tools import secret_marks
 
 ADDRESS = '127.0.0.1'
+# With what is escaped on the wire.
+PASSWORD = 'p,w%=\u5bc6' + secret_marks.secret('simulated')
 
 
 class TlsTestCase(base.SimulatorTestCase):
@@ -43,7 +46,7 @@ class TlsTestCase(base.SimulatorTestCase):
             'devices': 'file', 'agents': [(ADDRESS, 0)],
             'tls': {'cert': cert, 'key': key,
                     'client_ca': cls.authority.path},
-            'user': 'm\u00fcller', 'password': 'p,w%=\u5bc6'}
+            'user': 'm\u00fcller', 'password': PASSWORD}
         super().setUpClass()
 
     def context(self, authority=None, client='client'):
@@ -59,14 +62,14 @@ class TlsTestCase(base.SimulatorTestCase):
         self.addCleanup(client.close)
         return client
 
-    def sign_in(self, client, user='m\u00fcller', password='p,w%=\u5bc6'):
+    def sign_in(self, client, user='m\u00fcller', password=PASSWORD):
         return client('login', userName=user, password=password)[0]
 
     def test_sign_in(self):
         client = self.connect()
         for op in ('queryAllPoolInfo', 'nonsense'):
             self.assertEqual((codes.UNAUTHORIZED, []), client(op))
-        for wrong in (('m\u00fcller', 'x'), ('x', 'p,w%=\u5bc6'), ('', '')):
+        for wrong in (('m\u00fcller', 'x'), ('x', PASSWORD), ('', '')):
             self.assertEqual(codes.UNAUTHORIZED,
                              self.sign_in(client, *wrong))
             self.assertEqual(codes.UNAUTHORIZED,
@@ -81,7 +84,7 @@ class TlsTestCase(base.SimulatorTestCase):
 
     def test_password_is_not_logged(self):
         self.sign_in(self.connect())
-        self.assertNotIn('\u5bc6', str(self.control.log()))
+        self.assertNotIn(secret_marks.MARK, str(self.control.log()))
 
     def test_listing(self):
         client = self.connect()
@@ -135,16 +138,16 @@ class TlsTestCase(base.SimulatorTestCase):
         self.assertIn('result=0\n', done.stdout)
 
     def set_passwords(self, *passwords, **options):
-        self.addCleanup(self.control.set_passwords, 'p,w%=\u5bc6')
+        self.addCleanup(self.control.set_passwords, PASSWORD)
         self.control.set_passwords(*passwords, **options)
 
     def test_passwords_that_change(self):
         client = self.connect()
         self.sign_in(client)
-        self.set_passwords('p,w%=\u5bc6', 'next')
-        for password in ('p,w%=\u5bc6', 'next'):
-            self.assertEqual(codes.OK, self.sign_in(self.connect(),
-                                                    password=password))
+        self.set_passwords(PASSWORD, 'next')
+        for password in (PASSWORD, 'next'):
+            self.assertEqual(codes.OK, self.sign_in(
+                self.connect(), password=password))
         self.set_passwords('next')
         self.assertEqual(codes.UNAUTHORIZED, self.sign_in(self.connect()))
         # Who is signed in stays so.

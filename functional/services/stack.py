@@ -22,6 +22,7 @@ from functional.services import cloud
 from functional.services import compute
 from functional.services import glance
 from functional.services import ports
+from tools import secret_search
 
 MANAGER = 0
 # The services' host is that of the first agent, the compute host is that of
@@ -201,5 +202,11 @@ def remove(stack):
     """Remove all that a stopped stack leaves.
 
     :param stack: the Stack
+    :raises AssertionError: a secret of the tests is in a log, a database or
+                            another file; all of them stay
     """
+    _count, found = secret_search.search([stack.directory])
+    if found:
+        raise AssertionError('A secret is in %s'
+                             % ', '.join(map(str, found)))
     shutil.rmtree(stack.directory, ignore_errors=True)

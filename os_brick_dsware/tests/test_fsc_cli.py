@@ -19,6 +19,7 @@ from hypothesis import strategies
 import testtools
 
 from os_brick_dsware import fsc_cli
+from tools import secret_marks
 
 VOLUME = ('vol_name=vol1,father_name=,status=0,vol_size=1024,real_size=0,'
           'pool_id=0,create_time=1420070400')
@@ -70,8 +71,8 @@ class CommandTestCase(testtools.TestCase):
     def test_no_secret_reaches_it(self):
         error = self.assertRaises(
             fsc_cli.ArgumentError, self.command, 'login',
-            userName='u', password='hunter2')
-        self.assertNotIn('hunter2', str(error))
+            userName='u', password=secret_marks.secret('cli'))
+        self.assertNotIn(secret_marks.MARK, str(error))
 
     @hypothesis.given(strategies.text())
     def test_a_value_stays_one_harmless_word(self, value):

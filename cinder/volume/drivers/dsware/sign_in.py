@@ -208,9 +208,14 @@ class SignIn:
             yield self._newest
         if before is not None and before != self._newest:
             yield before
-            if held:
-                # The cluster has just changed its mind.
+            if held and not self._is_held():
                 yield self._newest
+
+    def _change_of_mind(self):
+        # The cluster may know the newest one now that it has forgotten the
+        # one before; others that are about to sign in are to try it too.
+        if self._refusal is not None:
+            self._refusal = dataclasses.replace(self._refusal, pause=0.0)
 
     def accepted(self, credentials) -> None:
         """Note that an agent has accepted credentials."""
@@ -233,6 +238,7 @@ class SignIn:
         with self._lock:
             if self._accepted == credentials:
                 self._accepted = None
+                self._change_of_mind()
             if credentials != self._newest:
                 return
             count = self._refusal.count + 1 if self._refusal else 1

@@ -21,6 +21,9 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
+from tools import secret_marks
+
+SECRET = secret_marks.secret('attaching')
 
 ONE, TWO = (endpoint.host for endpoint in fakes.ENDPOINTS)
 
@@ -81,8 +84,8 @@ class HostTestCase(AttachTestCase):
 
     def test_nothing_secret_is_told(self):
         made = self.make_started_driver(
-            san_password='secret', san_login='admin', driver_use_ssl=True)
-        self.assertNotIn('secret', json.dumps(
+            san_password=SECRET, san_login='admin', driver_use_ssl=True)
+        self.assertNotIn(SECRET, json.dumps(
             made.initialize_connection(self.volume, connector())))
 
     def test_the_cluster_is_only_queried(self):

@@ -34,9 +34,10 @@ from cinder.volume.drivers.dsware.check import report as reports
 from cinder.volume.drivers.dsware.check import settings
 from cinder.volume.drivers.dsware import state_file
 from os_brick_dsware.hostcheck import findings
+from tools import secret_marks
 
 CONF = cfg.CONF
-SECRET = 'never-to-be-shown'
+SECRET = secret_marks.secret('configured')
 
 
 class CommandTestCase(test.TestCase):

@@ -36,6 +36,9 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import state_file
 from os_brick_dsware.hostcheck import findings
+from tools import secret_marks
+
+SECRET = secret_marks.secret('section')
 
 CONF = cfg.CONF
 ONE = fakes.ENDPOINTS[0]
@@ -59,7 +62,7 @@ class CoordinationTestCase(PartTestCase):
     def check(self, url, cluster=''):
         self.flags(backend_url=url, group='coordination')
         found, = coordination.check(cluster)
-        self.assertNotIn('secret', found.text)
+        self.assertNotIn(SECRET, found.text)
         return found
 
     def test_files(self):

@@ -19,6 +19,9 @@ import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import operations
+from tools import secret_marks
+
+SECRET = secret_marks.secret('request')
 
 
 @ddt.ddt
@@ -125,5 +128,5 @@ class RequestTestCase(testtools.TestCase):
         self.assertTrue(operations.Request(op, {}).changes)
 
     def test_arguments_are_not_shown(self):
-        self.assertNotIn('secret', repr(operations.Request(
-            'login', {'userName': 'u', 'password': 'secret'})))
+        self.assertNotIn(SECRET, repr(operations.Request(
+            'login', {'userName': 'u', 'password': SECRET})))

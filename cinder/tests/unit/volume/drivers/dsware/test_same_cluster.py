@@ -18,6 +18,9 @@ from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import same_cluster
+from tools import secret_marks
+
+SECRET = secret_marks.secret('same')
 
 
 @ddt.ddt
@@ -108,7 +111,7 @@ class SameClusterTestCase(base.DriverTestCase):
     @ddt.unpack
     def test_location(self, address, expected):
         made = self.make_driver(san_ip=address, san_login='user',
-                                san_password='secret',
+                                san_password=SECRET,
                                 driver_use_ssl=True)
         self.assertEqual('dsware:' + expected,
                          backend.location_info(made.configuration))

@@ -124,6 +124,21 @@ class SignInTestCase(testtools.TestCase):
         self.assertEqual([OLD, NEW], self.sign())
         self.assertEqual([NEW], self.sign())
 
+    def test_others_that_sign_in_while_the_old_one_is_found_to_be_over(self):
+        self.sign()
+        self.source.credentials = NEW
+        self.sign()
+        self.good = {NEW}
+        with self.sign_in.turn(waiting.Deadline(5)) as candidates:
+            self.assertEqual(OLD, next(candidates))
+            with self.sign_in.turn(waiting.Deadline(5)) as others:
+                self.assertEqual(OLD, next(others))
+                self.sign_in.refused(OLD, AGENT)
+                self.sign_in.refused(OLD, AGENT)
+                self.assertEqual([NEW], self.sign())
+                self.assertEqual(NEW, next(others))
+            self.assertEqual(NEW, next(candidates))
+
     def test_both_are_refused(self):
         self.sign()
         self.source.credentials = NEW

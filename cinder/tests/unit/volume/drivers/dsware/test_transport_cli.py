@@ -28,6 +28,9 @@ from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
 from cinder.volume.drivers.dsware import transport_cli
 from cinder.volume.drivers.dsware import waiting
+from tools import secret_marks
+
+SECRET = secret_marks.secret('argument')
 
 ENDPOINT = operations.Endpoint('192.0.2.1', 10519)
 QUERY = operations.Request('queryVolume', {'volName': 'volume-1'})
@@ -168,8 +171,8 @@ class CLITransportTestCase(testtools.TestCase):
         error = self.assertRaises(
             exceptions.InvalidRequest, self.exchange,
             operations.Request('login', {'userName': 'u',
-                                         'password': 'secret'}))
-        self.assertNotIn('secret', str(error))
+                                         'password': SECRET}))
+        self.assertNotIn(SECRET, str(error))
         self.assertEqual([], self.runs)
 
     @ddt.data(('createVolume', 2 ** 20), ('queryVolume', 2 ** 20),

@@ -31,6 +31,7 @@ from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware.integration import making
 from dsware_sim import fsc_cli
 from dsware_sim import testing
+from tools import secret_search
 
 CONF = cfg.CONF
 MANAGER = making.MANAGER
@@ -53,6 +54,16 @@ def wait_until(condition, what, seconds=PATIENCE):
             raise AssertionError(f'{what}: not within {seconds} seconds')
         time.sleep(0.01)
     return met
+
+
+def assert_no_secret_in(place):
+    """Check that no secret of the tests is in any file.
+
+    :param place: the path of a directory
+    """
+    _count, found = secret_search.search([place])
+    if found:
+        raise AssertionError(f'a secret is in {found}')
 
 
 make_driver = making.make_driver
@@ -182,6 +193,7 @@ class SimulatorTestCase(test.TestCase):
         super().setUpClass()
         cls.simulator = cls.start_simulator(**cls.SIMULATOR)
         cls.addClassCleanup(cls.simulator.stop)
+        cls.addClassCleanup(assert_no_secret_in, cls.simulator.state_dir)
 
     @classmethod
     def start_simulator(cls, **settings):
@@ -195,7 +207,9 @@ class SimulatorTestCase(test.TestCase):
     def setUp(self):
         super().setUp()
         self.addCleanup(self._leave_running)
-        self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
+        state_path = self.useFixture(fixtures.TempDir()).path
+        self.addCleanup(assert_no_secret_in, state_path)
+        self.flags(state_path=state_path)
         self.control = self.simulator.control
         self.control.reset()
         self.control.set(copy_seconds=0)

@@ -1,0 +1,290 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Certificates and passwords that change while requests are carried out."""
+
+import os
+import shutil
+import threading
+import types
+
+import fixtures
+from oslo_config import cfg
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.tests.unit.volume.drivers.dsware.integration import test_security
+from tools import secret_marks
+
+CONF = cfg.CONF
+ADDRESSES = test_security.ADDRESSES
+USER = test_security.USER
+OLD = test_security.PASSWORD
+NEW = secret_marks.secret('rotated')
+
+
+class Workers(fixtures.Fixture):
+    """Threads that make and delete volumes until the test ends.
+
+    :param dsware: the driver that they use
+    :param count: how many there are
+    :ivar errors: what failed
+    """
+
+    def __init__(self, dsware, count=3):
+        super().__init__()
+        self._dsware = dsware
+        self._done = [0] * count
+        self._stopping = False
+        self.errors = []
+
+    def _setUp(self):
+        self._threads = [threading.Thread(target=self._work, args=[number])
+                         for number in range(len(self._done))]
+        for thread in self._threads:
+            thread.start()
+        self.addCleanup(self.stop)
+
+    def stop(self):
+        """Let them end."""
+        self._stopping = True
+        for thread in self._threads:
+            thread.join(base.PATIENCE)
+
+    def _work(self, number):
+        while not self._stopping:
+            try:
+                volume = base.make_volume()
+                self._dsware.create_volume(volume)
+                self._dsware.delete_volume(volume)
+            except Exception as error:
+                self.errors.append(error)
+            self._done[number] += 1
+
+    def go_on(self):
+        """Wait until each has begun and ended a round more."""
+        goal = [done + 2 for done in self._done]
+        base.wait_until(
+            lambda: all(done >= due
+                        for done, due in zip(self._done, goal)),
+            'all go on')
+
+
+class RotationTestCase(test_security.SecureTestCase):
+
+    def working(self, dsware):
+        return self.useFixture(Workers(dsware))
+
+    def connected(self, dsware):
+        """Count the connections that a driver has made."""
+        return sum(agent['connections']['opened'] for agent
+                   in dsware._array.client.counters.report()['agents']
+                   .values())
+
+    def assertNothingFailed(self, dsware, workers):
+        workers.stop()
+        self.assertEqual([], workers.errors)
+        self.assertEqual([], self.control.status()['volumes'])
+        # No agent was left alone either.
+        self.assertEqual({0}, {agent['failures'] for agent in
+                               dsware._array.client.health().values()})
+
+
+class CertificateTestCase(RotationTestCase):
+
+    @classmethod
+    def secure_simulator(cls, authority, **settings):
+        cls.clients = authority.issue('client')
+        # What the simulator checks clients with; it changes.
+        cls.client_ca = authority.path + '.clients'
+        shutil.copy(authority.path, cls.client_ca)
+        return super().secure_simulator(
+            authority, client_ca=cls.client_ca, **settings)
+
+    def setUp(self):
+        super().setUp()
+        self.patch('cinder.volume.drivers.dsware.tls._LOOK_EVERY', 0)
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.mine = {name: os.path.join(self.directory, name)
+                     for name in ('ca', 'cert', 'key')}
+        self.put('ca', self.authority.path)
+        self.put('cert', self.clients[0])
+        self.put('key', self.clients[1])
+        self.addCleanup(self.trust_clients, self.authority)
+
+    def put(self, name, *sources):
+        """Replace a file of the driver's, as tools do that renew them."""
+        join(self.mine[name], *sources)
+
+    def trust_clients(self, *authorities):
+        """Let the agents accept the clients of certain authorities."""
+        join(self.client_ca, *(one.path for one in authorities))
+        self.control.reload_tls()
+
+    def driver(self, **options):
+        return self.secure_driver(
+            driver_ssl_cert_path=self.mine['ca'],
+            dsware_client_cert=self.mine['cert'],
+            dsware_client_key=self.mine['key'], **options)
+
+    def test_both_sides_get_another_authority(self):
+        dsware = self.driver()
+        workers = self.working(dsware)
+        workers.go_on()
+        self.put('ca', self.authority.path, self.other.path)
+        self.trust_clients(self.authority, self.other)
+        workers.go_on()
+        self.present(*self.other.issue('agent', ADDRESSES))
+        cert, key = self.other.issue('client2')
+        # Not at the same moment, as with most tools.
+        self.put('key', key)
+        self.put('cert', cert)
+        workers.go_on()
+        before = self.connected(dsware)
+        self.trust_clients(self.other)
+        self.put('ca', self.other.path)
+        workers.go_on()
+        # None goes on that the old authority was trusted for.
+        self.assertLess(before, self.connected(dsware))
+        workers.stop()
+        self.assertEqual([], workers.errors)
+
+    def test_an_authority_that_is_no_longer_trusted(self):
+        dsware = self.driver(dsware_request_timeout=1)
+        self.assertWorks(dsware)
+        self.put('ca', self.other.path)
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  dsware.create_volume, base.make_volume())
+        self.assertIn('the certificate was refused', str(error))
+        self.assertIn(self.mine['ca'], str(error))
+        self.assertEqual('down', self.state(dsware))
+        self.put('ca', self.authority.path)
+        base.wait_until(lambda: self.state(dsware) == 'up', 'it is up')
+
+    def test_a_file_in_the_middle_of_being_written(self):
+        dsware = self.driver()
+        workers = self.working(dsware)
+        workers.go_on()
+        whole = self.mine['ca'] + '.whole'
+        shutil.copy(self.mine['ca'], whole)
+        with open(self.mine['ca'], 'w') as file:
+            file.write('-----BEGIN CERTIFICATE-----\nMIIB')
+        # Those that are connected go on.
+        workers.go_on()
+        os.replace(whole, self.mine['ca'])
+        workers.go_on()
+        self.assertNothingFailed(dsware, workers)
+
+    def test_a_key_that_is_missing_is_named(self):
+        dsware = self.driver(dsware_request_timeout=1)
+        os.remove(self.mine['key'])
+        dsware._array.client.close()
+        self.assertEqual('down', self.state(dsware))
+        self.assertIn('dsware_client_key = ' + self.mine['key'],
+                      self.log.output)
+
+
+def join(target, *sources):
+    """Put files together to one that takes the place of another."""
+    with open(target + '.new', 'wb') as whole:
+        for source in sources:
+            with open(source, 'rb') as part:
+                whole.write(part.read())
+    os.replace(target + '.new', target)
+
+
+class PasswordTestCase(RotationTestCase):
+
+    CREDENTIALS = {'user': USER, 'password': OLD}
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.useFixture(fixtures.TempDir()).join('cinder.conf')
+        self.addCleanup(self.control.set_passwords, OLD)
+
+    def tearDown(self):
+        self.assertNotIn(secret_marks.MARK, self.log.output)
+        super().tearDown()
+
+    def write(self, group, password):
+        with open(self.path + '.new', 'w') as file:
+            file.write(f'[{group}]\nsan_login = {USER}\n'
+                       f'san_password = {password}\n')
+        os.replace(self.path + '.new', self.path)
+
+    def driver(self, **options):
+        """Make a driver whose password is in a file.
+
+        :returns: the driver, and a function that changes the password
+        """
+        dsware = self.raw_driver(**self.options(
+            san_login=USER, san_password=OLD, **options))
+        group = dsware.configuration.config_group
+        self.write(group, OLD)
+        # Cinder's tests have one set of options, and no files.
+        dsware.configuration.conf.local_conf = types.SimpleNamespace(
+            config_file=[self.path], config_dir=[],
+            get_location=CONF.get_location)
+        dsware.do_setup(None)
+        dsware.check_for_setup_error()
+        return dsware, lambda password: self.write(group, password)
+
+    def refused(self):
+        """Count the sign-ins that were refused."""
+        return len([op for _agent, op, _args, result in self.control.log()
+                    if op == 'login' and result])
+
+    def end_sessions(self, *passwords):
+        self.control.set_passwords(*passwords, keep_sessions=False)
+
+    def test_first_on_the_cluster(self):
+        dsware, configure = self.driver()
+        workers = self.working(dsware)
+        workers.go_on()
+        self.end_sessions(OLD, NEW)
+        workers.go_on()
+        configure(NEW)
+        self.end_sessions(OLD, NEW)
+        workers.go_on()
+        self.end_sessions(NEW)
+        workers.go_on()
+        self.assertNothingFailed(dsware, workers)
+        self.assertEqual(0, self.refused())
+
+    def test_first_in_the_file(self):
+        dsware, configure = self.driver()
+        workers = self.working(dsware)
+        workers.go_on()
+        configure(NEW)
+        self.end_sessions(OLD)
+        workers.go_on()
+        self.assertEqual(1, self.refused())
+        # The old one is over before the new one would be tried again.
+        self.end_sessions(OLD, NEW)
+        workers.go_on()
+        self.end_sessions(NEW)
+        workers.go_on()
+        self.assertNothingFailed(dsware, workers)
+        self.assertIn('The one before is used on', self.log.output)
+
+    def test_at_different_times(self):
+        dsware, configure = self.driver()
+        self.assertWorks(dsware)
+        self.end_sessions(NEW)
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  dsware.create_volume, base.make_volume())
+        self.assertIn('san_login and san_password', str(error))
+        self.assertEqual('down', self.state(dsware))
+        self.assertEqual(1, self.refused())
+        configure(NEW)
+        self.assertEqual('up', self.state(dsware))
+        self.assertWorks(dsware)
