@@ -1,0 +1,225 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What must be so after a crash, and what must still work."""
+
+from cinder import objects
+from cinder.volume.drivers.dsware import translation
+
+from functional.crashes import world as worlds
+
+_AT_REST = frozenset(('available', 'in-use', 'error', 'error_deleting',
+                      'error_extending', 'deleted'))
+_LIMITS = {worlds.LIMITED: 10, worlds.SLOWER: 5}
+
+
+class Wrong(Exception):
+    """Something is not as it has to be."""
+
+
+class Checker(object):
+    """Compares what Cinder knows with what there is.
+
+    :param operation: the :class:`operations.Operation`
+    """
+
+    def __init__(self, operation):
+        self._operation = operation
+        self._world = operation.world
+        self._ctxt = operation.ctxt
+
+    # -- states -----------------------------------------------------------
+
+    def reset_stuck(self, lost=False):
+        """Let an administrator reset what Cinder has left in between.
+
+        :param lost: whether the request was lost before anything was done
+        :returns: what it was, as kind:status
+        :raises Wrong: the operation does not allow for that
+        """
+        found = set()
+        for kind, records in worlds.all_records(self._ctxt).items():
+            for record in records:
+                if record.status not in _AT_REST:
+                    found.add('%s:%s' % (kind, record.status))
+                    record.status = 'error'
+                    record.save()
+        wrong = found - set(self._operation.stuck)
+        if wrong and not lost:
+            raise Wrong('left in %s' % ', '.join(sorted(wrong)))
+        return sorted(found)
+
+    def outcome(self):
+        """Tell in a word or two what has become of the request.
+
+        :returns: the states of the things that it is about
+        """
+        wanted = {'volume': ('new', 'volume'), 'group': ('group',),
+                  'snapshot': ('snapshot',)}
+        found = []
+        for keys in wanted.values():
+            for key in keys:
+                id_ = self._world.state['ids'].get(key)
+                if id_ and id_ not in self._world.state['quiet']:
+                    found.append(self._status_of(id_))
+        return ' '.join(found) or 'done'
+
+    def _status_of(self, id_):
+        for records in worlds.all_records(self._ctxt).values():
+            for record in records:
+                if record.id == id_:
+                    return record.status
+        return 'gone'
+
+    # -- both sides -------------------------------------------------------
+
+    def compare(self):
+        """Compare all that there is.
+
+        :raises Wrong: something is lost, left over or another's
+        """
+        status = self._world.cluster.status()
+        there = {item['name']: item
+                 for item in status['volumes'] + status['snapshots']}
+        problems = [*self._compare_records(there),
+                    *self._left_over(there), *self._compare_foreign(there),
+                    *self._compare_limits(status),
+                    *('%(name)s is attached to %(agent)s' % item
+                      for item in status['attachments']
+                      if item['name'] not in self._operation.attached())]
+        if problems:
+            raise Wrong('; '.join(problems))
+
+    def _records(self):
+        for volume in objects.VolumeList.get_all(self._ctxt):
+            yield volume, translation.volume_name(volume), volume.size
+        for snapshot in objects.SnapshotList.get_all(self._ctxt, {}):
+            yield snapshot, translation.snapshot_name(snapshot), None
+
+    def _compare_records(self, there):
+        for record, name, size in self._records():
+            # A volume that could not be made need not be there.
+            is_new = record.id not in self._world.state['before']
+            if record.status == 'error' and is_new:
+                continue
+            found = there.get(name)
+            if found is None:
+                yield '%s is %s and lost' % (name, record.status)
+                continue
+            if found['status']:
+                yield '%s has status %s' % (name, found['status'])
+            if size and record.status != 'error_extending' and (
+                    found['size'] != size * 1024):
+                yield '%s has %s MiB and not %s GiB' % (
+                    name, found['size'], size)
+            yield from self._compare_data(record.id, name)
+
+    def _compare_data(self, id_, name):
+        allowed = self._world.state['contents'].get(id_)
+        if allowed is None:
+            return
+        _size, content = self._world.cluster.read(name)
+        if content not in allowed:
+            yield '%s holds %s and not %s' % (name, content, allowed)
+
+    def _left_over(self, there):
+        known = {name for _record, name, _size in self._records()}
+        known |= set(self._world.state.get('foreign', {}))
+        known |= set(self._world.state.get('left', ()))
+        for name in set(there) - known:
+            yield '%s is left over' % name
+
+    def _compare_foreign(self, there):
+        for name, content in self._world.state.get('foreign', {}).items():
+            if name not in there:
+                yield '%s, which is not of Cinder, is gone' % name
+            elif self._world.cluster.read(name)[1] != content:
+                yield '%s, which is not of Cinder, was changed' % name
+
+    def _compare_limits(self, status):
+        wanted = {}
+        for volume in objects.VolumeList.get_all(self._ctxt):
+            limit = volume.volume_type and _LIMITS.get(
+                volume.volume_type.name)
+            if limit and volume.status == 'available':
+                wanted[translation.volume_name(volume)] = limit * volume.size
+        policies = {item['name']: item for item in status['qos']}
+        names = {name + '.qos' for _record, name, _size in self._records()}
+        names |= {name + '.qos'
+                  for name in self._world.state.get('foreign', {})}
+        for name in set(policies) - names:
+            yield 'QoS %s is left over' % name
+        for name, limit in wanted.items():
+            found = policies.get(name + '.qos')
+            if (not found or found['limits']['maxIOPS'] != limit
+                    or found['volumes'] != [name]):
+                yield 'limits of %s: %s' % (name, found)
+
+    # -- what must still work ---------------------------------------------
+
+    def clear_failed(self):
+        """Delete what the request has made, as its user does."""
+        self._delete(lambda record: record.id
+                     not in self._world.state['before'])
+
+    def make_usable(self):
+        """Let an administrator say that old volumes are all right."""
+        for records in worlds.all_records(self._ctxt).values():
+            for record in records:
+                if record.status != 'available' and (
+                        record.id in self._world.state['before']):
+                    record.status = 'available'
+                    record.save()
+
+    def delete_all(self):
+        """Delete everything.
+
+        :raises Wrong: something is left
+        """
+        self._delete(lambda record: True)
+        self._world.state['left'] = []
+        self.compare()
+        left = [record for records in worlds.all_records(
+            self._ctxt).values() for record in records]
+        if left:
+            raise Wrong('not deleted: %s' % left)
+
+    def _delete(self, wanted):
+        manager, records = self._world.manager, worlds.all_records(self._ctxt)
+        for snapshot in filter(wanted, records['snapshot']):
+            snapshot.status = 'deleting'
+            snapshot.save()
+            manager.delete_snapshot(self._ctxt, snapshot)
+        for one in filter(wanted, records['group_snapshot']):
+            one.destroy()
+        for volume in filter(wanted, records['volume']):
+            volume.status = 'deleting'
+            volume.save()
+            if manager.delete_volume(self._ctxt, volume):
+                raise Wrong('%s cannot be deleted' % volume.name)
+        for group in filter(wanted, records['group']):
+            group.destroy()
+
+
+def carefully(call, *args):
+    """Let an operation fail as it does for Cinder's services.
+
+    :param call: what is called
+    :param args: for it
+    :returns: the error, or None
+    """
+    try:
+        call(*args)
+    except Exception as error:
+        # taskflow wraps what its tasks raise, too.
+        return error
+    return None

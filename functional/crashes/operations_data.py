@@ -1,0 +1,228 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Operations that attach a volume, for others or for the service itself."""
+
+from cinder.db import api as db
+from cinder import objects
+from cinder.objects import fields
+
+from functional.crashes import images
+from functional.crashes import operations
+from functional.crashes import world as worlds
+
+INSTANCE = '00000000-0000-4000-9000-00000000000f'
+
+
+class FromImage(operations.Making):
+    """An image is copied into a volume."""
+
+    def content(self):
+        return images.CONTENT
+
+    def spec(self):
+        return objects.RequestSpec(
+            volume_id=self.world.state['ids']['new'], image_id=worlds.IMAGE)
+
+
+class FromImageIntoCache(FromImage):
+    """An image is copied into a volume, which is cloned into the cache."""
+
+    options = {'image_volume_cache_enabled': True}
+
+
+class FromCache(FromImageIntoCache):
+    """A volume of the image-volume cache is cloned."""
+
+    def prepare(self):
+        volume = self.world.made_volume('cached')
+        self.world.cluster.write(volume.name, images.CONTENT)
+        db.image_volume_cache_create(
+            self.ctxt, volume.host, volume.cluster_name, worlds.IMAGE,
+            volume.created_at, volume.id, volume.size)
+
+    def content(self):
+        # The mark of the volume, over which the image was written.
+        return {**self.world.content_of('cached'), **images.CONTENT}
+
+
+class FromImageVolume(FromImage):
+    """The image is a volume of the cluster, which is cloned."""
+
+    def prepare(self):
+        self.world.made_volume('image')
+
+    def content(self):
+        return self.world.content_of('image')
+
+    def run(self):
+        images.locate('cinder://' + self.world.state['ids']['image'])
+        super().run()
+
+
+class ToImage(operations.Changing):
+    """A volume is copied into an image."""
+
+    def request(self):
+        self.set_status('uploading')
+
+    def run(self):
+        self.manager.copy_volume_to_image(
+            self.ctxt, self.world.state['ids']['volume'],
+            {'id': worlds.IMAGE, 'container_format': 'bare',
+             'disk_format': 'raw', 'name': 'image'})
+
+
+class Attach(operations.Changing):
+    """The driver attaches a volume to a host."""
+
+    def connector(self):
+        """Give the connector properties of the host."""
+        return {'host': 'compute', 'ip': self.world.cluster.address,
+                'initiator': '', 'multipath': False}
+
+    def request(self):
+        volume = self.set_status('reserved')
+        made = objects.VolumeAttachment(
+            self.ctxt, volume_id=volume.id, instance_uuid=INSTANCE,
+            attach_status=fields.VolumeAttachStatus.RESERVED,
+            attach_mode='null')
+        made.create()
+        self.world.state['ids']['attachment'] = made.id
+
+    def run(self):
+        self.manager.attachment_update(
+            self.ctxt, self.world.volume('volume'), self.connector(),
+            self.world.state['ids']['attachment'])
+        self._complete()
+
+    def _complete(self):
+        """Do what Cinder's API does when Nova says that it is done."""
+        one = objects.VolumeAttachment.get_by_id(
+            self.ctxt, self.world.state['ids']['attachment'])
+        one.attach_status = fields.VolumeAttachStatus.ATTACHED
+        one.save()
+        volume = self.world.volume('volume')
+        volume.update({'status': 'in-use', 'attach_status':
+                       fields.VolumeAttachStatus.ATTACHED})
+        volume.save()
+
+    def after_crash(self):
+        self._delete_attachment()
+
+    def _delete_attachment(self):
+        """Do what Nova asks Cinder's API for."""
+        volume = self.world.volume('volume')
+        for one in objects.VolumeAttachmentList.get_all_by_volume_id(
+                self.ctxt, volume.id):
+            if one.connector:
+                self.manager.attachment_delete(self.ctxt, one.id, volume)
+            one.destroy()
+        volume.refresh()
+        volume.update({'status': 'available', 'attach_status':
+                       fields.VolumeAttachStatus.DETACHED})
+        volume.save()
+        self.world.service.driver.get_volume_stats(refresh=True)
+
+    def check(self):
+        assert self.world.volume('volume').status == 'in-use'
+
+    def attached(self):
+        volume = self.world.volume('volume')
+        return [volume.name] if volume.status == 'in-use' else []
+
+    def finish(self):
+        self._delete_attachment()
+
+
+class Detach(Attach):
+    """The driver detaches a volume from a host."""
+
+    def prepare(self):
+        super().prepare()
+        super().request()
+        super().run()
+
+    def request(self):
+        if self.world.volume('volume').status != 'in-use':
+            Attach.request(self)
+            Attach.run(self)
+
+    def run(self):
+        self._delete_attachment()
+
+    def check(self):
+        assert self.world.volume('volume').status == 'available'
+
+
+class BackupExport(operations.Changing):
+    """A backup reads a temporary snapshot of a volume."""
+
+    options = {'backup_use_temp_snapshot': True}
+
+    def request(self):
+        self.set_status('backing-up')
+        backup = objects.Backup(
+            self.ctxt, volume_id=self.world.state['ids']['volume'],
+            status=fields.BackupStatus.CREATING, user_id=worlds.USER,
+            project_id=worlds.PROJECT, host='backup', size=1,
+            display_name='backup')
+        backup.create()
+        self.world.state['ids']['backup'] = backup.id
+
+    def backup(self):
+        """Read the backup."""
+        return objects.Backup.get_by_id(
+            self.ctxt, self.world.state['ids']['backup'])
+
+    def run(self):
+        backup = self.backup()
+        device = self.manager.get_backup_device(self.ctxt, backup,
+                                                want_objects=True)
+        snapshot = device.device_obj
+        connector = {'host': 'backup', 'ip': self.world.cluster.address,
+                     'initiator': '', 'multipath': False}
+        self.manager.initialize_connection_snapshot(
+            self.ctxt, snapshot.id, connector)
+        self.manager.terminate_connection_snapshot(
+            self.ctxt, snapshot.id, connector)
+        self.manager.remove_export_snapshot(self.ctxt, snapshot.id)
+        self.end('available')
+
+    def end(self, status):
+        """Do what cinder-backup does at the end of a backup."""
+        backup = self.backup()
+        if backup.temp_snapshot_id:
+            snapshot = worlds.exists(objects.Snapshot.get_by_id, self.ctxt,
+                                     backup.temp_snapshot_id)
+            if snapshot:
+                snapshot.status = 'deleting'
+                snapshot.save()
+                self.manager.delete_snapshot(self.ctxt, snapshot)
+        volume = self.world.volume('volume')
+        volume.status = 'available'
+        volume.save()
+        backup.update({'status': status, 'temp_snapshot_id': None})
+        backup.save()
+
+    def after_crash(self):
+        if self.backup().status == fields.BackupStatus.CREATING:
+            self.backup().update({'status': 'error'})
+            self.end('error')
+
+    def finish(self):
+        for backup in objects.BackupList.get_all(self.ctxt):
+            backup.destroy()
+
+
+OPERATIONS = (FromImage, FromImageIntoCache, FromCache, FromImageVolume,
+              ToImage, Attach, Detach, BackupExport)

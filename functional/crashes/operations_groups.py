@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Operations on groups that are interrupted."""
+
+from cinder import objects
+
+from functional.crashes import operations
+from functional.crashes import world as worlds
+
+MEMBERS = ('first', 'second')
+
+
+class GroupOperation(operations.Operation):
+    """What is done with a group of two volumes."""
+
+    def prepare(self):
+        group = self.world.new_group(status='available')
+        self.world.remember('source group', group)
+        for key in MEMBERS:
+            volume = self.world.made_volume(key)
+            volume.group_id = group.id
+            volume.save()
+
+    def is_there(self, read, key):
+        """Tell whether a record is there still."""
+        return bool(worlds.exists(read, key))
+
+
+class MakeGroupSnapshot(GroupOperation):
+    """Snapshots of all members at one point in time."""
+
+    stuck = ('group_snapshot:creating', 'snapshot:creating')
+
+    def request(self):
+        group = self.world.group('source group')
+        made = objects.GroupSnapshot(
+            self.ctxt, group_id=group.id, status='creating', name='snapshot',
+            user_id=worlds.USER, project_id=worlds.PROJECT,
+            group_type_id=group.group_type_id)
+        made.create()
+        self.world.remember('group snapshot', made)
+        for key in MEMBERS:
+            snapshot = self.world.new_snapshot(
+                self.world.volume(key), group_snapshot_id=made.id)
+            self.world.remember('snapshot of ' + key, snapshot,
+                                self.world.content_of(key))
+
+    def group_snapshot(self):
+        """Read the group snapshot."""
+        return objects.GroupSnapshot.get_by_id(
+            self.ctxt, self.world.state['ids']['group snapshot'])
+
+    def run(self):
+        self.manager.create_group_snapshot(self.ctxt, self.group_snapshot())
+
+    def check(self):
+        assert self.group_snapshot().status == 'available'
+
+
+class DeleteGroupSnapshot(MakeGroupSnapshot):
+    """All snapshots of a group go."""
+
+    stuck = ('group_snapshot:deleting', 'snapshot:deleting')
+
+    def prepare(self):
+        super().prepare()
+        super().request()
+        super().run()
+
+    def request(self):
+        made = worlds.exists(self.group_snapshot)
+        if not made:
+            return
+        for record in (made, *objects.SnapshotList.get_all_for_group_snapshot(
+                self.ctxt, made.id)):
+            record.status = 'deleting'
+            record.save()
+
+    def run(self):
+        made = worlds.exists(self.group_snapshot)
+        if made:
+            self.manager.delete_group_snapshot(self.ctxt, made)
+
+    def check(self):
+        assert not worlds.exists(self.group_snapshot)
+
+
+class DeleteGroup(GroupOperation):
+    """A group goes with its volumes."""
+
+    stuck = ('group:deleting', 'volume:deleting')
+
+    def request(self):
+        if not self.is_there(self.world.group, 'source group'):
+            return
+        group = self.world.group('source group')
+        for record in (group, *objects.VolumeList.get_all_by_generic_group(
+                self.ctxt, group.id)):
+            record.status = 'deleting'
+            record.save()
+
+    def run(self):
+        if self.is_there(self.world.group, 'source group'):
+            self.manager.delete_group(self.ctxt,
+                                      self.world.group('source group'))
+
+    def check(self):
+        assert not self.is_there(self.world.group, 'source group')
+
+
+class GroupFromGroup(GroupOperation):
+    """Clones of all members at one point in time."""
+
+    stuck = ('group:creating', 'volume:creating')
+
+    def origin(self, key):
+        """Tell what a member is made from: a field, and what it holds."""
+        return ({'source_volid': self.world.state['ids'][key]},
+                self.world.content_of(key))
+
+    def request(self):
+        group = self.world.new_group(
+            source_group_id=self.world.state['ids']['source group'])
+        self.world.remember('group', group)
+        for key in MEMBERS:
+            origin, content = self.origin(key)
+            volume = self.world.new_volume(group_id=group.id, **origin)
+            self.world.remember('copy of ' + key, volume, content)
+
+    def run(self):
+        self.manager.create_group_from_src(
+            self.ctxt, self.world.group('group'),
+            source_group=self.world.group('source group'))
+
+    def check(self):
+        found = {self.world.volume('copy of ' + key).status
+                 for key in MEMBERS}
+        assert found == {'available'}, found
+        assert self.world.group('group').status == 'available'
+
+
+class GroupFromSnapshot(GroupFromGroup, MakeGroupSnapshot):
+    """Volumes from the snapshots of a group."""
+
+    def prepare(self):
+        MakeGroupSnapshot.prepare(self)
+        MakeGroupSnapshot.request(self)
+        MakeGroupSnapshot.run(self)
+
+    def origin(self, key):
+        key = 'snapshot of ' + key
+        return ({'snapshot_id': self.world.state['ids'][key]},
+                self.world.content_of(key))
+
+    def run(self):
+        self.manager.create_group_from_src(
+            self.ctxt, self.world.group('group'),
+            group_snapshot=self.group_snapshot())
+
+
+OPERATIONS = (MakeGroupSnapshot, DeleteGroupSnapshot, DeleteGroup,
+              GroupFromGroup, GroupFromSnapshot)

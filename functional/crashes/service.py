@@ -1,0 +1,117 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""cinder-volume in a process that was forked for it."""
+
+import datetime
+import threading
+import time
+
+from oslo_config import cfg
+from oslo_utils import timeutils
+
+from cinder.common import constants
+from cinder import context
+from cinder import coordination
+from cinder.db import api as db
+from cinder import objects
+from cinder import rpc
+from cinder import service
+
+from functional.services import sqlite
+
+CONF = cfg.CONF
+BACKEND = 'volumes'
+PATIENCE = 60
+
+
+class VolumeService(object):
+    """A volume service without a message broker of its own.
+
+    What it asks of itself goes over oslo.messaging's in-memory transport,
+    and is lost when it dies.
+    """
+
+    def __init__(self, host, cluster=None):
+        """Start it.
+
+        :param host: the name of its host
+        :param cluster: its Cinder cluster, or None
+        """
+        self.host = '%s@%s' % (host, BACKEND)
+        self.cluster = cluster and '%s@%s' % (cluster, BACKEND)
+        rpc.init(CONF)
+        coordination.COORDINATOR.start()
+        self._service = service.Service.create(
+            host=self.host, service_name=BACKEND,
+            binary=constants.VOLUME_BINARY, coordination=True,
+            cluster=self.cluster, report_interval=0, periodic_interval=0)
+        self._service.start()
+        self.manager = self._service.manager
+        self.driver = self.manager.driver
+        if not self.driver.initialized:
+            raise AssertionError('the driver did not start')
+
+    def look_after_the_dead(self, host):
+        """Notice that another service is dead, as with each statistics.
+
+        :param host: the name of its host
+        """
+        admin = context.get_admin_context()
+        dead = objects.Service.get_by_args(
+            admin, '%s@%s' % (host, BACKEND), constants.VOLUME_BINARY)
+        db.service_update(admin, dead.id, {
+            'updated_at': timeutils.utcnow() - datetime.timedelta(1)})
+        # What an operator does, to have Cinder's own part cleared up.
+        self.manager.do_cleanup(admin, objects.CleanupRequest(
+            service_id=dead.id))
+        recovery = self.driver._cluster_recovery
+        wait_for(lambda: self._look(recovery), 'the end of clearing up')
+
+    def _look(self, recovery):
+        self.driver.get_volume_stats(refresh=True)
+        return not recovery._deaths and not recovery._is_busy()
+
+    def come_to_rest(self):
+        """Wait until nothing is settled or deleted any more."""
+        wait_for(lambda: not any(
+            thread.name.startswith('dsware-')
+            for thread in threading.enumerate()), 'the end of settling')
+        wait_for(lambda: not any(map(_is_copy, objects.VolumeList.get_all(
+            context.get_admin_context()))), 'the end of copies')
+
+
+def _is_copy(volume):
+    """Whether a volume is one of the two that a copy leaves."""
+    return (volume.migration_status or '').startswith(('target:', 'deleting'))
+
+
+def wait_for(condition, what):
+    """Wait for a condition.
+
+    :param condition: called again and again until it is true
+    :param what: what is waited for, for the error
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError('%s: not within %d seconds'
+                                 % (what, PATIENCE))
+        time.sleep(0.05)
+
+
+def share_the_database(path):
+    """Let all processes that use the database take turns.
+
+    :param path: a file that they have in common
+    """
+    sqlite.take_turns(path)
