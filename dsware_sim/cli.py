@@ -140,6 +140,8 @@ def _add_fault(commands):
     add.add_argument('--agent', help='only the agent with this address')
     add.add_argument('--count', type=int, metavar='N',
                      help='only the next N (default: until cleared)')
+    add.add_argument('--skip', type=int, default=0, metavar='N',
+                     help='let N pass first')
     add.add_argument('--seconds', type=float, metavar='S', help='of a delay')
     add.add_argument('--code', type=int, help='of result and result_after')
     add.add_argument('--pool', type=int, metavar='ID', help='of pool_full')
@@ -186,7 +188,7 @@ def _status(options):
 def _fault_add(options):
     fault = {key: getattr(options, key)
              for key in ('kind', 'op', 'agent', 'count', 'seconds', 'code',
-                         'pool')}
+                         'pool', 'skip')}
     print(_control(options).add_fault(**fault))
 
 

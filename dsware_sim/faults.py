@@ -93,7 +93,7 @@ class Fault:
     """One fault."""
 
     def __init__(self, number, kind, op='*', agent=None, count=None,
-                 seconds=None, code=None, pool=None):
+                 seconds=None, code=None, pool=None, skip=0):
         """Describe a fault.
 
         :param number: its number
@@ -104,6 +104,7 @@ class Fault:
         :param seconds: of a delay
         :param code: of a result or a result_after
         :param pool: number of the pool that is full, None for all
+        :param skip: how many requests pass before the first that meets it
         :raises FaultError: the description is wrong
         """
         self.id = number
@@ -114,6 +115,7 @@ class Fault:
         self.seconds = seconds
         self.code = code
         self.pool = pool
+        self.skip = skip or 0
         self._check()
 
     def _check(self):
@@ -130,9 +132,11 @@ class Fault:
             raise FaultError('%s needs a code, a whole number' % self.kind)
         if self.op != '*' and self.kind in _OF_NO_OPERATION:
             raise FaultError('%s is for no single operation' % self.kind)
-        if self.kind in _LASTING and self.count is not None:
+        if type(self.skip) is not int or self.skip < 0:
+            raise FaultError('skip must be a whole number of 0 or more')
+        if self.kind in _LASTING and (self.count is not None or self.skip):
             raise FaultError('%s lasts until it is cleared; it takes no '
-                             'count' % self.kind)
+                             'count and no skip' % self.kind)
 
     def selects(self, op, agent):
         """Whether the fault is for a request.
@@ -144,6 +148,16 @@ class Fault:
         return (self.op in ('*', op)
                 and (self.agent is None or agent in (None, self.agent)))
 
+    def passes(self):
+        """Let a request pass, if that is still to be done.
+
+        :returns: whether the request passes
+        """
+        if not self.skip:
+            return False
+        self.skip -= 1
+        return True
+
     def facts(self):
         """Describe the fault.
 
@@ -152,7 +166,7 @@ class Fault:
         return {'id': self.id, 'kind': self.kind, 'op': self.op,
                 'agent': self.agent, 'count': self.count,
                 'seconds': self.seconds, 'code': self.code,
-                'pool': self.pool}
+                'pool': self.pool, 'skip': self.skip}
 
 
 class Faults:
@@ -218,7 +232,8 @@ class Faults:
         for fault in list(self._faults.values()):
             if (not fault.selects(op, agent)
                     or fault.kind in _NOT_OF_REQUESTS
-                    or fault.kind in _CLI_ONLY and not local):
+                    or fault.kind in _CLI_ONLY and not local
+                    or fault.passes()):
                 continue
             met.append(fault)
             self._use(fault)
@@ -301,7 +316,8 @@ class Faults:
 
     def _take(self, kind, op, agent):
         for fault in self._faults.values():
-            if fault.kind == kind and fault.selects(op, agent):
+            if (fault.kind == kind and fault.selects(op, agent)
+                    and not fault.passes()):
                 self._use(fault)
                 return fault
         return None

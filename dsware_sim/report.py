@@ -102,8 +102,9 @@ def faults(descriptions):
         [(fault['id'], fault['kind'], fault['op'], fault['agent'] or 'all',
           fault['count'] or 'until cleared',
           ' '.join('%s=%s' % (key, fault[key])
-                   for key in ('seconds', 'code', 'pool')
-                   if fault[key] is not None) or '-')
+                   for key in ('seconds', 'code', 'pool', 'skip')
+                   if fault[key] is not None
+                   and (fault[key] or key != 'skip')) or '-')
          for fault in descriptions])
 
 

@@ -18,6 +18,7 @@ import testtools
 
 from dsware_sim import codec
 from dsware_sim import codes
+from dsware_sim import control
 from dsware_sim import faults
 from dsware_sim.tests import base
 
@@ -97,6 +98,37 @@ class FaultTestCase(base.SimulatorTestCase):
         self.assertEqual((self.simulator.agents[0][0], 'createVolume', None),
                          self.control.log()[0][:2] + (
                              self.control.log()[0][3],))
+
+    def test_skip(self):
+        self.add('result', code=codes.VBS_QUEUE_BUSY, op='createVolume',
+                 skip=2, count=1)
+        client = self.connect()
+        self.assertEqual(
+            [codes.OK, codes.OK, codes.VBS_QUEUE_BUSY, codes.OK],
+            [self.create(client, name) for name in 'abcc'])
+        self.assertEqual([], self.control.faults())
+
+    def test_skip_a_copy(self):
+        client = self.connect()
+        self.create(client)
+        client('createSnapshot', volName='v', snapName='s', smartFlag=0)
+        self.add('copy_fails', skip=1)
+        for name in 'ab':
+            self.create(client, name)
+            self.ok(client, 'createFullVolumeFromSnap', volName=name,
+                    snapName='s')
+        base.wait_for(lambda: not self.control.status()['copies'],
+                      'the end of the copies')
+        self.assertEqual({'v': 0, 'a': 0, 'b': 9}, {
+            volume['name']: volume['status']
+            for volume in self.control.status()['volumes']})
+
+    def test_skip_is_a_number_of_requests(self):
+        for fault in ({'kind': 'hang', 'skip': -1},
+                      {'kind': 'hang', 'skip': 'two'},
+                      {'kind': 'down', 'skip': 1}):
+            self.assertRaises(control.ControlError, self.control.add_fault,
+                              **fault)
 
     def test_drop_before(self):
         self.add('drop_before', op='createVolume', count=1)

@@ -21,10 +21,14 @@ snapshot's, and it goes when the attachment does.
 
 From before the attachment until nothing is left of it the snapshot's record
 says so (EXPORTED). Whatever is interrupted in between is undone when the
-snapshot is deleted or read again, or when the service starts.
+snapshot is deleted or read again, or when the service starts. So is what the
+cluster may still carry out after the driver has given up (DOUBTFUL).
 """
 
+import contextlib
+
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from cinder import context as cinder_context
 from cinder import exception
@@ -40,6 +44,8 @@ LOG = logging.getLogger(__name__)
 # In the provider_location of a snapshot. Beside it, in its provider_auth, is
 # the address of the agent: a constant is what the database can look for.
 EXPORTED = 'dsware-attached'
+DOUBTFUL = 'dsware-doubtful'
+_MARKS = (EXPORTED, DOUBTFUL)
 
 # What a refusal to attach a snapshot looks like. Absent is for an agent that
 # looks for volumes only: that the snapshot is there was found out before.
@@ -87,7 +93,7 @@ class Exporter:
         :raises VolumeBackendAPIException: for all other reasons
         """
         name = translation.snapshot_name(snapshot)
-        with translation.for_snapshot(snapshot):
+        with translation.for_snapshot(snapshot), _doubted(snapshot):
             found = _present(self._array.snapshot, 'querySnapshot', name)
             try:
                 return self._attacher.attach_snapshot(found, connector)
@@ -112,14 +118,18 @@ class Exporter:
         :param snapshot: the Cinder snapshot; its record is saved
         :raises VolumeBackendAPIException: when that does not work
         """
-        if snapshot.provider_location != EXPORTED:
+        if snapshot.provider_location not in _MARKS:
             return
         address = snapshot.provider_auth
         self._array.detach_by_ip(translation.snapshot_name(snapshot), address)
         self._array.detach_by_ip(_stand_in(snapshot), address)
         self._array.delete_volume(_stand_in(snapshot))
-        snapshot.provider_location = None
-        snapshot.provider_auth = None
+        if snapshot.provider_location == DOUBTFUL:
+            # It may appear only now, so that is done once more later.
+            snapshot.provider_location = EXPORTED
+        else:
+            snapshot.provider_location = None
+            snapshot.provider_auth = None
         snapshot.save()
 
     def clear_abandoned(self, snapshot):
@@ -130,7 +140,7 @@ class Exporter:
         """
         # Cinder lets users delete what a backup has made for itself.
         context = cinder_context.get_admin_context()
-        if (snapshot.provider_location == EXPORTED
+        if (snapshot.provider_location in _MARKS
                 and snapshot.id not in _being_read(context)):
             self.clear(snapshot)
 
@@ -162,8 +172,9 @@ class Exporter:
         # Given a host too, the database would compare the volumes'
         # provider_location.
         snapshots = [
-            snapshot for snapshot in objects.SnapshotList.get_all(
-                context, {'provider_location': EXPORTED})
+            snapshot for mark in _MARKS
+            for snapshot in objects.SnapshotList.get_all(
+                context, {'provider_location': mark})
             if _is_at(snapshot.volume, host, cluster)]
         if not snapshots:
             return
@@ -223,18 +234,22 @@ class Backups:
         except _NOT_OURS:
             _drop(snapshot, backup)
             raise
-        except Exception:
-            self._forget(snapshot, backup)
+        except Exception as error:
+            self._forget(snapshot, backup, error)
             raise
         snapshot.status = fields.SnapshotStatus.AVAILABLE
         snapshot.progress = '100%'
         snapshot.save()
         return snapshot
 
-    def _forget(self, snapshot, backup):
+    def _forget(self, snapshot, backup, failure):
         """Remove a temporary snapshot that may or may not have been made."""
         try:
+            made = self._array.snapshot(translation.snapshot_name(snapshot))
             self.delete_snapshot(snapshot)
+            if not made and isinstance(failure, exceptions.OutcomeUnknown):
+                # The cluster may make it only now.
+                raise failure
         except exception.CinderException as error:
             LOG.error('Snapshot %(name)s may have been left on the cluster; '
                       'delete it in Cinder: %(error)s', {
@@ -297,6 +312,17 @@ class Backups:
         """
         self._exporter.clear_abandoned(snapshot)
         super().unmanage_snapshot(snapshot)
+
+
+@contextlib.contextmanager
+def _doubted(snapshot):
+    """Note that something may appear yet, if nobody knows what was done."""
+    try:
+        yield
+    except exceptions.OutcomeUnknown:
+        with excutils.save_and_reraise_exception():
+            snapshot.provider_location = DOUBTFUL
+            snapshot.save()
 
 
 def _present(query, op, name):

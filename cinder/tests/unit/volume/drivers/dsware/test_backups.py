@@ -171,6 +171,22 @@ class DeviceTestCase(BackupTestCase):
         backup.refresh()
         self.assertIsNone(backup.temp_snapshot_id)
 
+    def test_what_may_yet_be_made_is_shown(self):
+        volume = self.create_volume()
+        backup = self.create_backup(volume)
+        self.cluster.fail('createSnapshot', 'lost')
+        self.cluster.fail('querySnapshot', 'result', 50151009)
+
+        self.assertRaises(exceptions.OutcomeUnknown,
+                          self.driver.get_backup_device, self.context,
+                          backup)
+
+        (left,) = objects.SnapshotList.get_all_for_volume(self.context,
+                                                          volume.id)
+        self.assertEqual('error', left.status)
+        backup.refresh()
+        self.assertEqual(left.id, backup.temp_snapshot_id)
+
     def test_what_cannot_be_removed_is_shown(self):
         volume = self.create_volume()
         backup = self.create_backup(volume)
@@ -360,6 +376,25 @@ class ClearTestCase(BackupTestCase):
         self.cluster.faults.clear()
         self.driver.remove_export_snapshot(self.context, snapshot)
         self.assert_nothing_left(snapshot)
+
+    def test_what_may_yet_be_attached_is_cleared_twice(self):
+        snapshot = self.create_snapshot()
+        self.cluster.fail('attachVolume', 'result', 50150010)
+        self.cluster.fail('createVolumeFromSnap', 'lost')
+        self.cluster.fail('queryVolume', 'result', 50151009)
+        self.assertRaises(exceptions.OutcomeUnknown, self.export, snapshot)
+        snapshot.refresh()
+        self.assertEqual(backups.DOUBTFUL, snapshot.provider_location)
+
+        self.driver.remove_export_snapshot(self.context, snapshot)
+
+        snapshot.refresh()
+        self.assertEqual(backups.EXPORTED, snapshot.provider_location)
+        self.assertEqual(AGENT, snapshot.provider_auth)
+        self.driver.delete_snapshot(snapshot)
+        self.assertEqual(2, self.cluster.count('deleteVolume'))
+        snapshot.refresh()
+        self.assertIsNone(snapshot.provider_location)
 
     def test_before_it_is_attached_again(self):
         snapshot = self.interrupt()
