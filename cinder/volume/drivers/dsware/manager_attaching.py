@@ -29,6 +29,7 @@ from cinder.volume.drivers.dsware import attach_users
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
@@ -44,6 +45,9 @@ _REQUESTS = 2
 _API_SECONDS = 60
 # Volumes that are looked at again in one go, seconds for an agent that may
 # be down, and how often that is tried before it is left to the next start.
+# The statistics wait for all of it, so that no volume is begun with after so
+# many seconds.
+_TIDY_TIME = 5
 _TIDY_VOLUMES = 50
 _TIDY_SECONDS = 2
 _TIDY_ATTEMPTS = 5
@@ -322,9 +326,14 @@ class ManagerAttacher(attaching.HostAttacher):
 
         A service died after it had attached a volume, and before Cinder had
         recorded that; the answer of an agent was lost; two users of one
-        host left at the same moment. It never detaches by force.
+        host left at the same moment. It never detaches by force. The
+        statistics wait for it, so it takes few seconds; what it does not
+        come to is looked at the next time.
         """
+        deadline = waiting.Deadline(_TIDY_TIME)
         for volume_id in list(self._watched)[:_TIDY_VOLUMES]:
+            if deadline.expired:
+                return
             watch = self._watched.pop(volume_id, None)
             if watch and not self._is_done(volume_id, watch):
                 # At the end, after those that have not been looked at.
@@ -332,7 +341,8 @@ class ManagerAttacher(attaching.HostAttacher):
 
     def _is_done(self, volume_id, watch):
         try:
-            return self._tidy(volume_id) and time.time() >= watch.until
+            return (self._tidy_if_idle(volume_id)
+                    and time.time() >= watch.until)
         except exception.VolumeNotFound:
             return True
         except Exception as error:
@@ -342,7 +352,19 @@ class ManagerAttacher(attaching.HostAttacher):
             watch.failures += 1
             return watch.failures >= _TIDY_ATTEMPTS
 
-    @coordination.synchronized(_LOCK + '{volume_id}')
+    def _tidy_if_idle(self, volume_id):
+        """Look at a volume unless it is being attached or detached.
+
+        That may take as long as an agent hangs.
+        """
+        lock = coordination.COORDINATOR.get_lock(_LOCK + volume_id)
+        if not lock.acquire(blocking=False):
+            return False
+        try:
+            return self._tidy(volume_id)
+        finally:
+            lock.release()
+
     def _tidy(self, volume_id):
         """Look at one volume; tell whether all is as it should be."""
         volume = objects.Volume.get_by_id(

@@ -22,6 +22,7 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware import locks
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import attach_records
 from cinder.volume.drivers.dsware import exceptions
@@ -857,6 +858,37 @@ class SwitchedTestCase(ManagerTestCase):
 
 
 class LocksTestCase(ManagerTestCase):
+
+    def test_the_statistics_do_not_wait_for_a_volume_that_is_attached(self):
+        database.remove_attachment(self.use())
+        held = locks.Locks().install(self)
+        held.holders['dsware-attach-' + self.volume.id] = 'another thread'
+        self.clock.now += LATER
+        self.driver.get_volume_stats(True)
+        self.assertEqual({ONE}, self.on())
+        held.end('another thread')
+        self.driver.get_volume_stats(True)
+        self.assertEqual(set(), self.on())
+        self.assertEqual({}, held.holders)
+
+    def test_the_statistics_do_not_wait_for_many_volumes(self):
+        attacher = self.driver._attacher
+        looked = []
+
+        def look(volume_id):
+            looked.append(volume_id)
+            self.clock.now += 2
+            return True
+
+        attacher._tidy = look
+        for number in range(10):
+            attacher._watch('volume %d' % number)
+        self.clock.now += LATER
+        for calls in range(1, 4):
+            start = self.clock.now
+            attacher.tidy()
+            self.assertLess(self.clock.now - start, 8)
+            self.assertEqual(3 * calls, len(set(looked)))
 
     def test_one_lock_for_a_volume(self):
         """Names and addresses of a host can differ between its users."""
