@@ -130,7 +130,7 @@ class CLIStartTestCase(StartTests, base.CLITestCase):
         :param programs: (shell script, mode) by name
         """
         directory = self.useFixture(fixtures.TempDir()).path
-        for name in ('timeout', 'env'):
+        for name in ('env', 'head', 'sh', 'timeout'):
             os.symlink(shutil.which(name), os.path.join(directory, name))
         for name, (script, mode) in programs.items():
             path = os.path.join(directory, name)
