@@ -46,9 +46,9 @@ _POOLS = 2
 
 # How often each operation is chosen.
 WEIGHTS = {
-    'create': 3, 'delete': 3, 'attach': 6, 'detach': 3, 'snapshot': 2,
-    'snapshot_in_use': 8, 'delete_snapshot': 4, 'clone': 1,
-    'clone_in_use': 4, 'from_snapshot': 4, 'extend': 2, 'extend_in_use': 2,
+    'create': 2, 'delete': 8, 'attach': 6, 'detach': 3, 'snapshot': 2,
+    'snapshot_in_use': 8, 'delete_snapshot': 2, 'clone': 3,
+    'clone_in_use': 5, 'from_snapshot': 5, 'extend': 2, 'extend_in_use': 2,
     'revert': 4, 'backup': 4, 'migrate': 3, 'verify': 3}
 # What happens to one of the next requests.
 _FAULTS = (
@@ -183,8 +183,6 @@ class Checker:
             for snapshot in list(owned.snapshots):
                 self._backup(owned, snapshot)
         for owned in list(self._volumes):
-            while owned.snapshots:
-                self._delete_snapshot(owned)
             self._delete(owned)
         status = self.simulator.control.status()
         left = {what: status[what]
@@ -308,10 +306,11 @@ class Checker:
         self._look(owned, owned.history.now())
 
     def _delete(self, owned=None):
-        owned = owned or self._pick(
-            lambda one: not one.snapshots and not one.attached)
+        owned = owned or self._pick(lambda one: not one.attached)
         if owned is None:
             return False
+        while owned.snapshots:
+            self._delete_snapshot(owned)
         self._driver().delete_volume(owned.volume)
         self._volumes.remove(owned)
 

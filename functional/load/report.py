@@ -17,6 +17,7 @@ import collections
 # Those of the colours that are told apart by everybody.
 _DRIVER, _CLUSTER, _TROUBLE, _OTHER = ('#0072b2', '#d55e00', '#999999',
                                        '#009e73')
+_POINTS = 600
 _COLUMNS = '{:<18} {:>9} {:>9} {:>9}'
 
 
@@ -79,7 +80,7 @@ def draw(seen, path):
     for axis in axes:
         _trouble(axis, seen['events'])
         axis.grid(alpha=0.3)
-    axes[0].legend(loc='upper left', ncols=3, fontsize='small')
+    axes[0].legend(loc='center', ncols=4, fontsize='small')
     axes[-1].set_xlabel('Seconds')
     figure.savefig(path, metadata={'Date': None})
     pyplot.close(figure)
@@ -89,8 +90,8 @@ def _used(axis, seen, what, key, title):
     """A line while it works, and marks when all was removed and closed."""
     for process, rounds_key, colour in (('driver', 'resources', _DRIVER),
                                         ('cluster', 'cluster', _CLUSTER)):
-        samples = [one for one in seen['samples']
-                   if one['process'] == process]
+        samples = _thinned([one for one in seen['samples']
+                            if one['process'] == process])
         axis.plot([one['at'] for one in samples],
                   [one[what] for one in samples], color=colour,
                   linewidth=0.6, alpha=0.6, label=process + ' at work')
@@ -100,6 +101,11 @@ def _used(axis, seen, what, key, title):
                   label=process + ' at rest')
     axis.set_ylabel(title)
     axis.set_ylim(bottom=0)
+
+
+def _thinned(samples):
+    """No more samples than can be told apart."""
+    return samples[::max(1, len(samples) // _POINTS)]
 
 
 def _blocks(axis, rounds):
