@@ -36,7 +36,7 @@ class Simulator(object):
     """
 
     def __init__(self, directory, agents=AGENTS, pools=None, devices='auto',
-                 single_pool=False, outlive=False):
+                 single_pool=False, outlive=False, tls=(), credentials=None):
         """Describe a cluster; start() starts it.
 
         :param directory: path of its state directory
@@ -46,6 +46,8 @@ class Simulator(object):
         :param devices: auto, loop or file
         :param single_pool: whether to be an older cluster
         :param outlive: whether it goes on when this process ends
+        :param tls: paths of the agents' certificate and of its key
+        :param credentials: name and password of who has to sign in
         """
         self.directory = directory.resolve()
         self.agents = list(agents)
@@ -57,6 +59,8 @@ class Simulator(object):
         self.log_path = self.directory / 'simulator.log'
         self._single_pool = single_pool
         self._outlive = outlive
+        self._tls = tls
+        self._credentials = credentials
         self.process = None
 
     def start(self):
@@ -109,7 +113,18 @@ class Simulator(object):
             command += ['--agent', '%s:%d' % agent]
         for pool in self.pools.items():
             command += ['--pool', '%d:%d' % pool]
+        for option, path in zip(('--tls-cert', '--tls-key'), self._tls):
+            command += [option, path]
+        if self._credentials:
+            command += ['--user', self._credentials[0],
+                        '--password-file', self._password_file()]
         return command
+
+    def _password_file(self):
+        path = self.directory / 'password'
+        path.touch(0o600)
+        path.write_text(self._credentials[1] + '\n')
+        return str(path)
 
     def _remove_devices(self):
         """What a cluster does when it stops, for one that was killed."""

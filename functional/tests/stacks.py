@@ -21,12 +21,15 @@ import importlib.util
 import pathlib
 import socket
 
+from dsware_sim.tests import certificates
+
 from functional.services import backup
 from functional.services import ports
 from functional.services import rabbitmq
 from functional.services import simulator
 from functional.services import stack
 from functional.services import volume
+from tools import secret_marks
 
 # An outage is noticed by tests, which cannot wait as long as an operator.
 _QUICK = {'dsware_request_timeout': 8, 'dsware_connect_timeout': 2}
@@ -92,17 +95,32 @@ def make_default(directory):
         image_volumes=True)
 
 
+# Who signs in to the cluster that wants it.
+CREDENTIALS = ('cinder', secret_marks.secret('stack'))
+
+
 def make_old(directory):
     """An older cluster with one pool, and Cinder on native threads.
+
+    A second cluster wants TLS and a password.
 
     :param directory: path
     :returns: a Stack
     """
     main = simulator.Simulator(directory / 'main', pools={0: 512},
                                single_pool=True)
-    return stack.Stack(directory, {'main': main},
-                       {'old': ('main', dict(_QUICK))}, options=_FORMULAS,
-                       native_threads=has_native_threads())
+    authority = certificates.Authority(directory, 'authority')
+    secure = simulator.Simulator(
+        directory / 'secure', credentials=CREDENTIALS, tls=authority.issue(
+            'agents', [address for address, _port in simulator.AGENTS]))
+    user, password = CREDENTIALS
+    return stack.Stack(
+        directory, {'main': main, 'secure': secure},
+        {'old': ('main', dict(_QUICK)),
+         'secure': ('secure', dict(
+             _QUICK, driver_use_ssl=True, san_login=user,
+             san_password=password, driver_ssl_cert_path=authority.path))},
+        options=_FORMULAS, native_threads=has_native_threads())
 
 
 def make_late(directory):

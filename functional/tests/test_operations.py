@@ -14,6 +14,7 @@
 
 from functional.tests import base
 from functional.tests import operations
+from functional.tests import security
 from functional.tests import stacks
 
 
@@ -86,3 +87,11 @@ class OldClusterTest(operations.VolumeOperations,
         for what in ('filtering function', 'goodness_function'):
             self.assertNotIn('Error in ' + what, log)
         self.assertIsNotNone(self.volume_on_cluster(volume))
+
+
+class OldStackSecurityTest(security.PasswordRotation,
+                           base.FunctionalTestCase):
+    """A cluster beside the older one, which wants TLS and a password."""
+
+    make_stack = staticmethod(stacks.make_old)
+    backend = 'secure'
