@@ -100,6 +100,15 @@ class JudgeTest(testtools.TestCase):
         self.leak('cluster', 'descriptors', 2)
         self.assertEqual(['cluster, start 2: descriptors'], self.failed())
 
+    def test_threads_that_leak_in_the_cluster(self):
+        self.leak('cluster', 'threads', 3)
+        self.assertEqual(['cluster, start 2: threads'], self.failed())
+
+    def test_working_threads_that_start_late_are_no_leak(self):
+        for number, one in enumerate(self.rounds):
+            one['cluster']['threads'] = 4 if number < 9 else 7
+        self.assertEqual([], self.failed())
+
     def test_a_start_of_the_cluster_is_no_leak(self):
         """It has less before than after."""
         for one in self.rounds[:3]:
