@@ -50,6 +50,9 @@ _TCP_ESTABLISHED = 1
 # Firewalls forget idle connections without a word; a request on one would
 # be lost. A new connection costs less than a request in doubt.
 _MAX_IDLE = 30.0
+# Connections that one request may sign in on: a sign-in can end before the
+# request that it was for gets there, as when passwords change.
+_SIGN_INS = 2
 # How exactly, in seconds, a deadline is kept while waiting for the peer.
 _TIME_STEP = 0.05
 # Seconds for reading why a peer that takes no more bytes has gone away.
@@ -393,12 +396,13 @@ class SocketTransport:
         self._tally.add(counting.CONNECTIONS, 'in_use')
         return True
 
-    def _exchange(self, pool, request, deadline):
+    def _exchange(self, pool, request, deadline, sign_ins=_SIGN_INS):
         connection = self._idle_connection(pool)
         reused = connection is not None
         if not reused:
             connection = _Connection(self.endpoint, self._settings,
                                      pool.resolver, self._tally)
+            sign_ins -= 1
         try:
             if not reused:
                 connection.open(deadline)
@@ -420,9 +424,9 @@ class SocketTransport:
             yield frame
             return
         connection.close()
-        if reused and self._settings.sign_in:
+        if sign_ins and self._settings.sign_in:
             # Its sign-in is over, so nothing was carried out.
-            yield from self._exchange(pool, request, deadline)
+            yield from self._exchange(pool, request, deadline, sign_ins)
         else:
             yield frame
 

@@ -267,14 +267,23 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertIn(b'op=login', new.sent)
         self.assertEqual(1, new.sent.count(b'op=createVolume'))
 
-    def test_a_new_sign_in_that_does_not_help_is_not_repeated(self):
+    def test_a_new_sign_in_that_ends_at_once_is_made_again(self):
+        ended = ScriptedSocket(reply(1), reply(2, 10000003))
+        new = ScriptedSocket(reply(1), reply(2, 0, body='vol_name=v'))
+        carrier = self.make(ended, new, max_connections=1, **self.settings)
+        frame, = self.exchange(carrier, CREATE)
+        self.assertEqual([{'vol_name': 'v'}], frame.records)
+        self.assertTrue(ended.closed)
+        self.assertEqual(1, new.sent.count(b'op=createVolume'))
+
+    def test_new_sign_ins_that_do_not_help(self):
         old = ScriptedSocket(reply(1), reply(2), reply(3, 10000003))
-        new = ScriptedSocket(reply(1), reply(2, 10000003))
-        carrier = self.make(old, new, **self.settings)
+        new = [ScriptedSocket(reply(1), reply(2, 10000003)) for _ in 'ab']
+        carrier = self.make(old, *new, **self.settings)
         self.exchange(carrier)
         self.assertEqual(10000003, self.exchange(carrier)[0].result)
-        self.assertTrue(new.closed)
-        self.assertEqual(2, len(self.connects))
+        self.assertTrue(all(peer.closed for peer in new))
+        self.assertEqual(3, len(self.connects))
 
     def test_a_password_is_never_sent_without_tls(self):
         self.assertRaises(ValueError, transport.SocketSettings,
