@@ -19,16 +19,19 @@ process of its own, so that its peak of memory is its own.
 
 import argparse
 import concurrent.futures
+import contextlib
 import gc
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 from oslo_config import cfg
 
+from cinder.db import migration
 from cinder import objects
 from cinder.volume import configuration
 from cinder.volume import driver as volume_driver
@@ -54,6 +57,17 @@ def _driver(agents, transport):
     made.do_setup(None)
     made.check_for_setup_error()
     return made
+
+
+def _use_database(path):
+    """Have the driver look there for the owners of what it lists."""
+    CONF.set_override('connection', f'sqlite:///{path}', group='database')
+
+
+def _make_database(path):
+    CONF([], project='cinder')
+    _use_database(path)
+    migration.db_sync()
 
 
 def _jobs(dsware, volumes):
@@ -93,6 +107,7 @@ def _forget_peak():
 def _child(settings):
     """Measure one job; prints the seconds of each time and the peak."""
     CONF([], project='cinder')
+    _use_database(settings['database'])
     objects.register_all()
     dsware = _driver(settings['agents'], settings['transport'])
     dsware.get_volume_stats(True)
@@ -118,11 +133,10 @@ def _measure(settings, environment):
 
 def _fill(simulator, volumes):
     """Make the volumes, a few at a time."""
-    CONF([], project='cinder')
     array = _driver(simulator.agents, 'socket')._array
 
     def make(number):
-        array._client.call('createVolume', poolId=_POOL, thinFlag=1,
+        array.client.call('createVolume', poolId=_POOL, thinFlag=1,
                            volName=f'volume-of-somebody-{number:08}',
                            volSize=1024 + number % 4096)
 
@@ -131,7 +145,7 @@ def _fill(simulator, volumes):
             pass
 
 
-def _table(arguments, simulator):
+def _table(arguments, simulator, database):
     environment = dict(os.environ, PATH=(
         f'{simulator.bin}{os.pathsep}{os.environ["PATH"]}'))
     yield _COLUMNS.format('job', 'seconds', 'ratio', 'MiB above idle')
@@ -141,7 +155,8 @@ def _table(arguments, simulator):
             settings = {'job': job, 'transport': transport,
                         'volumes': arguments.volumes,
                         'times': arguments.times,
-                        'agents': simulator.agents}
+                        'agents': simulator.agents,
+                        'database': database}
             found = _measure(settings, environment)
             seconds = statistics.median(found['times'])
             floor = floor or seconds
@@ -169,10 +184,14 @@ def main():
     if arguments.child:
         _child(arguments.child)
         return
-    with testing.Simulator(agents=2, devices='file',
-                           pools={_POOL: 10 ** 9}) as simulator:
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        database = os.path.join(directory, 'cinder.sqlite')
+        _make_database(database)
+        simulator = stack.enter_context(testing.Simulator(
+            agents=2, devices='file', pools={_POOL: 10 ** 9}))
         _fill(simulator, arguments.volumes)
-        text = '\n'.join(_table(arguments, simulator))
+        text = '\n'.join(_table(arguments, simulator, database))
     print(text)
     if arguments.output:
         with open(arguments.output, 'w') as output:
