@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import itertools
+import os
 import re
 
 #: More output than this is refused: a listing of 100,000 volumes takes
@@ -80,7 +81,7 @@ _QOS_FIELDS = frozenset((
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
     'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS'))
 
-_LINE = re.compile(r'[^\n]+')
+_LINE = re.compile(rb'[^\n]+')
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')
 _VALUE = re.compile(r'[A-Za-z0-9_.,:%][A-Za-z0-9_.,:%-]*')
 _PROGRAM = re.compile(r'[A-Za-z0-9_./+@][A-Za-z0-9_./+@:=-]*')
@@ -210,10 +211,10 @@ def command(program: str, op: str, manage_ip: str, agent_ip: str,
 
 # Output ---------------------------------------------------------------------
 
-def _lines(text: str) -> Iterator[str]:
-    # Not split at once: a listing can have a hundred thousand lines.
-    for found in _LINE.finditer(text):
-        line = found[0]
+def _lines(printed: bytes) -> Iterator[str]:
+    # Not split or decoded at once: a listing can have 100,000 lines.
+    for found in _LINE.finditer(printed):
+        line = os.fsdecode(found[0])
         if len(line) > MAX_LINE:
             raise OutputError("a line of %d characters is too long (at most "
                               "%d)" % (len(line), MAX_LINE))
@@ -358,32 +359,32 @@ def parse(op: str, text: str) -> Output:
     if len(text) > MAX_OUTPUT:
         raise OutputError("output of %d characters is too long (at most %d)"
                           % (len(text), MAX_OUTPUT))
-    lines = _few(_lines(text), op)
+    lines = _few(_lines(os.fsencode(text)), op)
     result, said = _result(lines)
     return Output(result, _desc(lines, said),
                   tuple(_records(op, lines, result)))
 
 
-def parse_in_parts(op: str, text: str, count: int) -> Iterator[Output]:
+def parse_in_parts(op: str, printed: bytes, count: int) -> Iterator[Output]:
     """Understand what one run printed, a few records at a time.
 
     :param op: the operation that was run
-    :param text: everything the program printed to its standard output
+    :param printed: everything the program printed to its standard output
     :param count: how many records a part has at most
     :returns: parts with the same result and words, one at least
     :raises OutputError: as :func:`parse`; the parts before a malformed
         record have been given then
     """
     first = _FIRST_FIELD.get(op)
-    if first is None or len(text) > MAX_OUTPUT:
-        yield parse(op, text)
+    if first is None or len(printed) > MAX_OUTPUT:
+        yield parse(op, os.fsdecode(printed))
         return
     mark = first + '='
-    others = _few((line for line in _lines(text)
+    others = _few((line for line in _lines(printed)
                    if not line.startswith(mark)))
     result, said = _result(others)
     desc = _desc(others, said)
-    records = (_record(line) for line in _lines(text)
+    records = (_record(line) for line in _lines(printed)
                if line.startswith(mark))
     yield Output(result, desc, tuple(itertools.islice(records, count)))
     while part := tuple(itertools.islice(records, count)):

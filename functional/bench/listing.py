@@ -137,8 +137,8 @@ def _fill(simulator, volumes):
 
     def make(number):
         array.client.call('createVolume', poolId=_POOL, thinFlag=1,
-                           volName=f'volume-of-somebody-{number:08}',
-                           volSize=1024 + number % 4096)
+                          volName=f'volume-of-somebody-{number:08}',
+                          volSize=1024 + number % 4096)
 
     with concurrent.futures.ThreadPoolExecutor(4) as workers:
         for _done in workers.map(make, range(volumes)):

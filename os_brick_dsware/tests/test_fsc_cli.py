@@ -12,6 +12,7 @@
 
 """What reaches the command line, and what is made of its text."""
 
+import os
 from unittest import mock
 
 import hypothesis
@@ -93,7 +94,8 @@ class ParseTestCase(testtools.TestCase):
         return fsc_cli.parse(op, '\n'.join(lines))
 
     def parts(self, op, *lines, count=2):
-        return list(fsc_cli.parse_in_parts(op, '\n'.join(lines), count))
+        return list(fsc_cli.parse_in_parts(
+            op, os.fsencode('\n'.join(lines)), count))
 
     def test_parts_are_the_whole(self):
         """Whatever the number of records is, and wherever they are."""
@@ -122,7 +124,8 @@ class ParseTestCase(testtools.TestCase):
     def test_parts_before_a_malformed_record(self):
         parts = fsc_cli.parse_in_parts(
             'queryAllVolume',
-            '\n'.join(['result=0', VOLUME, VOLUME, 'vol_name=x,y']), 1)
+            os.fsencode('\n'.join(['result=0', VOLUME, VOLUME,
+                                   'vol_name=x,y'])), 1)
         next(parts)
         next(parts)
         self.assertRaises(fsc_cli.OutputError, next, parts)

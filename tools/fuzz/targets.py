@@ -251,7 +251,7 @@ def _executor(data):
 
     def execute(*argv, **kwargs):
         if len(head) % 3:
-            return text, ''
+            return os.fsencode(text), b''
         raise processutils.ProcessExecutionError(
             stdout=text, stderr=text[::-1],
             exit_code=len(text) % 140 - 10, cmd=text)
@@ -316,7 +316,7 @@ def printed(data):
         op = _OPS[len(data) % len(_OPS)]
     outcome, whole = _outputs(lambda: [fsc_cli.parse(op, text)])
     others, parts = _outputs(lambda: list(
-        fsc_cli.parse_in_parts(op, text, 3)))
+        fsc_cli.parse_in_parts(op, os.fsencode(text), 3)))
     _require(outcome == others, f'{outcome} whole, {others} in parts')
     records = [record for part in whole for record in part.records]
     _require(_is_text(records), 'a record is not text')

@@ -65,14 +65,14 @@ def execute_bounded(*argv, bound, timeout):
     :param argv: the command and its arguments
     :param bound: bytes of standard output that are let through
     :param timeout: seconds until it is given up
-    :returns: standard output and error
+    :returns: standard output and error, both as bytes
     :raises ProcessExecutionError: it failed
     """
     helper = ([] if os.geteuid() == 0
               else shlex.split(utils.get_root_helper()))
     return utils.execute('sh', '-c', fsc_cli.BOUNDED, 'sh', str(bound),
                          str(fsc_cli.MAX_MESSAGES), *helper, *argv,
-                         timeout=timeout)
+                         timeout=timeout, binary=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +183,7 @@ class CLITransport:
             raise self._unknown(request, _('it hangs')) from error
         except OSError as error:
             raise self._not_started(request, str(error)) from error
-        if len(os.fsencode(stdout)) > bound:
+        if len(stdout) > bound:
             raise self._unknown(
                 request, _('it printed more than %d bytes') % bound)
         return stdout

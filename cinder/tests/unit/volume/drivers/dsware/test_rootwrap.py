@@ -51,7 +51,7 @@ def command(op, args, host='192.0.2.1'):
 
     def execute(*argv, **kwargs):
         commands.append(list(argv))
-        return 'result=0\nversion=1\n', ''
+        return b'result=0\nversion=1\n', b''
 
     transport = transport_cli.CLITransport(
         operations.Endpoint(host, 10519),

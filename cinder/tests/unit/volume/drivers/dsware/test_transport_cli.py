@@ -13,6 +13,7 @@
 """The command line transport with an injected execute."""
 
 import errno
+import os
 import subprocess
 import threading
 import traceback
@@ -56,7 +57,7 @@ class CLITransportTestCase(testtools.TestCase):
         self.runs.append((argv, kwargs))
         if isinstance(self.output, BaseException):
             raise self.output
-        return self.output, ''
+        return os.fsencode(self.output), b''
 
     def exchange(self, request=QUERY, seconds=60, endpoint=ENDPOINT,
                  **settings):
@@ -202,14 +203,14 @@ class CLITransportTestCase(testtools.TestCase):
     def test_no_more_than_the_bound_is_collected(self):
         self.mock_root()
         out, _err = self.bounded('yes | head -c 100000; exit 0', 10)
-        self.assertEqual('y\n' * 5, out)
+        self.assertEqual(b'y\n' * 5, out)
         error = self.assertRaises(processutils.ProcessExecutionError,
                                   self.bounded, 'exec yes')
         self.assertEqual(1000, len(error.stdout))
 
     def test_how_it_ended_is_told(self):
         self.mock_root()
-        self.assertEqual(('a\n', 'b\n'),
+        self.assertEqual((b'a\n', b'b\n'),
                          self.bounded('echo a; echo b >&2'))
         error = self.assertRaises(processutils.ProcessExecutionError,
                                   self.bounded, 'echo a; exit 99')
@@ -238,7 +239,7 @@ class CLITransportTestCase(testtools.TestCase):
         def execute(*argv, **kwargs):
             started.set()
             go_on.wait(60)
-            return PRINTED, ''
+            return os.fsencode(PRINTED), b''
         carrier = transport_cli.CLITransport(
             ENDPOINT, transport_cli.CLISettings('192.0.2.10', 1), execute)
         thread = threading.Thread(target=lambda: frames.extend(
