@@ -14,6 +14,7 @@
 
 from cinder import objects
 
+from functional.crashes import service
 from functional.crashes import world as worlds
 
 
@@ -242,8 +243,6 @@ class DeleteWithSnapshots(Delete):
 class Extend(Changing):
     """A volume whose limits grow with it."""
 
-    stuck = ('volume:extending',)
-
     kind = worlds.LIMITED
     size = 2
 
@@ -253,6 +252,13 @@ class Extend(Changing):
     def run(self):
         self.manager.extend_volume(self.ctxt, self.world.volume('volume'),
                                    self.size, [])
+
+    def after_crash(self):
+        """Wait for what the driver has asked Cinder for."""
+        if self.world.cluster.read(
+                self.world.volume('volume').name)[0] == self.size:
+            service.wait_for(lambda: self.world.volume(
+                'volume').status != 'extending', 'the end of the extension')
 
     def check(self):
         super().check()
@@ -299,9 +305,6 @@ class DeleteSnapshot(Changing):
 class Revert(Changing):
     """A volume that was extended goes back to its snapshot."""
 
-    stuck = ('volume:reverting', 'snapshot:restoring', 'snapshot:creating',
-             'snapshot:deleting')
-
     copy_seconds = 0.2
 
     def prepare(self):
@@ -326,11 +329,22 @@ class Revert(Changing):
             self.ctxt, self.world.volume('volume'),
             self.world.snapshot('snapshot'))
 
+    def after_crash(self):
+        """Wait for what the driver has asked Cinder for."""
+        service.wait_for(lambda: not objects.SnapshotList.get_all(
+            self.ctxt, {'status': 'deleting'}), 'the end of deletions')
+        self._expect_old_data()
+
+    def _expect_old_data(self):
+        """Whoever may use the volume must find what the snapshot holds."""
+        volume = self.world.volume('volume')
+        if volume.status == 'available':
+            self.world.remember('volume', volume,
+                                self.world.content_of('snapshot'))
+
     def check(self):
         super().check()
-        volume = self.world.volume('volume')
-        self.world.remember('volume', volume,
-                            self.world.content_of('snapshot'))
+        self._expect_old_data()
 
 
 class Manage(Operation):

@@ -26,7 +26,8 @@ from functional.crashes import cases
 _STEPS = {
     'Create': 2, 'Clone': 4, 'FullClone': 5, 'FromSnapshot': 2,
     'Delete': 3, 'DeleteWithSnapshots': 8, 'MakeSnapshot': 2,
-    'MoveByCluster': 2, 'Retype': 1, 'RetypeToPool': 2,
+    'MoveByCluster': 2, 'Retype': 1, 'RetypeToPool': 2, 'Extend': 1,
+    'Revert': 6,
 }
 _DISTURBED = {'die_writing': 1, 'die': 2, 'agent_dies_after': 2}
 

@@ -124,19 +124,21 @@ class Claims:
                 self._let_go(volume_id)
 
     @contextlib.contextmanager
-    def abandoned(self, volume_id):
-        """Keep others from a volume that nobody works at.
+    def abandoned(self, *volume_ids):
+        """Keep others from volumes that nobody works at.
 
-        :param volume_id: the volume
-        :returns: a context manager whose value tells whether that is so
+        :param volume_ids: the volumes
+        :returns: a context manager whose value tells whether that is so for
+            all of them
         """
-        lock = _lock(volume_id)
-        free = lock.acquire(blocking=False)
-        try:
+        with contextlib.ExitStack() as stack:
+            free = True
+            for volume_id in sorted(volume_ids):
+                lock = _lock(volume_id)
+                free = free and lock.acquire(blocking=False)
+                if free:
+                    stack.callback(lock.release)
             yield free
-        finally:
-            if free:
-                lock.release()
 
     def is_worked_at(self, volume_id) -> bool:
         """Tell whether a service of the cluster works at a volume.

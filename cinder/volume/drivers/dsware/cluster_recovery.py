@@ -63,7 +63,7 @@ class ClusterRecovery:
     :param context: the admin context
     :param cluster: the Cinder cluster
     :param claims: the :class:`claims.Claims`
-    :param settler: the :class:`interrupted.Interrupted`
+    :param settler: the :class:`settling.Settler`
     :param exporter: the :class:`backups.Exporter`
     :param patience: seconds after which to give up
     """
@@ -80,8 +80,8 @@ class ClusterRecovery:
         # By (id, last heartbeat) of a service.
         self._deaths = {}
         self._settled = set()
-        # By id of a volume: when its record changed last, and how long it
-        # has to stay so.
+        # By what was interrupted: when its record changed last, and how
+        # long it has to stay so.
         self._seen = {}
         self._thread = None
 
@@ -151,27 +151,30 @@ class ClusterRecovery:
         return True
 
     def _settle(self):
-        """Settle interrupted migrations; tell whether none is left.
+        """Settle what was interrupted; tell whether nothing is left.
 
         Between a request and the driver's part of it, and for a moment
         after that, a volume looks abandoned. So one has to be seen so twice
         without a change of its record.
         """
         found = self._settler.find()
-        self._seen = {volume_id: seen
-                      for volume_id, seen in self._seen.items()
-                      if volume_id in found
-                      and seen[0] == found[volume_id]}
+        self._seen = {thing: seen for thing, seen in self._seen.items()
+                      if thing in found and seen[0] == found[thing]}
         done = True
-        for volume_id, changed in found.items():
-            with self._claims.abandoned(volume_id) as free:
+        for thing, changed in found.items():
+            with self._claims.abandoned(
+                    *self._settler.volumes(thing)) as free:
                 if not free:
-                    self._seen.pop(volume_id, None)
-                elif not self._settle_one(volume_id, changed):
+                    self._seen.pop(thing, None)
+                elif not self._settle_one(thing, changed):
                     done = False
         return done
 
-    def _settle_one(self, volume_id, changed):
-        _changed, quiet = self._seen.setdefault(volume_id, (
+    def _settle_one(self, thing, changed):
+        _changed, quiet = self._seen.setdefault(thing, (
             changed, waiting.Deadline(CONF.service_down_time)))
-        return quiet.expired and self._settler.settle_one(volume_id)
+        if not quiet.expired or not self._settler.settle_one(thing):
+            return False
+        # What has been asked for takes a while.
+        del self._seen[thing]
+        return True

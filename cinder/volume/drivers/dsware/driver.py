@@ -37,6 +37,8 @@ from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import interrupted
+from cinder.volume.drivers.dsware import interrupted_extensions
+from cinder.volume.drivers.dsware import interrupted_reverts
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import names
@@ -46,6 +48,7 @@ from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import revert
+from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import state_file
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
@@ -164,9 +167,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             self._exporter.clear_leftovers(admin, self.host)
         self._attacher.recover(admin, self.host, self.cluster_name)
         super().set_initialized()
-        settler = interrupted.Interrupted(
-            self, self._array, self._qos, admin,
-            self.configuration.dsware_copy_timeout)
+        settler = self._make_settler(admin)
         if self.cluster_name:
             # Other services of the Cinder cluster may be at work.
             self._cluster_recovery = cluster_recovery.ClusterRecovery(
@@ -175,6 +176,14 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             self._cluster_recovery.start()
         else:
             settler.start()
+
+    def _make_settler(self, admin):
+        facts = self, self._array, admin
+        return settling.Settler(
+            (interrupted.Migrations(*facts, self._qos),
+             interrupted_extensions.Extensions(*facts),
+             interrupted_reverts.Reverts(*facts)),
+            admin, self.configuration.dsware_copy_timeout)
 
     # -- statistics -------------------------------------------------------
 
@@ -291,7 +300,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         name, size = translation.volume_name(volume), new_size * _MIB_PER_GIB
         thin = volume_types.is_thin(volume.volume_type,
                                     self.configuration.san_thin_provision)
-        with translation.for_volume(volume), \
+        with self._claims.held(volume), translation.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
             provisioning.check_extension(self._array, name, size, thin,
                                          self.configuration)

@@ -25,15 +25,11 @@ Every step may be repeated. Volumes in use are left alone: Nova copies them,
 and goes on without this service.
 """
 
-import threading
-
 from oslo_log import log as logging
 
-from cinder import exception
 from cinder import objects
-from cinder.volume.drivers.dsware import threads
+from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import translation
-from cinder.volume.drivers.dsware import waiting
 from cinder.volume import rpcapi
 from cinder.volume import volume_utils
 
@@ -45,96 +41,34 @@ _UNDER_WAY = ('migrating', 'completing')
 _BEGUN = ('starting', *_UNDER_WAY)
 
 
-class Interrupted:
-    """Brings to an end what an earlier run of a service has begun.
+class Migrations(settling.Kind):
+    """Migrations and changes of type.
 
     :param driver: the driver
     :param array: its :class:`array.Array`
-    :param limiter: its :class:`qos.Limiter`
     :param context: the admin context
-    :param patience: seconds after which to give up
+    :param limiter: its :class:`qos.Limiter`
     """
 
-    def __init__(self, driver, array, limiter, context, patience):
-        self._driver = driver
-        self._array = array
+    subject = 'migration of volume'
+
+    def __init__(self, driver, array, context, limiter):
+        super().__init__(driver, array, context)
         self._limiter = limiter
-        self._context = context
-        self._patience = patience
-
-    def start(self) -> threading.Thread | None:
-        """Look for what was interrupted, and settle it in the background.
-
-        To be called before the service takes requests: what is under way
-        then was begun by an earlier run.
-
-        :returns: the thread, or None when there is nothing to do
-        """
-        found = self.find()
-        if not found:
-            return None
-        return threads.start('dsware-interrupted', self._context,
-                             self.settle, list(found))
 
     def find(self) -> dict:
-        """Look for volumes that are on their way, or look so.
-
-        :returns: when the record of each was changed last, by its id
-        """
+        """Look for volumes that are on their way, or look so."""
         volumes = [
-            *self._own(migration_status=list(_UNDER_WAY)),
-            *self._own(status='retyping'),
+            *self._own_volumes(migration_status=list(_UNDER_WAY)),
+            *self._own_volumes(status='retyping'),
             # Its record was exchanged, and then it was not deleted.
-            *self._own(status='deleting', migration_status='deleting')]
+            *self._own_volumes(status='deleting', migration_status='deleting')]
         return {volume.id: volume.updated_at for volume in volumes
                 if not _nova_copies(volume)}
 
-    def _own(self, **filters):
-        where = ({'cluster_name': self._driver.cluster_name}
-                 if self._driver.cluster_name
-                 else {'host': self._driver.host})
-        return objects.VolumeList.get_all(
-            self._context, filters={**where, **filters})
-
-    def settle(self, volume_ids) -> None:
-        """Settle all, and try again what does not work yet.
-
-        :param volume_ids: the ids of the volumes
-        """
-        left = self._settle_each(volume_ids)
-        for _elapsed in waiting.pauses(waiting.Deadline(self._patience)):
-            if not left:
-                return
-            left = self._settle_each(left)
-        for volume_id in left:
-            LOG.error('The interrupted migration of volume %s could not be '
-                      'settled; the next start of this service tries '
-                      'again.', volume_id)
-
-    def _settle_each(self, volume_ids):
-        return [volume_id for volume_id in volume_ids
-                if not self.settle_one(volume_id)]
-
-    def settle_one(self, volume_id) -> bool:
-        """Settle one volume that nobody works at.
-
-        :param volume_id: its id
-        :returns: whether nothing is left to do
-        """
-        try:
-            return self._settle(objects.Volume.get_by_id(
-                self._context, volume_id))
-        except exception.VolumeNotFound:
-            return True
-        except Exception as error:
-            # Also what os-brick and the messaging raise.
-            LOG.warning('The interrupted migration of volume %(volume)s is '
-                        'not settled yet: %(error)s',
-                        {'volume': volume_id, 'error': error})
-            return False
-
-    def _settle(self, volume):
-        """Settle one volume; tell whether nothing is left to do."""
+    def settle(self, volume_id) -> bool:
+        """Let Cinder's records say what is so, or give a copy up."""
+        volume = objects.Volume.get_by_id(self._context, volume_id)
         if volume.status == 'deleting':
             rpcapi.VolumeAPI().delete_volume(self._context, volume)
             return True

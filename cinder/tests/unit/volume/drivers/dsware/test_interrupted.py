@@ -22,6 +22,7 @@ from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import interrupted
+from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import threads
 from cinder.volume.drivers.dsware import translation
 from cinder.volume import volume_utils
@@ -72,9 +73,10 @@ class InterruptedTestCase(base.DriverTestCase):
 
     def settle(self):
         """Do what a start does, and wait for the end."""
-        thread = interrupted.Interrupted(
-            self.dsware, self.dsware._array, self.dsware._qos, self.context,
-            100).start()
+        thread = settling.Settler(
+            [interrupted.Migrations(self.dsware, self.dsware._array,
+                                    self.context, self.dsware._qos)],
+            self.context, 100).start()
         if thread:
             thread.join(60)
         return bool(thread)
@@ -212,7 +214,7 @@ class CopyTestCase(InterruptedTestCase):
             copy.save()
             return iter((1, 2))
 
-        with mock.patch.object(interrupted.waiting, 'pauses', made):
+        with mock.patch.object(settling.waiting, 'pauses', made):
             self.assert_given_up(volume, copy)
 
     def test_a_device_that_is_still_written(self):
