@@ -38,10 +38,10 @@ _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
 # Seconds to wait for a cluster that cannot be reached before what failed is
 # left for a later clean-up.
 _CLEAN_UP_PATIENCE = 5
+# Seconds that a last attempt to change something needs.
+_LAST_TRY = 0.1
 # Seconds for the last query of something that is waited for.
 _LAST_LOOK = 5
-# Seconds that have to be left for another try.
-_LEAST_TRY = 0.01
 
 
 class _Series:
@@ -181,9 +181,10 @@ class Calls:
     @staticmethod
     def _tries(deadline):
         yield 0.0
+        # A request without time for its answer only raises doubts.
+        least = min(_LAST_TRY, deadline.seconds / 4)
         for elapsed in waiting.pauses(deadline):
-            # A request without time for its answer only raises doubts.
-            if deadline.remaining > _LEAST_TRY:
+            if deadline.remaining >= least:
                 yield elapsed
 
     @contextlib.contextmanager

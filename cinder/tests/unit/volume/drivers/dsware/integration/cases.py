@@ -10,149 +10,64 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which operations meet which faults, and what has to come of it.
+"""Operations on volumes and snapshots that meet faults; see matrix."""
 
-The tables here are multiplied: every request that changes something, of
-every operation of the driver, meets every fault. All of the products are
-run when DSWARE_TEST_FAULTS is "all", and a fixed choice of them otherwise.
-"""
-
-import dataclasses
-import os
-import zlib
-
-from cinder import context
-from cinder import exception
-from cinder import objects
-from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-
-ALL = os.environ.get('DSWARE_TEST_FAULTS') == 'all'
-# Of the products that take no time, and of those that wait for a deadline,
-# one of so many is chosen, for sockets and for the command line.
-QUICK = {'socket': 3, 'cli': 14}
-SLOW = {'socket': 10, 'cli': 20}
+from cinder.volume.drivers.dsware import names
 
 OLD, NEW = b'old data', b'new data'
 
-# What the driver answers.
-DONE = 'done'
-FAILED = 'failed'
-EITHER = 'either'
 
+def occurrence(step):
+    """Take a step apart.
 
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """Something that goes wrong.
-
-    :ivar name: for the name of the test
-    :ivar kind: the simulator's name for it, or one of the specials that
-        are methods of the test
-    :ivar outcome: what the driver has to answer
-    :ivar count: how many requests meet it, None for all
-    :ivar code: the result code, for those that have one
-    :ivar kinds: what class of result the code is of
-    :ivar timeout: the driver's request timeout
-    :ivar transports: which transports can meet it
+    :param step: an operation of the interface, and a number when it is not
+        the first request for it: "deleteSnapshot 2"
+    :returns: the operation, and the number
     """
-
-    name: str
-    kind: str
-    outcome: str = DONE
-    count: int | None = 1
-    code: int | None = None
-    seconds: float | None = None
-    result: str = 'unknown'
-    timeout: int = 10
-    slow: bool = False
-    transports: tuple = ('socket', 'cli')
-
-    def settings(self):
-        """Give what the simulator is told.
-
-        :returns: a dict
-        """
-        given = {'count': self.count, 'code': self.code,
-                 'seconds': self.seconds}
-        return {'kind': self.kind,
-                **{key: value for key, value in given.items()
-                   if value is not None}}
-
-
-def _once():
-    """Faults that one request meets; the driver gets over them."""
-    for kind in ('drop_before', 'drop_after', 'cut_frame', 'garbage'):
-        yield Fault(kind, kind)
-    yield Fault('wrong_seq', 'wrong_seq', transports=('socket',))
-    yield Fault('cli_garbage', 'cli_garbage', transports=('cli',))
-    yield Fault('refuse', 'refuse')
-    yield Fault('delay', 'delay', seconds=0.2)
-    yield Fault('agent_down', 'agent_down', slow=True)
-    yield Fault('killed', 'killed', slow=True)
-    yield Fault('hang', 'hang', timeout=4, slow=True)
-    yield Fault('cli_hang', 'cli_hang', timeout=4, slow=True,
-                transports=('cli',))
-    for name, code in (('retry', 50150012), ('locked', 50150020),
-                       ('busy', 50150013), ('busy_copying', 50151005),
-                       ('unknown', 50150017), ('duplicate', 50150001),
-                       ('unlisted', 59999999)):
-        yield Fault('result_' + name, 'result', code=code)
-    for name, code in (('unknown', 50000001), ('unlisted', -1)):
-        yield Fault('after_' + name, 'result_after', code=code)
-
-
-def _refused():
-    """Results that say that it does not work, and it was not done."""
-    for result, code in (
-            ('capacity', 50150009), ('limit', 50152502),
-            ('invalid', 50150003), ('denied', 10000003),
-            ('fault', 50150015), ('exists', 50150007)):
-        yield Fault(result, 'result', FAILED, code=code, result=result)
-
-
-def _lasting():
-    """Faults that last until the driver gives up, or finds out."""
-    for kind in ('drop_before', 'hang'):
-        yield Fault(kind + '_always', kind, FAILED, None, timeout=2,
-                    slow=True)
-    for result, code in (('retry', 50150016), ('unknown', 50150004),
-                         ('busy', 50151005)):
-        yield Fault(result + '_always', 'result', FAILED, None, code,
-                    result=result, timeout=1, slow=True)
-    for kind in ('drop_after', 'cut_frame', 'garbage'):
-        yield Fault(kind + '_always', kind, DONE, None, timeout=4)
-    yield Fault('after_unknown_always', 'result_after', DONE, None, 50000001,
-                timeout=4)
-    yield Fault('cluster_down', 'down', FAILED, None, timeout=1, slow=True)
-    yield Fault('disk_full', 'disk_full', FAILED, None, timeout=1, slow=True)
-
-
-FAULTS = (*_once(), *_refused(), *_lasting())
+    op, _space, number = step.partition(' ')
+    return op, int(number or 1)
 
 
 class Operation:
     """An operation of the driver, with all that it needs.
 
-    :ivar steps: the requests that change something, in order
+    :ivar steps: the requests that change something, in order; for an
+        operation that has none, those that it relies on
     :ivar empty_steps: those that find nothing to change: they only look
         after what an interrupted attempt may have left
+    :ivar quiet_steps: those whose failure is no error: what they leave is
+        removed later
+    :ivar plain_steps: those whose errors name no object of Cinder's
+    :ivar fallback_steps: those in whose place something else can be done
     :ivar met: those of the steps that meet faults; all when empty
     :ivar halfway: those after which an error leaves it half done; another
         attempt finishes it
     :ivar about: what an error is about: volume, snapshot or nothing
+    :ivar tells_limits: whether an error tells that a limit is reached
     :ivar certain: whether a query tells what has been done, and there is
         but one way to do it
     :ivar makes_temporaries: whether it removes something at the end
+    :ivar forgiving: whether it never fails, but is done again later
+    :ivar needs_room: whether a full pool prevents it
+    :ivar timeout: seconds for one request when no fault needs another time
     """
 
     steps = ()
     empty_steps = ()
+    quiet_steps = ()
+    plain_steps = ()
+    fallback_steps = ()
     met = ()
     halfway = ()
+    tells_limits = True
     certain = True
     makes_temporaries = False
+    forgiving = False
+    needs_room = False
     about = 'volume'
     options = {}
+    timeout = 10
     copy_seconds = 0
 
     def __init__(self, test):
@@ -174,6 +89,11 @@ class Operation:
         self.new = base.make_volume()
         self.prepare()
 
+    @classmethod
+    def changes_something(cls):
+        """Tell whether it asks the cluster to change anything."""
+        return any(not step.startswith('query') for step in cls.steps)
+
     def prepare(self):
         """Make what else is needed."""
 
@@ -189,13 +109,32 @@ class Operation:
 
         :returns: what goes, what comes: sets of a test's contents
         """
-        raise NotImplementedError
+        return set(), set()
+
+    def own(self):
+        """Name what may be left when it cannot be removed at once.
+
+        :returns: what the names of objects on the cluster begin with
+        """
+        return [self.new.name]
 
     def recover(self, dsware):
         """Do what Cinder, or its user, does before another attempt.
 
         :param dsware: the driver
         """
+
+    @classmethod
+    def recovers(cls):
+        """Tell whether nothing is left after :meth:`recover`."""
+        return cls.recover is not Operation.recover
+
+    def tidy(self, dsware):
+        """Do what removes later what could not be removed at the end.
+
+        :param dsware: the driver
+        """
+        self.run(dsware)
 
     def data(self):
         """Tell what volumes and snapshots contain at the end.
@@ -211,6 +150,7 @@ class Operation:
 class CreateVolume(Operation):
     steps = ('createVolume',)
     about = 'nothing'
+    needs_room = True
 
     def run(self, dsware):
         dsware.create_volume(self.new)
@@ -223,6 +163,10 @@ class CreateVolume(Operation):
 
     def data(self):
         return {**super().data(), self.new.name: bytes(len(OLD))}
+
+
+class CreateThickVolume(CreateVolume):
+    options = {'san_thin_provision': False}
 
 
 class DeleteVolume(Operation):
@@ -239,8 +183,25 @@ class DeleteVolume(Operation):
         return self.made(), set()
 
 
+class DeleteInterruptedClone(DeleteVolume):
+    """A volume that was being cloned when the service died."""
+
+    empty_steps = ()
+    halfway = ('deleteVolume',)
+
+    def prepare(self):
+        super().prepare()
+        self.host.run('createSnapshot', volName=self.source.name,
+                      snapName=names.temporary(self.new.name))
+
+    def changes(self):
+        return self.made() | {(names.temporary(self.new.name), base.GIB, 0,
+                               0, self.source.name)}, set()
+
+
 class ExtendVolume(Operation):
     steps = ('expandVolume',)
+    needs_room = True
 
     def prepare(self):
         self.host.create(self.new.name, 1)
@@ -258,9 +219,13 @@ class ExtendVolume(Operation):
 
 class CreateSnapshot(Operation):
     steps = ('createSnapshot',)
+    needs_room = True
 
     def prepare(self):
         self.another = base.make_snapshot(self.source)
+
+    def own(self):
+        return [self.another.name]
 
     def run(self, dsware):
         dsware.create_snapshot(self.another)
@@ -280,6 +245,9 @@ class DeleteSnapshot(Operation):
     steps = ('deleteSnapshot',)
     about = 'snapshot'
 
+    def own(self):
+        return [self.snapshot.name]
+
     def run(self, dsware):
         dsware.delete_snapshot(self.snapshot)
 
@@ -294,6 +262,7 @@ class DeleteSnapshot(Operation):
 class LinkedFromSnapshot(Operation):
     steps = ('createVolumeFromSnap',)
     about = 'snapshot'
+    needs_room = True
 
     def run(self, dsware):
         dsware.create_volume_from_snapshot(self.new, self.snapshot)
@@ -323,9 +292,12 @@ class FullFromSnapshot(LinkedFromSnapshot):
 
 
 class LinkedClone(Operation):
-    steps = ('deleteSnapshot', 'createSnapshot', 'createVolumeFromSnap')
+    steps = ('deleteSnapshot', 'createSnapshot', 'createVolumeFromSnap',
+             'deleteSnapshot 2')
     empty_steps = ('deleteSnapshot',)
+    quiet_steps = ('deleteSnapshot 2',)
     makes_temporaries = True
+    needs_room = True
 
     def run(self, dsware):
         dsware.create_cloned_volume(self.new, self.source)
@@ -336,13 +308,17 @@ class LinkedClone(Operation):
     def recover(self, dsware):
         dsware.delete_volume(self.new)
 
+    def tidy(self, dsware):
+        # As deleting the source does, when that is all that keeps it.
+        dsware._array.delete_temporaries_of(self.source.name)
+
     def data(self):
         return {**super().data(), self.new.name: NEW}
 
 
 class FullClone(LinkedClone):
     steps = ('deleteSnapshot', 'createSnapshot', 'createVolume',
-             'createFullVolumeFromSnap')
+             'createFullVolumeFromSnap', 'deleteSnapshot 2')
     options = {'dsware_clone': 'full'}
     copy_seconds = 0.3
 
@@ -350,308 +326,31 @@ class FullClone(LinkedClone):
 class Revert(Operation):
     steps = ('rollbackSnapshot',)
     copy_seconds = 0.3
+    needs_room = True
+
+    def own(self):
+        return [self.source.name]
 
     def run(self, dsware):
         dsware.revert_to_snapshot(None, self.source, self.snapshot)
-
-    def changes(self):
-        return set(), set()
 
     def data(self):
         return {**super().data(), self.source.name: OLD}
 
 
-class Manage(Operation):
-    """A volume that grows to a whole number of GiB."""
+class RevertExtended(Revert):
+    """A volume that was extended since the snapshot keeps its size."""
 
-    steps = ('disassociateQoSWithVolume', 'deleteQoS', 'expandVolume')
-    # No limits are left of an earlier time.
-    empty_steps = ('disassociateQoSWithVolume', 'deleteQoS')
-    name = 'legacy'
+    steps = ('rollbackSnapshot', 'expandVolume')
+    halfway = ('expandVolume',)
 
     def prepare(self):
-        self.host.run('createVolume', volName=self.name, volSize=1536,
-                      poolId=0, thinFlag=1)
-        self.host.write(self.name, 0, NEW)
-        self.new = objects.Volume(
-            context.get_admin_context(), size=0, host='host@backend#0',
-            volume_type_id=self.test.vt['id'])
-        self.new.create()
-
-    def run(self, dsware):
-        reference = {'source-name': self.name}
-        self.new.size = dsware.manage_existing_get_size(self.new, reference)
-        self.new.update(dsware.manage_existing(self.new, reference))
-
-    def changes(self):
-        return ({(self.name, 1536, 0, 0, '')},
-                {(self.name, 2 * base.GIB, 0, 0, '')})
-
-    def recover(self, dsware):
-        # Nobody has it, so it can be managed.
-        assert self.new.provider_id is None
-
-    def data(self):
-        return {**super().data(), self.name: NEW}
+        self.source.size = 2
+        self.host.run('expandVolume', volName=self.source.name,
+                      volSize=2 * base.GIB)
 
 
-class CreateGroupSnapshot(Operation):
-    """Snapshots of two volumes at one point in time."""
-
-    steps = ('activeSnapshots',)
-
-    def prepare(self):
-        self.second = base.make_volume()
-        self.host.create(self.second.name, 1)
-        self.host.write(self.second.name, 0, OLD)
-        self.group = base.make_group(self.test)
-        self.members = (self.source, self.second)
-        self.snapshots = [base.make_snapshot(volume)
-                          for volume in self.members]
-
-    def run(self, dsware):
-        dsware.create_group_snapshot(None, self.group, self.snapshots)
-
-    def changes(self):
-        return set(), {(snapshot.name, base.GIB, 0, 0, volume.name)
-                       for snapshot, volume in zip(self.snapshots,
-                                                   self.members)}
-
-    def recover(self, dsware):
-        dsware.delete_group_snapshot(None, self.group, self.snapshots)
-
-    def data(self):
-        return {**super().data(), self.second.name: OLD,
-                self.snapshots[0].name: NEW, self.snapshots[1].name: OLD}
-
-
-class GroupFromSnapshot(CreateGroupSnapshot):
-    steps = ('createVolumeFromSnap',)
-    about = 'snapshot'
-
-    def prepare(self):
-        super().prepare()
-        for volume, snapshot in zip(self.members, self.snapshots):
-            self.host.run('createSnapshot', volName=volume.name,
-                          snapName=snapshot.name)
-        self.copies = [base.make_volume() for _volume in self.members]
-
-    def run(self, dsware):
-        dsware.create_group_from_src(None, self.group, self.copies,
-                                     self.group, self.snapshots)
-
-    def changes(self):
-        return set(), {(volume.name, base.GIB, 0, 0, snapshot.name)
-                       for volume, snapshot in zip(self.copies,
-                                                   self.snapshots)}
-
-    def recover(self, dsware):
-        dsware.delete_group(None, self.group, self.copies)
-
-    def data(self):
-        return {**super().data(), self.copies[0].name: NEW,
-                self.copies[1].name: OLD}
-
-
-class GroupFromGroup(CreateGroupSnapshot):
-    steps = ('deleteSnapshot', 'activeSnapshots', 'createVolumeFromSnap')
-    empty_steps = ('deleteSnapshot',)
-    makes_temporaries = True
-
-    def prepare(self):
-        super().prepare()
-        self.copies = [base.make_volume() for _volume in self.members]
-
-    def run(self, dsware):
-        dsware.create_group_from_src(
-            None, self.group, self.copies, source_group=self.group,
-            source_vols=self.members)
-
-    def changes(self):
-        return set(), {(volume.name, base.GIB, 0, 0, '')
-                       for volume in self.copies}
-
-    def recover(self, dsware):
-        dsware.delete_group(None, self.group, self.copies)
-
-    def data(self):
-        return {**Operation.data(self), self.second.name: OLD,
-                self.copies[0].name: NEW, self.copies[1].name: OLD}
-
-
-class Attach(Operation):
-    steps = ('attachVolume',)
-    certain = False
-    options = {'dsware_attach_by': 'manager'}
-
-    def prepare(self):
-        database.add_volume(self.source)
-
-    def run(self, dsware):
-        dsware.initialize_connection(self.source, self.connector)
-
-    def changes(self):
-        return set(), {(self.host.address, self.source.name)}
-
-    def recover(self, dsware):
-        dsware.terminate_connection(self.source, self.connector)
-
-
-class Detach(Operation):
-    steps = ('detachVolume',)
-    certain = False
-    options = {'dsware_attach_by': 'manager'}
-
-    def prepare(self):
-        self.host.attach(self.source.name)
-        database.add_volume(self.source)
-        database.add_attachment(self.source, self.connector)
-
-    def run(self, dsware):
-        dsware.terminate_connection(self.source, self.connector)
-
-    def changes(self):
-        return {(self.host.address, self.source.name)}, set()
-
-
-class DetachEverywhere(Detach):
-
-    def run(self, dsware):
-        dsware.terminate_connection(self.source, None)
-
-
-class DetachDeadHost(Detach):
-    steps = ('detachVolumeByIp',)
-
-    def run(self, dsware):
-        self.control.agent_down(self.host.address)
-        try:
-            super().run(dsware)
-        finally:
-            self.control.agent_up(self.host.address)
-
-
-class Migrate(Operation):
-    """A move to another pool; what the cluster refuses, Cinder copies."""
-
-    steps = ('migrateVolumeCold',)
-    copy_seconds = 0.3
-
-    def prepare(self):
-        self.host.create(self.new.name, 1)
-        self.host.write(self.new.name, 0, NEW)
-
-    def run(self, dsware):
-        moved, update = dsware.migrate_volume(
-            context.get_admin_context(), self.new, {
-                'host': f'{dsware.host}#1', 'capabilities': {
-                    'location_info': 'dsware:' + base.MANAGER}})
-        if not moved or update:
-            raise exception.VolumeBackendAPIException(data='not moved')
-
-    def changes(self):
-        (item,) = self.made()
-        return {item}, {(*item[:3], 1, item[4])}
-
-    def data(self):
-        return {**super().data(), self.new.name: NEW}
-
-
-OPERATIONS = (CreateVolume, DeleteVolume, ExtendVolume, CreateSnapshot,
+OPERATIONS = (CreateVolume, CreateThickVolume, DeleteVolume,
+              DeleteInterruptedClone, ExtendVolume, CreateSnapshot,
               DeleteSnapshot, LinkedFromSnapshot, FullFromSnapshot,
-              LinkedClone, FullClone, CreateGroupSnapshot,
-              GroupFromSnapshot, GroupFromGroup, Manage, Revert, Migrate,
-              Attach, Detach, DetachEverywhere, DetachDeadHost)
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One operation, one of its requests, one fault."""
-
-    operation: type
-    step: str
-    fault: Fault
-
-    @property
-    def name(self):
-        """The case's part of a test's name."""
-        return '_'.join((self.operation.__name__, self.step,
-                         self.fault.name))
-
-    @property
-    def outcome(self):
-        """What the driver has to answer."""
-        fault = self.fault
-        if self.step == 'createQoS' and fault.result == 'exists':
-            # No volume has it, so it was left by a crash, and is replaced.
-            return DONE
-        if fault.count is not None:
-            return fault.outcome
-        if self.doubtful and self.step in ('createQoS', 'deleteQoS'):
-            # There is no query; only asking again tells.
-            return EITHER
-        if self.doubtful and self.step in self.operation.empty_steps:
-            # A look shows that it is gone, and that is all that is wanted.
-            return DONE if fault.kind == 'result' else EITHER
-        if self.doubtful and not self.operation.certain:
-            return EITHER
-        if (fault.outcome == DONE and self.step in (
-                'createFullVolumeFromSnap', 'rollbackSnapshot')):
-            # When the cluster never says whether a copy began, and it is
-            # over before it is looked at, it has to be given up.
-            return EITHER
-        return fault.outcome
-
-    @property
-    def doubtful(self):
-        """Whether nobody says what was done, but queries are answered."""
-        return (self.fault.result == 'unknown'
-                and self.fault.kind not in ('down', 'disk_full'))
-
-    def error(self):
-        """Tell what an error is reported as.
-
-        :returns: an exception's class
-        """
-        about = self.operation.about
-        if self.fault.result == 'busy' and about != 'nothing':
-            return (exception.SnapshotIsBusy if about == 'snapshot'
-                    else exception.VolumeIsBusy)
-        if self.fault.result == 'limit' and about != 'nothing':
-            return exception.SnapshotLimitReached
-        return exception.VolumeBackendAPIException
-
-    def leaves_something(self):
-        """Tell whether a clone works but cannot be tidied up after.
-
-        There is a test of its own for that.
-        """
-        return (self.fault.count is None and self.doubtful
-                and self.step in self.operation.empty_steps
-                and self.operation.makes_temporaries)
-
-    def chosen(self, transport):
-        """Tell whether the case is run every time.
-
-        :param transport: socket or cli
-        :returns: bool
-        """
-        if transport not in self.fault.transports or self.leaves_something():
-            return False
-        share = (SLOW if self.fault.slow else QUICK)[transport]
-        return ALL or not zlib.crc32(self.name.encode()) % share
-
-
-def products(transport, operations):
-    """Multiply the tables.
-
-    :param transport: socket or cli
-    :param operations: subclasses of :class:`Operation`
-    :returns: an iterator of the cases to run
-    """
-    for operation in operations:
-        for step in operation.met or operation.steps:
-            for fault in FAULTS:
-                case = Case(operation, step, fault)
-                if case.chosen(transport):
-                    yield case
+              LinkedClone, FullClone, Revert, RevertExtended)

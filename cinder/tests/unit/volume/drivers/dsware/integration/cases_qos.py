@@ -12,12 +12,8 @@
 
 """Which operations on the limits of volumes meet faults; see cases."""
 
-from cinder import context
-from cinder import exception
-from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
-from cinder.volume import volume_types
 
 
 class Limited(cases.Operation):
@@ -47,8 +43,8 @@ class Limited(cases.Operation):
 
 class CreateLimited(Limited):
     steps = ('createVolume', 'createQoS', 'associateQoSWithVolume')
-    met = ('createQoS', 'associateQoSWithVolume')
     about = 'nothing'
+    needs_room = True
 
     def run(self, dsware):
         dsware.create_volume(self.new)
@@ -62,8 +58,9 @@ class CreateLimited(Limited):
 
 class DeleteLimited(Limited):
     steps = ('deleteSnapshot', 'deleteVolume', 'deleteQoS')
-    met = halfway = ('deleteQoS',)
-    about = 'nothing'
+    empty_steps = ('deleteSnapshot',)
+    halfway = ('deleteQoS',)
+    plain_steps = ('deleteQoS',)
 
     def prepare(self):
         super().prepare()
@@ -78,8 +75,9 @@ class DeleteLimited(Limited):
 
 class ExtendLimited(DeleteLimited):
     steps = ('expandVolume', 'setQoS')
-    met = halfway = ('setQoS',)
-    about = 'volume'
+    empty_steps = ()
+    halfway = ('setQoS',)
+    needs_room = True
 
     def run(self, dsware):
         dsware.extend_volume(self.new, 2)
@@ -92,9 +90,9 @@ class ExtendLimited(DeleteLimited):
 class TakeLimits(DeleteLimited):
     """The volume gets a type without limits."""
 
-    steps = met = ('disassociateQoSWithVolume', 'deleteQoS')
+    steps = ('disassociateQoSWithVolume', 'deleteQoS')
+    empty_steps = plain_steps = ()
     halfway = ('deleteQoS',)
-    about = 'volume'
 
     def run(self, dsware):
         dsware._qos.apply(self.new, base.make_limited_type())
@@ -108,9 +106,11 @@ class ReplaceLimits(Limited):
 
     steps = ('createQoS', 'disassociateQoSWithVolume',
              'associateQoSWithVolume')
-    met = steps[1:]
     # Associating what it had may meet the fault, too.
     halfway = ('associateQoSWithVolume',)
+
+    def own(self):
+        return [self.new.name, 'gold']
 
     def prepare(self):
         super().prepare()
@@ -124,38 +124,5 @@ class ReplaceLimits(Limited):
                 self.policy() | self.policy(name='gold', volumes=()))
 
 
-class Retype(DeleteLimited):
-    """The volume gets other limits and another pool."""
-
-    steps = met = ('setQoS', 'migrateVolumeCold')
-    # When the cluster cannot be reached the limits cannot be taken back.
-    halfway = ('migrateVolumeCold',)
-    about = 'volume'
-    copy_seconds = 0.3
-
-    def prepare(self):
-        super().prepare()
-        self.host.write(self.new.name, 0, cases.NEW)
-
-    def run(self, dsware):
-        admin = context.get_admin_context()
-        new_type = objects.VolumeType.get_by_id(admin, base.make_limited_type(
-            **{**self.spec, 'total_iops_sec_per_gb': '20'}))
-        diff, _equal = volume_types.volume_types_diff(
-            admin, self.new.volume_type_id, new_type.id)
-        if not dsware.retype(admin, self.new, new_type, diff, {
-                'host': f'{dsware.host}#1', 'capabilities': {
-                    'location_info': 'dsware:' + base.MANAGER}}):
-            raise exception.VolumeBackendAPIException(data='not retyped')
-
-    def changes(self):
-        (item,) = self.made()
-        return (self.made() | self.policy(),
-                {(*item[:3], 1, item[4])} | self.policy(20))
-
-    def data(self):
-        return {**super().data(), self.new.name: cases.NEW}
-
-
 OPERATIONS = (CreateLimited, DeleteLimited, ExtendLimited, TakeLimits,
-              ReplaceLimits, Retype)
+              ReplaceLimits)

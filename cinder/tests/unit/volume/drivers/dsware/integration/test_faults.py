@@ -10,21 +10,24 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+
 """Every operation meets faults in each of its requests.
 
 Whatever happens, a call ends in time, its answer is true, nothing
 temporary stays, and another attempt works.
 """
 
+import collections
 import gc
-import threading
 import time
 
+from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
-from cinder.tests.unit.volume.drivers.dsware.integration import cases_qos
-
-OPERATIONS = cases.OPERATIONS + cases_qos.OPERATIONS
+from cinder.tests.unit.volume.drivers.dsware.integration import fault_table
+from cinder.tests.unit.volume.drivers.dsware.integration import injecting
+from cinder.tests.unit.volume.drivers.dsware.integration import matrix
+from cinder.tests.unit.volume.drivers.dsware.integration import outcomes
 
 # What a call may take beyond its deadlines on a busy machine.
 _SLACK = 30
@@ -32,13 +35,20 @@ _SLACK = 30
 
 def generated(cls):
     """Give a test class one test for each case of its transport."""
-    for case in cases.products(cls.TRANSPORT, OPERATIONS):
+    for case in matrix.products(cls.TRANSPORT):
         def test(self, case=case):
-            self.check(case)
+            with outcomes.recorded(case, self.TRANSPORT) as record:
+                record.outcome = self.check(case)
         test.__doc__ = (f'{case.operation.__name__}: {case.step} meets '
                         f'{case.fault.name}')
         setattr(cls, 'test_' + case.name, test)
     return cls
+
+
+def _is_one_of(item, beginnings):
+    """Tell whether an object, QoS or attachment has one of the names."""
+    name = item[1] if len(item) == 2 else item[0]
+    return name.startswith(tuple(beginnings))
 
 
 class FaultTests:
@@ -57,22 +67,26 @@ class FaultTests:
         return dsware
 
     def check(self, case):
-        """Carry out a case."""
+        """Carry out a case; tell the outcome."""
         operation = case.operation(self)
-        dsware = self.driver_for(
-            operation, dsware_request_timeout=case.fault.timeout)
+        dsware = self.driver_for(operation,
+                                 dsware_request_timeout=case.timeout)
         before = self.everything()
         self.control.set(copy_seconds=operation.copy_seconds)
-        stop = self.switch_on(case)
-        error = self.answer(case, operation, dsware)
-        stop()
+        injector = injecting.Injector(self, case)
+        injector.switch_on()
+        try:
+            error = self.answer(case, operation, dsware)
+        finally:
+            injector.switch_off()
         self.check_answer(case, error)
         if error:
-            if case.step not in operation.halfway:
-                self.check_nothing_changed(operation, before, error)
-            operation.recover(dsware)
-            operation.run(dsware)
+            outcome = self.after_error(case, operation, dsware, before,
+                                       error)
+        else:
+            outcome = self.after_success(case, operation, dsware, before)
         self.check_result(operation, before)
+        return outcome
 
     def answer(self, case, operation, dsware):
         """Run an operation; returns the error that it ends with."""
@@ -84,24 +98,62 @@ class FaultTests:
             error = failure
         elapsed = time.monotonic() - start
         calls = 2 * len(operation.steps) + 1
-        self.assertLess(elapsed, calls * case.fault.timeout + _SLACK)
+        self.assertLess(elapsed, calls * case.timeout + _SLACK)
         return error
 
     def check_answer(self, case, error):
-        if error and case.outcome == cases.DONE:
+        if error and case.outcome == fault_table.DONE:
             raise error
-        if case.outcome == cases.FAILED:
+        if case.outcome == fault_table.FAILED:
             self.assertIsInstance(error, case.error())
+        if error:
+            self.assertIsInstance(error, exception.CinderException)
 
-    def check_nothing_changed(self, operation, before, error):
+    def after_success(self, case, operation, dsware, before):
+        """The whole result is there, and what is removed later at most."""
         found = self.everything()
-        gone, come = operation.changes()
-        if operation.certain or found != (before - gone) | come:
+        if found == self.result(operation, before):
+            return outcomes.Outcome('done')
+        if not case.may_leave:
+            self.assertEqual(self.result(operation, before), found)
+        self.check_own(operation,
+                       found ^ self.result(operation, before))
+        operation.tidy(dsware)
+        return outcomes.Outcome('done, tidied later')
+
+    def after_error(self, case, operation, dsware, before, error):
+        """Nothing was changed, or what had to stay goes; it works now."""
+        found = self.everything()
+        clean = found == before
+        if not clean:
+            self.check_left(case, operation, before, found, error)
+        operation.recover(dsware)
+        if operation.recovers():
+            self.assertEqual(before, self.everything())
+        operation.run(dsware)
+        return outcomes.Outcome(
+            'failed, nothing changed' if clean else 'failed, repaired later',
+            type(error).__name__)
+
+    def check_left(self, case, operation, before, found, error):
+        done = found == self.result(operation, before)
+        if not (case.may_leave or done and not operation.certain):
             self.assertEqual(before, found, error)
+        self.check_own(operation, found ^ before)
+
+    def check_own(self, operation, left):
+        """Nothing else than what belongs to the operation is concerned."""
+        own = operation.own()
+        self.assertEqual([], [item for item in left
+                              if not _is_one_of(item, own)])
+
+    @staticmethod
+    def result(operation, before):
+        gone, come = operation.changes()
+        return (before - gone) | come
 
     def check_result(self, operation, before):
-        gone, come = operation.changes()
-        self.assertEqual((before - gone) | come, self.everything())
+        self.assertEqual(self.result(operation, before), self.everything())
         self.check_data(operation)
         self.assertEqual([], self.control.status()['protocol_errors'])
         base.wait_until(self.few_connections,
@@ -122,84 +174,39 @@ class FaultTests:
         gc.collect()
         return False
 
-    # -- faults -----------------------------------------------------------
-
-    def switch_on(self, case):
-        """Let a fault happen; returns what takes it away."""
-        special = getattr(self, '_' + case.fault.kind, None)
-        if special is not None:
-            return special(case)
-        settings = case.fault.settings()
-        if case.fault.kind not in ('refuse', 'down', 'disk_full'):
-            settings['op'] = case.step
-        self.control.add_fault(**settings)
-        return self.control.clear_faults
-
-    def _agent_down(self, case):
-        """The agent that gets the request is down from then on."""
-        self.control.add_fault(kind='hang', op=case.step, count=1)
-
-        def go_down():
-            agent = [entry[0] for entry in self.control.log()
-                     if entry[1] == case.step and entry[3] is None][0]
-            self.control.agent_down(agent)
-            if case.step in ('attachVolume', 'detachVolume'):
-                # Only this agent can carry it out.
-                self.control.agent_up(agent)
-
-        return self._when_it_hangs(case, go_down)
-
-    def _killed(self, case):
-        """The whole cluster fails with a request in hand."""
-        self.control.add_fault(kind='hang', op=case.step, count=1)
-
-        def kill():
-            self.simulator.kill()
-            self.simulator.start()
-            self.control.set(copy_seconds=case.operation.copy_seconds)
-
-        return self._when_it_hangs(case, kill)
-
-    def _when_it_hangs(self, case, act):
-        failures = []
-
-        def watch():
-            try:
-                base.wait_until(
-                    lambda: any(entry[1] == case.step and entry[3] is None
-                                for entry in self.control.log()),
-                    f'{case.step} hangs')
-                act()
-            except BaseException as error:
-                failures.append(error)
-
-        thread = threading.Thread(target=watch)
-        thread.start()
-
-        def stop():
-            thread.join(base.PATIENCE)
-            self.assertEqual([], failures)
-            self.control.clear_faults()
-            for address, _port in self.simulator.agents:
-                self.control.agent_up(address)
-        return stop
-
 
 class StepTests:
 
     def test_the_table_names_every_request(self):
         """A request that is not in the table would meet no fault."""
-        for kind in OPERATIONS:
+        for kind in matrix.OPERATIONS:
             with self.subTest(operation=kind.__name__):
                 self.control.reset()
                 operation = kind(self)
-                dsware = self.driver_for(operation)
+                dsware = self.driver_for(
+                    operation, dsware_request_timeout=operation.timeout)
                 start = len(self.ops())
                 operation.run(dsware)
-                changing = [op for op in self.ops()[start:]
-                            if not op.startswith(('query', 'getDSware'))]
-                self.assertEqual(list(kind.steps),
-                                 list(dict.fromkeys(changing)))
+                self.assertEqual(
+                    [step for step in kind.steps
+                     if not step.startswith('query')],
+                    self.numbered(self.ops()[start:]))
+
+    @staticmethod
+    def numbered(ops):
+        """Name the requests that change something as the table does."""
+        counts = collections.Counter()
+        steps = []
+        for op in ops:
+            if op.startswith(('query', 'getDSware')):
+                continue
+            counts[op] += 1
+            steps.append(op if counts[op] == 1 else f'{op} {counts[op]}')
+        return steps
+
+    def test_steps_are_of_the_interface(self):
+        self.assertEqual(('deleteSnapshot', 2),
+                         cases.occurrence('deleteSnapshot 2'))
 
 
 @generated
