@@ -64,7 +64,6 @@ def main():
                     name, steps, arguments.victim or VICTIMS):
                 if case.is_chosen(arguments.share):
                     _carry_out(one, case, results)
-            results.print_operation()
     results.print_summary()
     return 1 if results.failures else 0
 

@@ -18,7 +18,9 @@ from cinder.volume.drivers.dsware import translation
 from functional.crashes import world as worlds
 
 _AT_REST = frozenset(('available', 'in-use', 'error', 'error_deleting',
-                      'error_extending', 'deleted'))
+                      'error_extending', 'error_managing'))
+# A volume that could not be made need not be there.
+_FAILED = frozenset(('error', 'error_managing'))
 _LIMITS = {worlds.LIMITED: 10, worlds.SLOWER: 5}
 
 
@@ -107,9 +109,8 @@ class Checker(object):
 
     def _compare_records(self, there):
         for record, name, size in self._records():
-            # A volume that could not be made need not be there.
             is_new = record.id not in self._world.state['before']
-            if record.status == 'error' and is_new:
+            if record.status in _FAILED and is_new:
                 continue
             found = there.get(name)
             if found is None:
@@ -168,8 +169,19 @@ class Checker(object):
 
     def clear_failed(self):
         """Delete what the request has made, as its user does."""
-        self._delete(lambda record: record.id
-                     not in self._world.state['before'])
+        before = self._world.state['before']
+        if self._operation.takes_over:
+            self._unmanage(before)
+        self._delete(lambda record: record.id not in before)
+
+    def _unmanage(self, before):
+        """Let go of what was taken over, which is to stay."""
+        manager, records = self._world.manager, worlds.all_records(self._ctxt)
+        for kind, let_go in (('snapshot', manager.delete_snapshot),
+                             ('volume', manager.delete_volume)):
+            for record in records[kind]:
+                if record.status == 'available' and record.id not in before:
+                    let_go(self._ctxt, record, unmanage_only=True)
 
     def make_usable(self):
         """Let an administrator say that old volumes are all right."""

@@ -25,11 +25,13 @@ class Operation(object):
     :ivar stuck: states, as kind:status, in which Cinder leaves records, for
         an administrator to reset
     :ivar copy_seconds: how long the cluster takes for a copy
+    :ivar takes_over: whether what is made is an object that was there
     """
 
     options = {}
     stuck = ()
     copy_seconds = 0
+    takes_over = False
 
     def __init__(self, world):
         self.world = world
@@ -210,7 +212,6 @@ class DeleteWithSnapshots(Delete):
     """A volume with two snapshots, one of which has a linked clone."""
 
     kind = worlds.PLAIN
-    stuck = ('snapshot:deleting',)
 
     def prepare(self):
         Changing.prepare(self)
@@ -281,8 +282,6 @@ class MakeSnapshot(Changing):
 class DeleteSnapshot(Changing):
     """A snapshot of a volume goes."""
 
-    stuck = ('snapshot:deleting',)
-
     def prepare(self):
         super().prepare()
         self.world.made_snapshot('snapshot', 'volume')
@@ -351,6 +350,7 @@ class Manage(Operation):
     """A volume that has no whole number of GiB, with limits."""
 
     stuck = ('volume:creating',)
+    takes_over = True
 
     NAME = 'legacy'
 
@@ -374,11 +374,16 @@ class Manage(Operation):
         volume = self.world.volume('new')
         assert (volume.status, volume.size) == ('available', 2), volume
 
+    def finish(self):
+        # Now it is deleted with all others.
+        self.world.state['foreign'] = {}
+
 
 class ManageSnapshot(Changing):
     """A snapshot of a Cinder volume that Cinder did not make."""
 
     stuck = ('snapshot:creating',)
+    takes_over = True
 
     NAME = 'legacy-snapshot'
 
@@ -400,11 +405,12 @@ class ManageSnapshot(Changing):
             self.ctxt, self.world.snapshot('new'),
             {'source-name': self.NAME})
 
+    def finish(self):
+        self.world.state['foreign'] = {}
+
 
 class Unmanage(Changing):
     """A volume stays on the cluster and leaves Cinder."""
-
-    stuck = ('volume:unmanaging',)
 
     def request(self):
         volume = worlds.exists(self.world.volume, 'volume')

@@ -215,8 +215,11 @@ class BackupExport(operations.Changing):
         backup.save()
 
     def after_crash(self):
-        if self.backup().status == fields.BackupStatus.CREATING:
-            self.backup().update({'status': 'error'})
+        backup = self.backup()
+        if backup.status == fields.BackupStatus.CREATING:
+            # What cinder-backup does when it starts, in this order.
+            backup.status = fields.BackupStatus.ERROR
+            backup.save()
             self.end('error')
 
     def finish(self):

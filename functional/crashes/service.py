@@ -12,11 +12,14 @@
 
 """cinder-volume in a process that was forked for it."""
 
+import collections
 import datetime
 import threading
 import time
 
 from oslo_config import cfg
+from oslo_messaging.rpc import client
+from oslo_messaging.rpc import dispatcher
 from oslo_utils import timeutils
 
 from cinder.common import constants
@@ -34,6 +37,44 @@ BACKEND = 'volumes'
 PATIENCE = 60
 
 
+class Requests(object):
+    """Counts what this process asks of its own service, to be done later."""
+
+    def __init__(self):
+        self._waiting = collections.Counter()
+        self._changing = threading.Lock()
+
+    @property
+    def are_done(self):
+        """Whether none waits or is under way."""
+        return not any(self._waiting.values())
+
+    def watch(self):
+        """Take notice of requests; to be called once."""
+        cast = client._BaseCallContext.cast
+        dispatch = dispatcher.RPCDispatcher.dispatch
+
+        def watched_cast(call, ctxt, method, **kwargs):
+            if (call.target.topic.startswith(constants.VOLUME_TOPIC)
+                    and not call.target.fanout):
+                self._add(method, 1)
+            return cast(call, ctxt, method, **kwargs)
+
+        def watched_dispatch(one, incoming):
+            try:
+                return dispatch(one, incoming)
+            finally:
+                self._add(incoming.message.get('method'), -1)
+
+        client._BaseCallContext.cast = watched_cast
+        dispatcher.RPCDispatcher.dispatch = watched_dispatch
+
+    def _add(self, method, number):
+        with self._changing:
+            # What is answered was not counted.
+            self._waiting[method] = max(0, self._waiting[method] + number)
+
+
 class VolumeService(object):
     """A volume service without a message broker of its own.
 
@@ -49,6 +90,8 @@ class VolumeService(object):
         """
         self.host = '%s@%s' % (host, BACKEND)
         self.cluster = cluster and '%s@%s' % (cluster, BACKEND)
+        self._requests = Requests()
+        self._requests.watch()
         rpc.init(CONF)
         coordination.COORDINATOR.start()
         self._service = service.Service.create(
@@ -86,6 +129,7 @@ class VolumeService(object):
         wait_for(lambda: not any(
             thread.name.startswith('dsware-')
             for thread in threading.enumerate()), 'the end of settling')
+        wait_for(lambda: self._requests.are_done, 'the end of requests')
         wait_for(lambda: not any(map(_is_copy, objects.VolumeList.get_all(
             context.get_admin_context()))), 'the end of copies')
 

@@ -13,9 +13,10 @@
 """What became of the cases, as a table."""
 
 import collections
+import time
 
 _LINE = '%-20s %-40s %-28s %s\n'
-_LAST_LINES = 12
+_LAST_LINES = 4
 
 
 class Results(object):
@@ -26,10 +27,10 @@ class Results(object):
 
     def __init__(self, out):
         self._out = out
-        self._rows = []
         self._counts = collections.Counter()
-        #: Cases that are not as they have to be, with the reason.
-        self.failures = []
+        self._started = time.monotonic()
+        #: How many cases are not as they have to be.
+        self.failures = 0
 
     def passed(self, case, told):
         """Note a case that is as it has to be.
@@ -49,27 +50,22 @@ class Results(object):
         :param case: the :class:`cases.Case`
         :param reason: why
         """
-        self.failures.append((case, reason))
+        self.failures += 1
         self._counts['WRONG'] += 1
         self._add(case, 'WRONG')
+        lines = reason.strip().splitlines()[-_LAST_LINES:]
+        self._out.write('\n'.join(lines) + '\n')
+        self._out.flush()
 
     def _add(self, case, text):
         step = '%d %s' % (case.number, case.step)
-        self._rows.append((case.operation, case.victim, step, text))
-
-    def print_operation(self):
-        """Print the rows that are new."""
-        for row in self._rows:
-            self._out.write(_LINE % row)
-        self._rows.clear()
+        self._out.write(_LINE % (case.operation, case.victim, step, text))
+        # A run takes long, and may be looked at or ended meanwhile.
         self._out.flush()
 
     def print_summary(self):
-        """Print how many there were, and what is wrong."""
-        for case, reason in self.failures:
-            lines = reason.strip().splitlines()[-_LAST_LINES:]
-            self._out.write('\n%s\n%s\n' % (case.name, '\n'.join(lines)))
-        self._out.write('\n%d cases: %s\n' % (
-            sum(self._counts.values()), ', '.join(
-                '%d %s' % (count, what)
-                for what, count in sorted(self._counts.items()))))
+        """Print how many there were."""
+        self._out.write('\n%d cases in %d seconds: %s\n' % (
+            sum(self._counts.values()), time.monotonic() - self._started,
+            ', '.join('%d %s' % (count, what)
+                      for what, count in sorted(self._counts.items()))))

@@ -47,6 +47,9 @@ EXPORTED = 'dsware-attached'
 DOUBTFUL = 'dsware-doubtful'
 _MARKS = (EXPORTED, DOUBTFUL)
 
+# What a snapshot that a backup makes for itself is called.
+_TEMPORARY = 'backup-snap-%s'
+
 # What a refusal to attach a snapshot looks like. Absent is for an agent that
 # looks for volumes only: that the snapshot is there was found out before.
 _REFUSED = (exceptions.InvalidRequest, exceptions.ObjectAbsent)
@@ -221,7 +224,7 @@ class Backups:
             context=context, volume_id=volume.id, user_id=context.user_id,
             project_id=context.project_id, volume_size=volume.size,
             status=fields.SnapshotStatus.CREATING, progress='0%',
-            display_name='backup-snap-%s' % volume.id,
+            display_name=_TEMPORARY % volume.id,
             volume_type_id=volume.volume_type_id,
             encryption_key_id=volume.encryption_key_id, use_quota=False,
             metadata={})
@@ -312,6 +315,26 @@ class Backups:
         """
         self._exporter.clear_abandoned(snapshot)
         super().unmanage_snapshot(snapshot)
+
+
+def is_temporary(snapshot) -> bool:
+    """Tell whether the driver made a snapshot for a backup.
+
+    :param snapshot: the Cinder snapshot
+    """
+    return (not snapshot.use_quota
+            and snapshot.display_name == _TEMPORARY % snapshot.volume_id)
+
+
+def temporary_ids(context) -> set:
+    """List the snapshots that backups have made and know of.
+
+    :param context: the admin context
+    :returns: their ids
+    """
+    return {backup.temp_snapshot_id
+            for backup in objects.BackupList.get_all(context)
+            if backup.temp_snapshot_id}
 
 
 @contextlib.contextmanager

@@ -37,7 +37,9 @@ from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import interrupted
+from cinder.volume.drivers.dsware import interrupted_deletions
 from cinder.volume.drivers.dsware import interrupted_extensions
+from cinder.volume.drivers.dsware import interrupted_managing
 from cinder.volume.drivers.dsware import interrupted_reverts
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
@@ -182,7 +184,13 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         return settling.Settler(
             (interrupted.Migrations(*facts, self._qos),
              interrupted_extensions.Extensions(*facts),
-             interrupted_reverts.Reverts(*facts)),
+             interrupted_reverts.Reverts(*facts),
+             interrupted_deletions.Unmanaging(*facts),
+             interrupted_deletions.Snapshots(*facts),
+             interrupted_deletions.Groups(*facts),
+             interrupted_deletions.GroupSnapshots(*facts),
+             interrupted_managing.Volumes(*facts),
+             interrupted_managing.Snapshots(*facts)),
             admin, self.configuration.dsware_copy_timeout)
 
     # -- statistics -------------------------------------------------------

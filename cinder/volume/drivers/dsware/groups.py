@@ -82,7 +82,8 @@ class Groups:
             self.delete_volume(volume)
             utils.clean_volume_file_locks(volume.id, self)
 
-        return _delete_each(volumes, delete)
+        with self._claims.held(group):
+            return _delete_each(volumes, delete)
 
     def create_group_snapshot(self, context, group_snapshot, snapshots):
         """Make snapshots of the members at one point in time, all or none.
@@ -125,7 +126,8 @@ class Groups:
             self.delete_snapshot(snapshot)
             utils.clean_snapshot_file_locks(snapshot.id, self)
 
-        return _delete_each(snapshots, delete)
+        with self._claims.held(group_snapshot):
+            return _delete_each(snapshots, delete)
 
     def create_group_from_src(self, context, group, volumes,
                               group_snapshot=None, snapshots=None,
