@@ -18,9 +18,11 @@ after a live migration that failed, on the destination with that of the source.
 Whoever followed its hint would take the device from the host that needs it.
 """
 
+import contextlib
 import dataclasses
 import ipaddress
 import socket
+import threading
 
 from oslo_log import log as logging
 
@@ -32,18 +34,38 @@ from os_brick_dsware import properties
 
 LOG = logging.getLogger(__name__)
 
+# The system's resolver knows no limit for one call, and Nova waits.
+_LOOK_UP_SECONDS = 10.0
+
 
 def is_local(address: str) -> bool:
     """Tell whether an address is one of this host.
 
     :param address: an IP address or a host name
-    :returns: whether it is; False if it cannot be found out
+    :returns: whether it is; False if it cannot be found out, or not within
+        ten seconds
     """
     try:
-        found = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM)
-        return any(_is_own(family, where) for family, *_kind, where in found)
-    except (OSError, UnicodeError):
+        return any(_is_own(family, where)
+                   for family, *_kind, where in _look_up(address))
+    except OSError:
         return False
+
+
+def _look_up(address: str) -> list:
+    found: list = []
+
+    def look() -> None:
+        # Nothing is found where it fails.
+        with contextlib.suppress(OSError, UnicodeError):
+            found.extend(socket.getaddrinfo(address, 9,
+                                            type=socket.SOCK_DGRAM))
+
+    thread = threading.Thread(target=look, name='dsware-resolver',
+                              daemon=True)
+    thread.start()
+    thread.join(_LOOK_UP_SECONDS)
+    return list(found)
 
 
 def _is_own(family: int, where: tuple) -> bool:

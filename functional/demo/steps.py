@@ -16,9 +16,11 @@ Whatever they do goes through the public APIs and os-brick; only the last
 step looks into the simulated cluster.
 """
 
+import json
 import os
 import stat
 import subprocess
+import sys
 
 from functional import content
 from functional.services import programs
@@ -26,6 +28,7 @@ from functional.services import waiting
 
 IMAGE_MIB = 128
 DEVICE_SECONDS = 30
+CHECK_SECONDS = 60
 GIB = content.GIB
 MIB = content.MIB
 
@@ -73,6 +76,7 @@ class Steps(object):
             ('clone the volume', self.clone),
             ('extend, detached', self.extend_detached),
             ('extend, attached', self.extend_attached),
+            ('check the backend', self.check_backend),
             ('detach everything', self.detach),
             ('volume to image', self.volume_to_image),
             ('delete everything', self.delete),
@@ -205,6 +209,20 @@ class Steps(object):
         step.progress('comparing')
         self._write('volume', 'grown', 2 * GIB - MIB, MIB)
         self._compare(step, 'volume', 2)
+
+    def check_backend(self, step):
+        """What an operator runs when something seems wrong."""
+        command = ['-m', 'cinder.volume.drivers.dsware']
+        done = subprocess.run(
+            [sys.executable, *command, '--config-file',
+             str(self._stack.cinder.config_path), '--format', 'json'],
+            env=self._stack.cinder.environment(), stdout=subprocess.PIPE,
+            timeout=CHECK_SECONDS, check=False)
+        step.done = ' '.join(['python', *command])
+        found = json.loads(done.stdout)
+        step.equal('no problem', [problem['text'] for problem
+                                  in found['problems']], [])
+        step.equal('exit status', done.returncode, 0)
 
     def detach(self, step):
         """No volume is a device of this host any more."""

@@ -14,6 +14,7 @@
 
 import os
 import socket
+import threading
 from unittest import mock
 
 import fixtures
@@ -51,6 +52,18 @@ class LocalTestCase(testtools.TestCase):
         for error in (OSError('no route'), UnicodeError('label too long')):
             with mock.patch.object(socket, 'getaddrinfo', side_effect=error):
                 self.assertFalse(agents.is_local('agent-1'))
+
+    def test_takes_too_long_to_find_out(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+
+        def look_up(*_args, **_kwargs):
+            released.wait()
+            return []
+
+        with mock.patch.object(agents, '_LOOK_UP_SECONDS', 0.01), \
+                mock.patch.object(socket, 'getaddrinfo', look_up):
+            self.assertFalse(agents.is_local('agent-1'))
 
 
 class LeavingTestCase(fakes.ConnectorTestCase):
