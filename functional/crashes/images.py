@@ -18,6 +18,7 @@ from oslo_config import cfg
 from oslo_utils import timeutils
 
 from cinder.volume.drivers.dsware import manager_attaching
+from cinder.volume.drivers.dsware import models
 
 from functional.crashes import world as worlds
 
@@ -86,6 +87,8 @@ def stand_in(location=None):
         mock.patch('cinder.image.glance.' + name, return_value=value).start()
     # As root it would be found by sudo and rootwrap only.
     mock.patch('cinder.utils.get_root_helper', return_value='env').start()
+    # Plain files stand for the devices: they are not found by such a name.
+    mock.patch.object(models, '_wwn', return_value='').start()
     # Cinder's API waits for none of these attachments.
     mock.patch.object(manager_attaching, '_API_SECONDS', -20).start()
 

@@ -45,18 +45,21 @@ class Attachments:
         """
         return self._attacher.detach(volume, connector)
 
-    # What Cinder passes besides is passed on just as it is.
+    # What Cinder passes besides is passed on just as it is. The service that
+    # has a remote volume is asked by a message, which can carry no mark.
 
     def _attach_volume(self, context, volume, properties, *args, **kwargs):
-        return super()._attach_volume(
-            context, volume, self._attacher.own_use(properties), *args,
-            **kwargs)
+        if not kwargs.get('remote'):
+            properties = self._attacher.own_use(properties)
+        return super()._attach_volume(context, volume, properties, *args,
+                                      **kwargs)
 
     def _detach_volume(self, context, attach_info, volume, properties,
                        *args, **kwargs):
-        super()._detach_volume(
-            context, attach_info, volume,
-            self._attacher.own_use(properties, attach_info), *args, **kwargs)
+        if not kwargs.get('remote'):
+            properties = self._attacher.own_use(properties, attach_info)
+        super()._detach_volume(context, attach_info, volume, properties,
+                               *args, **kwargs)
 
     def clean_volume_file_locks(self, volume_id):
         """Remove the files of the locks of a deleted volume.

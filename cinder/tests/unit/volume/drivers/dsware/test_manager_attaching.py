@@ -19,6 +19,7 @@ from unittest import mock
 import ddt
 
 from cinder import exception
+from cinder.objects import base as objects_base
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
@@ -572,6 +573,20 @@ class OwnUseTestCase(ManagerTestCase):
         self.assertEqual({'force': True}, detach.call_args.kwargs)
         self.assertEqual(marked.token, ended.token)
         self.assertEqual(connector(), properties)
+
+    def test_a_volume_of_another_service(self):
+        """That one is asked by a message."""
+        attach, detach = (
+            self.patch('cinder.volume.driver.VolumeDriver.' + name)
+            for name in ('_attach_volume', '_detach_volume'))
+        self.driver._attach_volume(self.context, self.volume, connector(),
+                                   remote=True)
+        self.driver._detach_volume(self.context, {}, self.volume,
+                                   connector(), remote=True)
+        serializer = objects_base.CinderObjectSerializer()
+        for sent in (attach.call_args.args[2], detach.call_args.args[3]):
+            self.assertEqual(connector(), serializer.serialize_entity(
+                self.context, sent))
 
     def test_detached_because_the_device_is_bad(self):
         """Cinder detaches with the properties that were marked."""
