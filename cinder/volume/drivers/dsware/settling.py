@@ -117,8 +117,19 @@ class Settler:
             id
         """
         return {(subject, id_): changed
-                for subject, kind in self._kinds.items()
-                for id_, changed in kind.find().items()}
+                for subject in self._kinds
+                for id_, changed in self._find(subject).items()}
+
+    def _find(self, subject):
+        try:
+            return self._kinds[subject].find()
+        except Exception as error:
+            # Records that contradict each other, as of a snapshot without
+            # its volume, must not keep the service from starting.
+            LOG.error('Whether the %(subject)s was interrupted cannot be '
+                      'found out, so none is settled: %(error)s', {
+                          'subject': subject, 'error': error})
+            return {}
 
     def volumes(self, thing) -> list:
         """Tell which volumes whoever works at something claims.

@@ -129,6 +129,17 @@ class ExtensionTestCase(ChangesTestCase):
         self.assertTrue(settling.Settler([kind], self.context, 1).settle_one(
             (kind.subject, volume.id)))
 
+    def test_records_that_cannot_be_looked_through(self):
+        """The service starts all the same, and settles the others."""
+        volume = self.make('extending')
+        kind = self.kind(self.dsware, self.dsware._array, self.context)
+        broken = mock.Mock(subject='other')
+        broken.find.side_effect = exception.VolumeNotFound(volume_id='1')
+        with self.assertLogs(settling.LOG.logger, 'ERROR') as logs:
+            found = settling.Settler([broken, kind], self.context, 1).find()
+        self.assertEqual([(kind.subject, volume.id)], list(found))
+        self.assertIn('Volume 1 could not be found', logs.output[0])
+
     def test_it_is_done_meanwhile(self):
         volume = self.make('available')
         self.record['vol_size'] = 2 * GIB
