@@ -153,11 +153,12 @@ class Lives(object):
             return json.load(state)
 
     def _afterwards(self, operation):
+        reset = operation.reset_first()
         operation.world.service.come_to_rest()
         operation.after_crash()
         checker = checks.Checker(operation)
         found = {'outcome': checker.outcome(),
-                 'stuck': checker.reset_stuck(
+                 'stuck': reset + checker.reset_stuck(
                      not self._case.get('kill_at'))}
         checker.compare()
         checker.clear_failed()

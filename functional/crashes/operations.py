@@ -62,6 +62,13 @@ class Operation(object):
     def check(self):
         """Check what only a request that worked brings about."""
 
+    def reset_first(self):
+        """Let an administrator reset what keeps the rest from being settled.
+
+        :returns: what it was, as kind:status
+        """
+        return []
+
     def after_crash(self):
         """Do what other services and users do when no answer came."""
 
@@ -452,6 +459,23 @@ class Moving(Changing):
         assert volume.host.endswith('#%d' % self.pool), volume.host
 
 
+class Copying(Moving):
+    """What Cinder does by a copy."""
+
+    def reset_first(self):
+        """Reset copies whose request was lost with the service's messages.
+
+        A real message broker keeps it, if it was not taken.
+        """
+        lost = [volume for volume in objects.VolumeList.get_all(self.ctxt)
+                if volume.status == 'creating' and (
+                    volume.migration_status or '').startswith('target:')]
+        for volume in lost:
+            volume.status = 'error'
+            volume.save()
+        return ['copy:creating'] if lost else []
+
+
 class MoveByCluster(Moving):
     """A migration that the cluster does, to another pool."""
 
@@ -468,7 +492,7 @@ class MoveByCluster(Moving):
                                     self.destination())
 
 
-class MoveByCopy(MoveByCluster):
+class MoveByCopy(Copying, MoveByCluster):
     """A migration that Cinder does by a copy."""
 
     def run(self):
@@ -506,7 +530,7 @@ class RetypeToPool(Retype):
     copy_seconds = 0.2
 
 
-class RetypeByCopy(Retype):
+class RetypeByCopy(Copying, Retype):
     """From thin to thick, which Cinder does by a copy."""
 
     kind = worlds.LIMITED

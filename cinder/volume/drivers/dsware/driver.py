@@ -37,6 +37,7 @@ from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
 from cinder.volume.drivers.dsware import interrupted
+from cinder.volume.drivers.dsware import interrupted_creations
 from cinder.volume.drivers.dsware import interrupted_deletions
 from cinder.volume.drivers.dsware import interrupted_extensions
 from cinder.volume.drivers.dsware import interrupted_managing
@@ -185,6 +186,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             (interrupted.Migrations(*facts, self._qos),
              interrupted_extensions.Extensions(*facts),
              interrupted_reverts.Reverts(*facts),
+             interrupted_creations.Creations(*facts),
              interrupted_deletions.Unmanaging(*facts),
              interrupted_deletions.Snapshots(*facts),
              interrupted_deletions.Groups(*facts),
