@@ -23,6 +23,14 @@ class SocketEncryptionTest(encryption.EncryptionOperations,
     backend = 'socket'
 
 
+class SocketCopiesTest(encryption.EncryptedCopies,
+                       base.FunctionalTestCase):
+    """Cinder encrypts and decrypts what it copies."""
+
+    backend = 'socket'
+    test_encrypted_volume_and_its_clone = None
+
+
 class CLIEncryptionTest(encryption.EncryptionOperations,
                         base.FunctionalTestCase):
     """The driver runs fsc_cli."""
