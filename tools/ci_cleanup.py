@@ -27,10 +27,14 @@ import sys
 import time
 
 _TOP = pathlib.Path(__file__).resolve().parent.parent
-_BY_ID = pathlib.Path('/dev/disk/by-id')
+_BLOCK = pathlib.Path('/sys/block')
+# Links that name loop devices: those of the simulator, and those that show
+# the plain bytes of encrypted volumes; the first ones lead to the others.
+_LINKS = (('/dev/disk/by-id', 'os-brick*'), ('/dev/disk/by-id', 'wwn-0x*'),
+          ('/dev/mapper', 'crypt-*'))
 
 
-def loop_devices(roots, block=pathlib.Path('/sys/block')):
+def loop_devices(roots, block=_BLOCK):
     """Find the loop devices over files below some directories.
 
     :param roots: the directories
@@ -47,6 +51,20 @@ def loop_devices(roots, block=pathlib.Path('/sys/block')):
         if any(backing.is_relative_to(root) for root in roots):
             found.add(entry.relative_to(block).parts[0])
     return found
+
+
+def still_attached(devices, block=_BLOCK):
+    """Tell which loop devices are there yet.
+
+    The kernel does not know any more where the file of one was when what it
+    was mounted from has gone.
+
+    :param devices: the names of the devices, such as loop3
+    :param block: where the kernel lists block devices
+    :returns: the names of those that are
+    """
+    return {name for name in devices
+            if (block / name / 'loop/backing_file').exists()}
 
 
 def processes(run):
@@ -125,9 +143,10 @@ def detach(devices):
     :param devices: their names, such as loop3
     :returns: what was detached, as lines of text
     """
-    for link in _BY_ID.glob('wwn-0x*'):
-        if os.path.basename(os.path.realpath(link)) in devices:
-            link.unlink(missing_ok=True)
+    for directory, pattern in _LINKS:
+        for link in pathlib.Path(directory).glob(pattern):
+            if os.path.basename(os.path.realpath(link)) in devices:
+                link.unlink(missing_ok=True)
     for device in sorted(devices):
         subprocess.run(['losetup', '-d', '/dev/' + device], check=False)
     return ['loop device: %s' % device for device in sorted(devices)]
@@ -145,9 +164,11 @@ def main(when):
     if when == '--before':
         note.write_text(' '.join(loop_devices(roots)))
         return 0
+    seen = loop_devices(roots)
     left = end_processes(str(run)) + unmount(run)
     before = note.read_text().split() if note.exists() else ()
-    left += detach(loop_devices(roots).difference(before))
+    left += detach((loop_devices(roots) | still_attached(seen)).difference(
+        before))
     for line in left:
         print('left behind: %s' % line)
     return 1 if left else 0

@@ -79,5 +79,12 @@ class CleanupTestCase(testtools.TestCase):
             {'loop0', 'loop1'},
             ci_cleanup.loop_devices([pathlib.Path('/run/1')], self.path))
 
+    def test_loop_devices_that_are_gone_are_known(self):
+        (self.path / 'loop0/loop').mkdir(parents=True)
+        (self.path / 'loop0/loop/backing_file').write_text('/plain\n')
+        (self.path / 'loop1').mkdir()
+        self.assertEqual({'loop0'}, ci_cleanup.still_attached(
+            {'loop0', 'loop1', 'loop2'}, self.path))
+
     def test_nothing_is_mounted_below_a_new_directory(self):
         self.assertEqual([], ci_cleanup.unmount(self.path))
