@@ -159,7 +159,7 @@ class Lives(object):
         checker = checks.Checker(operation)
         found = {'outcome': checker.outcome(),
                  'stuck': reset + checker.reset_stuck(
-                     not self._case.get('kill_at'))}
+                     self._case['kill_at'] <= operation.unbegun)}
         checker.compare()
         checker.clear_failed()
         checker.make_usable()

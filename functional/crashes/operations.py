@@ -24,12 +24,15 @@ class Operation(object):
     :ivar options: options of the backend
     :ivar stuck: states, as kind:status, in which Cinder leaves records, for
         an administrator to reset
+    :ivar unbegun: how many steps change nothing: after these, nothing tells
+        the request from one that still waits, and it is left alone
     :ivar copy_seconds: how long the cluster takes for a copy
     :ivar takes_over: whether what is made is an object that was there
     """
 
     options = {}
     stuck = ()
+    unbegun = 0
     copy_seconds = 0
     takes_over = False
 

@@ -39,8 +39,6 @@ class GroupOperation(operations.Operation):
 class MakeGroupSnapshot(GroupOperation):
     """Snapshots of all members at one point in time."""
 
-    stuck = ('group_snapshot:creating', 'snapshot:creating')
-
     def request(self):
         group = self.world.group('source group')
         made = objects.GroupSnapshot(
@@ -70,8 +68,6 @@ class MakeGroupSnapshot(GroupOperation):
 class DeleteGroupSnapshot(MakeGroupSnapshot):
     """All snapshots of a group go."""
 
-    stuck = ('group_snapshot:deleting', 'snapshot:deleting')
-
     def prepare(self):
         super().prepare()
         super().request()
@@ -98,7 +94,8 @@ class DeleteGroupSnapshot(MakeGroupSnapshot):
 class DeleteGroup(GroupOperation):
     """A group goes with its volumes."""
 
-    stuck = ('group:deleting', 'volume:deleting')
+    # What a clone may have left of the first one is deleted before.
+    unbegun = 1
 
     def request(self):
         if not self.is_there(self.world.group, 'source group'):
@@ -121,7 +118,8 @@ class DeleteGroup(GroupOperation):
 class GroupFromGroup(GroupOperation):
     """Clones of all members at one point in time."""
 
-    stuck = ('group:creating', 'volume:creating')
+    # What an earlier attempt may have left is deleted before.
+    unbegun = len(MEMBERS)
 
     def origin(self, key):
         """Tell what a member is made from: a field, and what it holds."""
@@ -151,6 +149,8 @@ class GroupFromGroup(GroupOperation):
 
 class GroupFromSnapshot(GroupFromGroup, MakeGroupSnapshot):
     """Volumes from the snapshots of a group."""
+
+    unbegun = 0
 
     def prepare(self):
         MakeGroupSnapshot.prepare(self)

@@ -27,7 +27,8 @@ _STEPS = {
     'Create': 2, 'Clone': 4, 'FullClone': 5, 'FromSnapshot': 2,
     'Delete': 3, 'DeleteWithSnapshots': 8, 'MakeSnapshot': 2,
     'MoveByCluster': 2, 'Retype': 1, 'RetypeToPool': 2, 'Extend': 1,
-    'Revert': 6, 'DeleteGroup': 9, 'Manage': 5,
+    'Revert': 6, 'DeleteGroup': 9, 'Manage': 5, 'GroupFromGroup': 4,
+    'MakeGroupSnapshot': 1,
 }
 _DISTURBED = {'die_writing': 1, 'die': 2, 'agent_dies_after': 2}
 

@@ -144,6 +144,8 @@ class ClusterRecovery:
         for status in _MAKING:
             for volume in objects.VolumeList.get_all(self._context, filters={
                     'cluster_name': self._cluster, 'status': status}):
+                if recovery.is_of_new_group(volume):
+                    continue
                 with self._claims.abandoned(volume.id) as free:
                     if free and not recovery.clear(self._array, volume):
                         return False

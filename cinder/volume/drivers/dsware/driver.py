@@ -40,6 +40,7 @@ from cinder.volume.drivers.dsware import interrupted
 from cinder.volume.drivers.dsware import interrupted_creations
 from cinder.volume.drivers.dsware import interrupted_deletions
 from cinder.volume.drivers.dsware import interrupted_extensions
+from cinder.volume.drivers.dsware import interrupted_groups
 from cinder.volume.drivers.dsware import interrupted_managing
 from cinder.volume.drivers.dsware import interrupted_reverts
 from cinder.volume.drivers.dsware import manage
@@ -187,6 +188,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
              interrupted_extensions.Extensions(*facts),
              interrupted_reverts.Reverts(*facts),
              interrupted_creations.Creations(*facts),
+             interrupted_groups.Groups(*facts),
+             interrupted_groups.GroupSnapshots(*facts),
              interrupted_deletions.Unmanaging(*facts),
              interrupted_deletions.Snapshots(*facts),
              interrupted_deletions.Groups(*facts),

@@ -100,7 +100,8 @@ class Groups:
             made
         """
         _check_consistent(group_snapshot)
-        with translation.for_volumes([s.volume for s in snapshots]):
+        with (self._claims.held(group_snapshot),
+              translation.for_volumes([s.volume for s in snapshots])):
             self._array.snapshot_together({
                 translation.snapshot_name(snapshot):
                     translation.volume_name(snapshot.volume)
@@ -159,7 +160,7 @@ class Groups:
             volume_types.wishes(volume, self.configuration)
             self._qos.wanted(volume)
             _move_to_pool_of(volume, source)
-        with self._claims.held(*volumes):
+        with self._claims.held(group, *volumes):
             if group_snapshot:
                 updates = self._make_from_snapshots(volumes, snapshots)
             else:

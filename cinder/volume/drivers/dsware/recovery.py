@@ -41,7 +41,7 @@ def clear_leftovers(array, context, host):
         # Not only those that have a source volume: Cinder names none for a
         # volume that it clones from its image cache.
         for volume in volumes:
-            if not clear(array, volume):
+            if not is_of_new_group(volume) and not clear(array, volume):
                 return
 
 
@@ -65,3 +65,24 @@ def clear(array, volume) -> bool:
         return not isinstance(error, (exceptions.EndpointUnavailable,
                                       exceptions.OutcomeUnknown))
     return True
+
+
+def is_from_other(group) -> bool:
+    """Tell whether a group is one that is made from another one.
+
+    :param group: the Cinder group
+    """
+    return bool(group.group_snapshot_id or group.source_group_id)
+
+
+def is_of_new_group(volume) -> bool:
+    """Tell whether a volume is made as one of a group.
+
+    What was begun of it tells that the group was: see
+    :mod:`interrupted_groups`, which clears it then.
+
+    :param volume: the Cinder volume
+    """
+    return (volume.status == 'creating' and bool(volume.group_id)
+            and volume.group.status == 'creating'
+            and is_from_other(volume.group))

@@ -20,6 +20,7 @@ from oslo_utils import timeutils
 
 from cinder.db import api as db
 from cinder import objects
+from cinder.tests.unit import fake_constants
 from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import locks
@@ -301,6 +302,30 @@ class ClusterRecoveryTestCase(base.DriverTestCase):
             'status': 'available', 'migration_status': 'success'})
         self.pass_by(dsware)
         self.assertFalse(self.locks.is_held(volume))
+
+    # -- groups -----------------------------------------------------------
+
+    def test_a_group_that_was_made_from_another_one(self):
+        self.patch('cinder.volume.group_types.get_group_type_specs',
+                   lambda group_type_id, key: '<is> True')
+        group = utils.create_group(
+            self.context, host='other@dsware#0', status='creating',
+            cluster_name=CLUSTER + '#0',
+            group_type_id=fake_constants.GROUP_TYPE_ID,
+            source_group_id=fake_constants.GROUP2_ID)
+        volume, left = self.cloned(group_id=group.id)
+        dsware = self.start_service()
+        # It tells that the group was begun.
+        self.assertEqual({left}, self.left())
+        self.locks.held_by('other', group)
+        self.pass_by(dsware)
+        self.assert_record(volume, status='creating')
+        self.locks.end('other')
+        self.die(self.other)
+        for _n in range(2):
+            self.pass_by(dsware)
+        self.assert_record(volume, status='error')
+        self.assertEqual(set(), self.left())
 
     # -- backups ----------------------------------------------------------
 
