@@ -40,6 +40,8 @@ _AT = 'dsware_at:'
 _USE = 'dsware_use:'
 # Of a column in Cinder's database.
 _MAX_TEXT = 255
+# Of the time of a doubt in a record.
+_DOUBT_TEXT = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +96,14 @@ class Attached:
     :param place: where
     :param since: when last, in seconds of the wall clock
     :param run: by which service
+    :param doubt: when the driver last gave up waiting for the answer of the
+        cluster, in seconds of the wall clock; 0 for never
     """
 
     place: Place
     since: float
     run: Run
+    doubt: float = 0
 
     def is_recent(self, seconds: float) -> bool:
         """Tell whether it was attached a short while ago.
@@ -106,6 +111,14 @@ class Attached:
         :param seconds: how long that is
         """
         return 0 <= time.time() - self.since < seconds
+
+    def is_doubtful(self, seconds: float) -> bool:
+        """Tell whether the cluster may attach it only now.
+
+        :param seconds: for how long the cluster may carry out a request
+            that the driver has given up
+        """
+        return 0 <= time.time() - self.doubt < seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,15 +180,31 @@ class Records:
         :param token: identifies a use of the service's own
         :raises InvalidInput: names are too long to be noted
         """
-        made = [Attached(place, time.time(), run)]
+        before = self.attached.get(place.agent.host)
+        made = [Attached(place, time.time(), run,
+                         before.doubt if before else 0)]
         if token:
             made.append(OwnUse(token, place, run))
         texts = dict(map(_written, made))
-        if any(len(text) > _MAX_TEXT
+        # A doubt may have to be added later.
+        if any(len(text) > _MAX_TEXT - _DOUBT_TEXT
                for pair in texts.items() for text in pair):
             raise exception.InvalidInput(reason=_(
                 'the names of host %(host)s and of its agent %(agent)s are '
                 'too long') % {'host': place.host, 'agent': place.agent})
+        self._save(made, texts)
+
+    def doubt(self, place: Place) -> None:
+        """Note that nobody knows what became of a request to attach.
+
+        :param place: where; there is a record
+        """
+        now = time.time()
+        record = dataclasses.replace(self.attached[place.agent.host],
+                                     since=now, doubt=now)
+        self._save([record], dict([_written(record)]))
+
+    def _save(self, made, texts):
         db.volume_admin_metadata_update(
             _context(), self._volume_id, {**MARK, **texts}, False)
         self._keys |= set(texts)
@@ -224,9 +253,9 @@ def _context():
     return context.get_admin_context()
 
 
-def _attached(address, port, host, since, service, run):
+def _attached(address, port, host, since, service, run, doubt=0):
     return Attached(Place(operations.Endpoint(address, port), host),
-                    float(since), Run(service, run))
+                    float(since), Run(service, run), float(doubt))
 
 
 def _own_use(token, address, port, host, service, run):
@@ -238,7 +267,8 @@ def _written(record):
     agent, host = record.place.agent, record.place.host
     run = [record.run.service, record.run.key]
     if isinstance(record, Attached):
+        doubt = [int(record.doubt)] if record.doubt else []
         return _AT + agent.host, json.dumps(
-            [agent.port, host, int(record.since), *run])
+            [agent.port, host, int(record.since), *run, *doubt])
     return _USE + record.token, json.dumps([agent.host, agent.port, host,
                                             *run])

@@ -154,7 +154,9 @@ class ManagerAttacher(attaching.HostAttacher):
         except BaseException as error:
             with excutils.save_and_reraise_exception():
                 records.end(token)
-                if not before and _is_certain(error):
+                if not _is_certain(error):
+                    records.doubt(place)
+                elif not before:
                     records.forget(place)
         return self._connection_info(found, path, discard, token)
 
@@ -261,19 +263,40 @@ class ManagerAttacher(attaching.HostAttacher):
                          'host': place.host, 'uses': others})
             return True
         self._detach_from(volume, place.agent)
-        records.forget(place)
+        self._forget(records, place)
         if not records.attached:
             self._watched.pop(volume.id, None)
         return False
+
+    def _forget(self, records, place):
+        """Note that a volume is detached, unless it may be attached yet.
+
+        The cluster may still carry out a request that the driver has given
+        up. The record stays until that time is over, and :meth:`tidy`
+        detaches the volume once more then.
+
+        :param records: the volume's :class:`attach_records.Records`
+        :param place: where it was detached
+        :returns: whether nothing is left to be done
+        """
+        found = records.attached.get(place.agent.host)
+        if found and found.is_doubtful(self._window):
+            return False
+        records.forget(place)
+        return True
 
     @coordination.synchronized(_LOCK + '{volume.id}')
     def _leave_all(self, volume):
         records = attach_records.load(volume.id)
         users = self._users(volume.id, records)
         places = [found.place for found in records.attached.values()]
+        self._watch(volume.id)
         failures = self._detach_from_all(
             volume, users.connectors(), {place.agent for place in places},
-            lambda agent: records.forget(attach_records.Place(agent, '')))
+            lambda agent: self._forget(records,
+                                       attach_records.Place(agent, '')))
+        if not records.attached:
+            self._watched.pop(volume.id, None)
         if failures:
             raise failures[0]
         return False
@@ -325,7 +348,8 @@ class ManagerAttacher(attaching.HostAttacher):
         """Detach volumes from hosts where nobody uses them any more.
 
         A service died after it had attached a volume, and before Cinder had
-        recorded that; the answer of an agent was lost; two users of one
+        recorded that; the answer of an agent was lost, or the cluster
+        attached the volume only after that; two users of one
         host left at the same moment. It never detaches by force. The
         statistics wait for it, so it takes few seconds; what it does not
         come to is looked at the next time.
@@ -379,10 +403,11 @@ class ManagerAttacher(attaching.HostAttacher):
         if not _is_quiet(volume):
             return not left
         free = [place for place in left if not users.may_be_under_way(place)]
+        settled = 0
         for place in free:
             self._detach_left(volume, place.agent)
-            records.forget(place)
-        return len(free) == len(left)
+            settled += self._forget(records, place)
+        return settled == len(left)
 
     def _detach_left(self, volume, agent):
         LOG.info('Volume %(volume)s is detached from %(agent)s, where nobody '

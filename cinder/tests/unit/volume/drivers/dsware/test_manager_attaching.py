@@ -696,6 +696,87 @@ class TidyTestCase(ManagerTestCase):
         self.tidy()
         self.assertEqual((set(), set()), (self.on(), self.records()))
 
+    def give_up(self, attach=None):
+        """Begin to attach; the cluster has not done it when that ends."""
+        self.cluster.fail('attachVolume', 'unanswered')
+        self.cluster.fail('attachVolume', 'unsent', times=10 ** 9)
+        self.assertRaises(exceptions.OutcomeUnknown, attach or self.attach)
+        self.cluster.faults.clear()
+        self.cluster.attached[self.volume.name].clear()
+
+    def attach_late(self):
+        """Carry out what the driver has given up."""
+        self.cluster.attached[self.volume.name].add(ONE)
+
+    def assertSettled(self):
+        self.assertEqual((set(), set()), (self.on(), self.records()))
+        self.assertEqual({}, self.driver._attacher._watched)
+
+    def test_attached_after_it_was_detached(self):
+        self.give_up()
+        self.detach()
+        self.attach_late()
+        self.tidy(30)
+        self.assertIn('dsware_at:' + ONE, self.records())
+        self.tidy()
+        self.assertSettled()
+        self.cluster.requests.clear()
+        self.tidy()
+        self.assertNotIn('detachVolume', self.cluster.ops())
+
+    def test_attached_after_it_was_detached_everywhere(self):
+        self.give_up()
+        self.driver.terminate_connection(self.volume, None)
+        self.attach_late()
+        self.tidy()
+        self.assertSettled()
+
+    def test_attached_after_an_own_use_failed(self):
+        marked = self.own()
+        self.give_up(lambda: self.driver.initialize_connection(self.volume,
+                                                               marked))
+        self.driver.terminate_connection(self.volume, marked)
+        self.attach_late()
+        self.tidy()
+        self.assertSettled()
+
+    def test_attached_after_the_next_use(self):
+        """Another attachment in between does not settle it."""
+        self.give_up()
+        self.leave(self.use())
+        self.assertEqual(set(), self.on())
+        self.attach_late()
+        self.tidy()
+        self.assertSettled()
+
+    def test_attached_after_another_attempt_was_refused(self):
+        self.give_up()
+        self.detach()
+        self.cluster.fail('attachVolume', 'result', 50151402)
+        self.assertRaises(exceptions.CapacityExceeded, self.attach)
+        self.attach_late()
+        self.tidy()
+        self.assertSettled()
+
+    def test_attached_after_the_service_was_killed(self):
+        self.give_up()
+        self.detach()
+        self.restart()
+        self.attach_late()
+        self.tidy()
+        self.tidy()
+        self.assertSettled()
+
+    def test_somebody_uses_what_was_attached_late(self):
+        self.give_up()
+        self.detach()
+        self.attach_late()
+        attachment = self.use()
+        self.tidy()
+        self.assertEqual({ONE}, self.on())
+        self.leave(attachment)
+        self.assertSettled()
+
     @ddt.data('backing-up', 'restoring-backup', 'maintenance', 'retyping',
               'attaching', 'uploading', 'creating')
     def test_users_without_an_attachment(self, status):

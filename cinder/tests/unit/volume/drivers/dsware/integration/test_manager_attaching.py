@@ -13,6 +13,8 @@
 """Attachments that the driver makes, with Cinder's real database."""
 
 import os
+import time
+from unittest import mock
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import database
@@ -170,6 +172,27 @@ class ManagerAttachTests:
                 self.control.clear_faults(fault)
                 self.assertEqual(set(), self.attached())
                 self.assertEqual({}, database.records(volume))
+
+    def test_carried_out_after_it_was_detached(self):
+        """What the cluster attaches too late is detached by itself."""
+        dsware = self.make_driver(dsware_request_timeout=1)
+        volume = self.created(dsware, status='available')
+        fault = self.control.add_fault(kind='hang', op='attachVolume')
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          dsware.initialize_connection, volume,
+                          self.connectors[0])
+        self.control.clear_faults(fault)
+        dsware.terminate_connection(volume, self.connectors[0])
+        self.assertEqual(set(), self.attached())
+        # A request that waits in the agent, whatever the machine's speed.
+        self.hosts[0].attach(volume.name)
+        dsware.get_volume_stats(True)
+        self.assertEqual(self.on(volume, 0), self.attached())
+        with mock.patch.object(attach_records, 'time') as clock:
+            clock.time.return_value = time.time() + 100
+            dsware.get_volume_stats(True)
+        self.assertEqual(set(), self.attached())
+        self.assertEqual({}, database.records(volume))
 
     def test_killed_in_the_middle(self):
         """The next run of the service detaches what nobody has got."""
