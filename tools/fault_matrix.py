@@ -189,6 +189,8 @@ def run(options, results):
         environment['DSWARE_TEST_FAULTS'] = 'all'
     command = ['stestr', '--test-path', str(_TESTS)]
     if options.repository:
+        # stestr does not make one whose parent is missing.
+        os.makedirs(options.repository, exist_ok=True)
         command += ['--repo-url', options.repository]
     command += ['run', '--concurrency', str(options.workers)]
     chosen = options.tests or ['FaultTestCase']

@@ -107,14 +107,17 @@ class FaultMatrixTestCase(testtools.TestCase):
             sorted(path.name for path in tables.iterdir()))
 
     def test_run(self):
+        repository = self.path / 'new' / 'repository'
         with mock.patch.object(subprocess, 'run') as runner:
             runner.return_value.returncode = 1
             status, _output = self.printed(
-                '--long', '--workers', '7', '--repository', '/r', 'Create')
+                '--long', '--workers', '7', '--repository', str(repository),
+                'Create')
         self.assertEqual(1, status)
+        self.assertTrue(repository.is_dir())
         (command,), options = runner.call_args
-        self.assertEqual(['--repo-url', '/r', 'run', '--concurrency', '7',
-                          'Create'], command[-6:])
+        self.assertEqual(['--repo-url', str(repository), 'run',
+                          '--concurrency', '7', 'Create'], command[-6:])
         self.assertEqual(('all', str(self.path)), (
             options['env']['DSWARE_TEST_FAULTS'],
             options['env']['DSWARE_TEST_FAULTS_RESULTS']))

@@ -49,8 +49,9 @@ class Injector:
         :raises AssertionError: the operation did not meet it
         """
         if self._thread is not None:
-            self._thread.join(self._case.fault.seconds or 0
-                              + base.PATIENCE)
+            self._thread.join((self._case.fault.seconds or 0)
+                              + self._patience + base.PATIENCE)
+            self._test.assertFalse(self._thread.is_alive())
         self._test.assertEqual([], self._failures)
         self._check_met()
         if self._case.fault.kind == 'late':
@@ -141,12 +142,17 @@ class Injector:
         def watch():
             try:
                 act(base.wait_until(self._hanging, self._case.step
-                                    + ' hangs'))
+                                    + ' hangs', self._patience))
             except BaseException as error:
                 self._failures.append(error)
 
         self._thread = threading.Thread(target=watch)
         self._thread.start()
+
+    @property
+    def _patience(self):
+        """Seconds for the request; others may wait for an agent first."""
+        return self._case.timeout + base.PATIENCE
 
     def _hanging(self):
         """Find the agent that has the request."""

@@ -14,7 +14,7 @@
 """Records what came of the cases of the matrix.
 
 With DSWARE_TEST_FAULTS_RESULTS each process that runs cases adds a line of
-JSON for each to a file of its own in that directory. tools/fault_report.py
+JSON for each to a file of its own in that directory. tools/fault_matrix.py
 makes tables of them.
 """
 
