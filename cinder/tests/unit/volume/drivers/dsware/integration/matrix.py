@@ -44,6 +44,9 @@ OPERATIONS = (cases.OPERATIONS + cases_groups.OPERATIONS
 _CLI_SHARE = 5
 # How many operations of the short form see the simulator killed.
 _HEAVY_SHARE = 6
+# Seconds that the driver waits for the agent of a host when there is another
+# way.
+_PATIENCE = 10
 # Requests that start a copy inside the cluster.
 _COPYING = ('createFullVolumeFromSnap', 'rollbackSnapshot',
             'migrateVolumeCold')
@@ -147,8 +150,10 @@ class Case:
     @property
     def falls_back(self):
         """Whether something else is done in place of the request."""
+        fault = self.fault
         return self.step in self.operation.fallback_steps and (
-            self.fault.result == 'invalid' or self.fault.lasting)
+            fault.result == 'invalid' or fault.lasting
+            or fault.real and _PATIENCE <= fault.seconds < fault.timeout)
 
     @property
     def doubtful(self):
