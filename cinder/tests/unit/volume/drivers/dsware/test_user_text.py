@@ -1,0 +1,211 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Text from users never becomes an option, a line or a command.
+
+Names, descriptions, metadata, extra specs, QoS specs, connectors and names
+of what is to be managed are any text. What the driver asks for because of
+them is looked at in both forms that a request has: the lines of the socket
+protocol, and the command line as rootwrap sees it.
+"""
+
+from unittest import mock
+
+import hypothesis
+from hypothesis import strategies
+from oslo_rootwrap import wrapper
+import testtools
+
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware import test_rootwrap
+from cinder.tests.unit.volume.drivers.dsware import test_rootwrap_abuse
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import protocol
+from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume import volume_types
+
+HOSTILE = strategies.sampled_from((
+    *test_rootwrap_abuse.OTHERS[:60], 'a\nop=deleteVolume', 'a\r\nseq=1',
+    'a --op deleteVolume', '--volName=x', 'x;reboot', '%0Aop=login',
+    'volume-1,volume-2', "' || reboot '", '\x85', '\u2028'))
+TEXTS = HOSTILE | strategies.text(max_size=12)
+PAIRS = strategies.dictionaries(
+    TEXTS | strategies.sampled_from((
+        'dsware:clone', 'provisioning:type', 'dsware:x')),
+    TEXTS | strategies.sampled_from(('full', 'linked', 'thin', 'thick')),
+    max_size=3)
+# Each example of a driver's calls takes some ten milliseconds.
+FEW = hypothesis.settings(fakes.HYPOTHESIS, max_examples=30)
+QOS = strategies.dictionaries(
+    TEXTS | strategies.sampled_from((
+        'maxIOPS', 'total_iops_sec', 'IOPSPerGB', 'burstIOPS')),
+    TEXTS | strategies.integers(-1, 10 ** 6).map(str), max_size=3)
+
+
+class Judge:
+    """Tells whether a request is harmless in both transports."""
+
+    def __init__(self, test):
+        self._test = test
+        self._filters = [
+            found for found in wrapper.load_filters(
+                [str(test_rootwrap.FILTERS)])
+            if found.name != 'privsep-helper']
+        self._shapes = list(test_rootwrap_abuse.legal_shapes())
+        self._cli = transport_cli.CLITransport(
+            fakes.ENDPOINTS[0],
+            transport_cli.CLISettings(manage_ip='192.0.2.9'))
+
+    def check_lines(self, request):
+        """On the socket there is one line for each argument.
+
+        :param request: the request
+        """
+        data = protocol.encode_request(7, request.op, '192.0.2.9',
+                                       request.args)
+        read = protocol._decode_pairs(data[4:].decode(), '\n',
+                                      protocol._HEADERS)
+        self._test.assertEqual(
+            {'seq': '7', 'op': request.op, 'manage_ip': '192.0.2.9',
+             **{key: str(value) for key, value in request.args.items()}},
+            read)
+        # However a peer may split lines.
+        self._test.assertEqual(
+            3 + len(request.args),
+            len(data[4:].replace(b'\r', b'\n').split(b'\n')))
+
+    def is_passed(self, request):
+        """Tell whether a request gets through the command line's checks.
+
+        What does has each argument as one word in its place.
+
+        :param request: the request
+        """
+        try:
+            argv = self._cli.argv(request)
+        except exceptions.InvalidRequest:
+            return False
+        words = [word for key, value in request.args.items()
+                 for word in ('--' + key, str(value))]
+        self._test.assertEqual(['--op', request.op, *words],
+                               argv[argv.index('--op'):])
+        passed = any(found.match(argv) for found in self._filters)
+        self._test.assertEqual(
+            test_rootwrap_abuse.is_legal(argv, self._shapes), passed)
+        return passed
+
+
+class RequestTestCase(testtools.TestCase):
+    """Requests in which one argument is any text."""
+
+    def setUp(self):
+        super().setUp()
+        self.judge = Judge(self)
+
+    @hypothesis.given(
+        strategies.sampled_from([sample for sample in test_rootwrap.REQUESTS
+                                 if sample[1]]),
+        strategies.integers(0, 20), TEXTS)
+    @fakes.HYPOTHESIS
+    def test_an_argument_that_is_any_text(self, sample, index, text):
+        op, args = sample
+        key = list(args)[index % len(args)]
+        request = operations.Request(op, {**args, key: text})
+        if not self.judge.is_passed(request):
+            # What no encoding has cannot be sent at all.
+            hypothesis.assume('\ud800' not in text)
+        self.judge.check_lines(request)
+
+    def test_what_is_no_text_is_refused(self):
+        request = operations.Request('queryVolume', {'volName': '\ud800'})
+        self.assertFalse(self.judge.is_passed(request))
+        self.assertRaises(protocol.LocalProtocolError,
+                          self.judge.check_lines, request)
+
+
+class DriverTestCase(base.DriverTestCase):
+    """What the driver asks for when users give it any text."""
+
+    def setUp(self):
+        super().setUp()
+        self.judge = Judge(self)
+        self.driver = self.make_started_driver()
+        self.qos = {}
+        self.patch(f'{volume_types.__name__}.get_volume_type_qos_specs',
+                   lambda *args: {'qos_specs': self.qos})
+
+    def call(self, function, *args):
+        """Call the driver; it may refuse what it was given.
+
+        :returns: whether it did it
+        """
+        try:
+            function(*args)
+        except exception.CinderException:
+            return False
+        return True
+
+    def check_requests(self):
+        for request, _endpoint in self.cluster.requests:
+            self.assertTrue(self.judge.is_passed(request), request.args)
+            self.judge.check_lines(request)
+        self.cluster.requests.clear()
+
+    @hypothesis.given(texts=strategies.tuples(*[TEXTS] * 2), specs=PAIRS,
+                      qos=QOS, metadata=PAIRS)
+    @FEW
+    def test_volumes_and_snapshots(self, texts, specs, qos, metadata):
+        self.qos = {'id': texts[0], 'name': texts[1], 'specs': qos,
+                    'consumer': 'back-end'}
+        volume = self.make_volume(specs=specs)
+        volume.volume_type_id = volume.volume_type.id
+        volume.metadata = metadata
+        volume.display_name, volume.display_description = texts
+        if not self.call(self.driver.create_volume, volume):
+            self.stored(volume)
+        snapshot = self.make_snapshot(volume)
+        snapshot.display_name, snapshot.display_description = texts
+        self.call(self.driver.create_snapshot, snapshot)
+        self.call(self.driver.extend_volume, volume, 2)
+        self.call(self.driver.delete_snapshot, snapshot)
+        self.call(self.driver.delete_volume, volume)
+        self.assertIn('deleteVolume', self.cluster.ops())
+        self.check_requests()
+
+    @hypothesis.given(name=TEXTS, key=TEXTS | strategies.just('source-name'))
+    @FEW
+    def test_what_is_to_be_managed(self, name, key):
+        volume = self.make_volume()
+        for ref in ({key: name}, {'source-name': name}):
+            self.call(self.driver.manage_existing_get_size, volume, ref)
+            self.call(self.driver.manage_existing, volume, ref)
+        self.check_requests()
+
+    @hypothesis.given(host=TEXTS, address=TEXTS, port=TEXTS)
+    @FEW
+    def test_connectors(self, host, address, port):
+        volume = self.make_volume()
+        self.stored(volume)
+        for found in ({'host': host, 'ip': address},
+                      {'host': host, 'dsware_agent_ip': address},
+                      {'host': 'a', 'ip': '192.0.2.7',
+                       'dsware_agent_port': port}):
+            self.call(self.driver.initialize_connection, volume, found)
+            self.call(self.driver.terminate_connection, volume, found)
+            # Cinder detaches by force with what it has recorded.
+            with mock.patch.object(type(volume), 'volume_attachment',
+                                   self.attachments(found)):
+                self.call(self.driver.terminate_connection, volume, None)
+        self.check_requests()
