@@ -12,6 +12,7 @@
 
 """What must be so after a crash, and what must still work."""
 
+from cinder.db import api as db
 from cinder import objects
 from cinder.volume.drivers.dsware import translation
 
@@ -216,6 +217,8 @@ class Checker(object):
         for volume in filter(wanted, records['volume']):
             volume.status = 'deleting'
             volume.save()
+            # As the API does, so that nothing is cloned from it any more.
+            db.image_volume_cache_delete(self._ctxt, volume.id)
             if manager.delete_volume(self._ctxt, volume):
                 raise Wrong('%s cannot be deleted' % volume.name)
         for group in filter(wanted, records['group']):

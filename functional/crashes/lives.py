@@ -164,6 +164,7 @@ class Lives(object):
         checker.clear_failed()
         checker.make_usable()
         operation.repeat()
+        operation.world.service.come_to_rest()
         checker.compare()
         operation.finish()
         checker.delete_all()

@@ -99,6 +99,8 @@ class Making(Operation):
 
     def request(self):
         volume = self.world.new_volume(self.kind, self.size, **self.origin())
+        # As the request's message does.
+        volume.create_worker()
         self.world.remember('new', volume, self.content())
 
     def run(self):

@@ -12,11 +12,12 @@
 
 """Volumes that a dead service was making, and that Cinder does not find.
 
-Cinder sets to error what it was making when it died. It compares the volume's
-status with that in its table of workers, and while an image is about to be
-copied the two differ for a moment: such a volume stays in status creating for
-good. When it is on the cluster, and no worker is making it, the request was
-begun, and it ends in error as the others do.
+Cinder sets to error what it was making when it died, by its table of workers.
+The API notes such a worker with the request, so that one in status creating
+stands for a request that waits or is carried out. For moments there is none:
+while a volume for the image cache is recorded, and before an image is copied.
+What the service left then stays in status creating for good, and ends in
+error here. What is taken over has no worker ever, and no size until the end.
 """
 
 from oslo_log import log as logging
@@ -39,24 +40,21 @@ class Creations(settling.Kind):
         """Look for volumes that are being made."""
         return {volume.id: volume.updated_at
                 for volume in self._own_volumes(status='creating')
-                if not (volume.migration_status or volume.group_id
-                        or translation.volume_name(volume) != volume.name)}
+                if volume.size
+                and not (volume.migration_status or volume.group_id
+                         or translation.volume_name(volume) != volume.name)}
 
     def settle(self, volume_id) -> bool:
-        """Set what is on the cluster to error, for its user to delete."""
+        """Set what nobody makes to error, for its user to delete."""
         volume = objects.Volume.get_by_id(self._context, volume_id)
         if (self._is_abandoned(volume_id)
-                and self._array.volume(volume.name)
                 and volume.update_single_status_where('error', 'creating')):
             LOG.info('Volume %s was being made when a service died; it is '
                      'in error.', volume.id)
         return True
 
     def _is_abandoned(self, volume_id):
-        """Tell whether Cinder has no worker that is making a volume.
-
-        One that waits, or is under way, has one in status creating.
-        """
+        """Tell whether Cinder has no worker that is making a volume."""
         try:
             return db.worker_get(self._context, resource_type='Volume',
                                  resource_id=volume_id).status != 'creating'

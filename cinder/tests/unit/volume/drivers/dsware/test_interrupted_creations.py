@@ -31,7 +31,13 @@ class CreationTestCase(test_interrupted_changes.ChangesTestCase):
         self.make(**{'status': 'creating', **values})
         self.assertFalse(self.settle())
 
-    def test_it_is_on_the_cluster(self):
+    def test_taken_over(self):
+        volume = self.make('creating')
+        volume.size = 0
+        volume.save()
+        self.assertFalse(self.settle())
+
+    def test_there_is_no_worker(self):
         volume = self.make('creating')
         self.assertTrue(self.settle())
         self.assert_status('error', volume)
@@ -45,16 +51,11 @@ class CreationTestCase(test_interrupted_changes.ChangesTestCase):
         self.settle()
         self.assert_status(expected, volume)
 
-    def test_it_is_not_on_the_cluster(self):
-        volume = self.make('creating')
-        self.cluster.volumes.clear()
-        self.assertTrue(self.settle())
-        self.assert_status('creating', volume)
-
     def test_it_is_done_meanwhile(self):
         volume = self.make('creating')
         kind = self.kind(self.dsware, self.dsware._array, self.context)
-        self.cluster.fail('queryVolume', 'does', lambda: (
-            volume.update({'status': 'available'}), volume.save()))
+        self.assertEqual([volume.id], list(kind.find()))
+        volume.status = 'available'
+        volume.save()
         self.assertTrue(kind.settle(volume.id))
         self.assert_status('available', volume)
