@@ -93,7 +93,17 @@ class ClusterTestCase(base.FunctionalTestCase):
         return found
 
     def work_cleanup(self, host):
-        """Tell Cinder to clean up after a host, as an administrator does."""
+        """Tell Cinder to clean up after a host, as an administrator does.
+
+        It has to be known to be dead: Cinder leaves out what it takes for
+        alive, and says nothing.
+        """
+        def is_down():
+            states = {one['state'] for one in self.stack.cinder.services()
+                      if one['host'].startswith(host + '@')}
+            return states == {'down'}
+
+        self.wait_for(is_down, 'The end of ' + host)
         # Cinder keeps one id of a service for each process, so what this one
         # did for one backend may be recorded as having been for the other.
         for backend in self.stack.cinder.backends:

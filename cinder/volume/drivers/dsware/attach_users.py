@@ -27,16 +27,16 @@ class Users:
 
     :param volume_id: the volume
     :param records: its :class:`attach_records.Records`
-    :param run: the :class:`attach_records.Run` that asks
+    :param runs: the :class:`attach_runs.Runs` of the service that asks
     :param window: seconds after which an attachment is not under way any
         more
     :param address_of: tells the address of a host's agent by its connector
     """
 
-    def __init__(self, volume_id, records, run, window, address_of):
+    def __init__(self, volume_id, records, runs, window, address_of):
         self._records = records
         self._window = window
-        self._run = run
+        self._runs = runs
         self._address_of = address_of
         self._rows = list(
             objects.VolumeAttachmentList.get_all_by_volume_id(
@@ -76,7 +76,7 @@ class Users:
         """
         found = self._records.attached.get(place.agent.host)
         return (found is not None and found.is_recent(self._window)
-                and not self._run.is_over(found.run))
+                and not self._runs.is_over(found.run))
 
     def connectors(self) -> list[dict]:
         """List the connectors of all attachments that have one."""
@@ -85,7 +85,7 @@ class Users:
     def _uses_at(self, place):
         return [use for use in self._records.uses.values()
                 if place.is_same_host(use.place.agent.host, use.place.host)
-                and not self._run.is_over(use.run)]
+                and not self._runs.is_over(use.run)]
 
     def _rows_at(self, place):
         return [row for row in self._rows if self._is_at(row, place)]

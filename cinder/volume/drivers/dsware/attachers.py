@@ -12,6 +12,7 @@
 
 """The part of the driver's interface that is about attaching."""
 
+from cinder.volume.drivers.dsware import attach_runs
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import volume_types
@@ -110,18 +111,20 @@ class SwitchedAttacher(attaching.HostAttacher):
         return super().detach(volume, connector)
 
 
-def make_attacher(array, configuration, service):
+def make_attacher(array, configuration, service, cluster=None):
     """Make the attacher that dsware_attach_by asks for.
 
     :param array: the :class:`array.Array`
     :param configuration: the backend's configuration
     :param service: the volume service, HOST@BACKEND
+    :param cluster: the Cinder cluster that it belongs to, or None
     :returns: a :class:`manager_attaching.ManagerAttacher` or
         :class:`SwitchedAttacher`
     :raises InvalidConfigurationValue: when dsware_host_agents is malformed
     """
+    runs = attach_runs.Runs(service, cluster)
     manager = manager_attaching.ManagerAttacher(array, configuration,
-                                                service)
+                                                runs)
     if configuration.dsware_attach_by == 'manager':
         return manager
     return SwitchedAttacher(array, configuration, manager)

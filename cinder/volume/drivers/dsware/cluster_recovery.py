@@ -66,10 +66,11 @@ class ClusterRecovery:
     :param settler: the :class:`settling.Settler`
     :param exporter: the :class:`backups.Exporter`
     :param patience: seconds after which to give up
+    :param recall: called to look again at what services have attached
     """
 
     def __init__(self, array, context, cluster, claims, settler, exporter,
-                 patience):
+                 patience, recall):
         self._array = array
         self._context = context
         self._cluster = cluster
@@ -77,6 +78,7 @@ class ClusterRecovery:
         self._settler = settler
         self._exporter = exporter
         self._patience = patience
+        self._recall = recall
         # By (id, last heartbeat) of a service.
         self._deaths = {}
         self._settled = set()
@@ -120,6 +122,7 @@ class ClusterRecovery:
         over = {key for key, death in self._deaths.items()
                 if death.quiet.expired}
         try:
+            self._recall()
             done = self._clear_making()
             done = self._settle() and done
         except exceptions.DSWareError as error:

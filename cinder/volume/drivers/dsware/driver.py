@@ -13,6 +13,7 @@
 """Cinder driver for Huawei Dsware (FusionStorage Block)."""
 
 import dataclasses
+import functools
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -135,7 +136,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self._array = backend.make_array(self.configuration,
                                          sign_in=self._sign_in)
         self._attacher = attachers.make_attacher(
-            self._array, self.configuration, self.host)
+            self._array, self.configuration, self.host, self.cluster_name)
         self._qos = qos.Limiter(self._array)
         self._exporter = backups.Exporter(self._array, self._attacher)
         self._pools = stats.PoolWatch(self._array,
@@ -176,7 +177,9 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             # Other services of the Cinder cluster may be at work.
             self._cluster_recovery = cluster_recovery.ClusterRecovery(
                 self._array, admin, self.cluster_name, self._claims, settler,
-                self._exporter, self.configuration.dsware_copy_timeout)
+                self._exporter, self.configuration.dsware_copy_timeout,
+                functools.partial(self._attacher.recover, admin, self.host,
+                                  self.cluster_name))
             self._cluster_recovery.start()
         else:
             settler.start()

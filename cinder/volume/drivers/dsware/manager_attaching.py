@@ -93,14 +93,14 @@ class ManagerAttacher(attaching.HostAttacher):
 
     :param array: the :class:`array.Array`
     :param configuration: the backend's configuration
-    :param service: the volume service, HOST@BACKEND
+    :param runs: the :class:`attach_runs.Runs` of the volume service
     """
 
     online_extend = False
 
-    def __init__(self, array, configuration, service):
+    def __init__(self, array, configuration, runs):
         super().__init__(array, configuration)
-        self._run = attach_records.Run(service, uuid.uuid4().hex)
+        self._runs = runs
         self._window = (_API_SECONDS
                         + _REQUESTS * configuration.dsware_request_timeout)
         # Watch by id of a volume.
@@ -148,7 +148,7 @@ class ManagerAttacher(attaching.HostAttacher):
         others = not found.wwn and self._users(volume.id, records).others(
             place, beginning=not token)
         self._watch(volume.id)
-        records.begin(place, self._run, token)
+        records.begin(place, self._runs.own, token)
         try:
             path = self._device_path(volume, found, place.agent, others)
         except BaseException as error:
@@ -225,7 +225,7 @@ class ManagerAttacher(attaching.HostAttacher):
 
     def _users(self, volume_id, records):
         return attach_users.Users(
-            volume_id, records, self._run, self._window,
+            volume_id, records, self._runs, self._window,
             lambda connector: self.agent_of(connector).host)
 
     # -- detaching --------------------------------------------------------
@@ -324,12 +324,16 @@ class ManagerAttacher(attaching.HostAttacher):
     # -- leftovers --------------------------------------------------------
 
     def recover(self, context, host, cluster):
-        """Remember the volumes that an earlier run has attached.
+        """Remember the volumes that runs which are over have attached.
+
+        To be called at the start, before anything is attached, and when
+        another service of the Cinder cluster has died.
 
         :param context: the admin context
         :param host: the volume service's host
         :param cluster: the Cinder cluster that it belongs to, if any
         """
+        self._runs.start()
         filters = {'metadata': dict(attach_records.MARK)}
         if cluster:
             found = objects.VolumeList.get_all(
@@ -395,7 +399,7 @@ class ManagerAttacher(attaching.HostAttacher):
             cinder_context.get_admin_context(), volume_id)
         records = attach_records.load(volume_id)
         for use in list(records.uses.values()):
-            if self._run.is_over(use.run):
+            if self._runs.is_over(use.run):
                 records.end(use.token)
         users = self._users(volume_id, records)
         left = [found.place for found in records.attached.values()

@@ -70,6 +70,8 @@ class Lock:
     def __init__(self, locks, name):
         self._locks = locks
         self._name = name
+        # As tooz has it; Cinder's decorator logs it.
+        self.name = name.encode()
 
     def acquire(self, blocking=True):
         """Take it; one that would be waited for for ever is an error."""

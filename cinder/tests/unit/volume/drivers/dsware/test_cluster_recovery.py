@@ -110,6 +110,17 @@ class ClusterRecoveryTestCase(base.DriverTestCase):
         found = objects.Volume.get_by_id(self.context, volume.id)
         self.assertEqual(expected, {key: found[key] for key in expected})
 
+    def test_what_a_dead_service_had_attached_is_looked_at(self):
+        dsware = self.start_long_ago()
+        attached = self.make(admin_metadata={'dsware_attached': 'yes'},
+                             status='in-use')
+        self.pass_by(dsware)
+        self.assertNotIn(attached.id, dsware._attacher._manager._watched)
+        self.die(self.other)
+        with mock.patch.object(dsware._attacher, 'tidy'):
+            self.pass_by(dsware)
+        self.assertIn(attached.id, dsware._attacher._manager._watched)
+
     # -- volumes that were being made -------------------------------------
 
     @ddt.data('creating', 'downloading', 'error')

@@ -12,6 +12,7 @@
 
 """The driver attaches: what hosts are told, and who is detached when."""
 
+import functools
 import json
 import random
 from unittest import mock
@@ -26,6 +27,7 @@ from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware import locks
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import attach_records
+from cinder.volume.drivers.dsware import attach_runs
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manager_attaching
 
@@ -529,7 +531,7 @@ class OwnUseTestCase(ManagerTestCase):
         marked = self.own_use()
         attachment = self.use()
         other = self.make_manager()
-        other._attacher._run = attach_records.Run('other@dsware', 'x')
+        other._attacher._runs.own = attach_records.Run('other@dsware', 'x')
         self.assertTrue(other.terminate_connection(self.volume, connector()))
         database.remove_attachment(attachment)
         self.assertEqual({ONE}, self.on())
@@ -665,14 +667,38 @@ class TidyTestCase(ManagerTestCase):
         self.assertEqual((set(), set()), (self.on(), self.records()))
 
     def test_another_service_was_killed(self):
-        """Only its own next run knows that it is not alive."""
+        """Outside of clusters only its own next run knows of that."""
         other = self.make_manager()
-        other._attacher._run = attach_records.Run('other@dsware', 'x')
+        other._attacher._runs.own = attach_records.Run('other@dsware', 'x')
         other.initialize_connection(self.volume,
                                     other._attacher.own_use(connector()))
         self.restart()
         self.tidy()
         self.assertEqual({ONE}, self.on())
+
+    def test_another_service_of_the_cluster_was_killed(self):
+        """The others end what it used itself."""
+        held = locks.Locks().install(self)
+        self.patch('cinder.volume.drivers.dsware.driver.cluster_recovery'
+                   '.ClusterRecovery')
+        self.driver = self.make_manager(cluster_name='c@dsware')
+        other = self.make_manager(cluster_name='c@dsware')
+        other._attacher._runs = attach_runs.Runs('other@dsware', 'c@dsware')
+        other._attacher._runs.start()
+        other.initialize_connection(self.volume,
+                                    other._attacher.own_use(connector()))
+        database.change_volume(self.volume, cluster_name='c@dsware#1',
+                               status='available')
+        recover = functools.partial(
+            self.driver._attacher.recover, self.context, 'host@dsware',
+            'c@dsware')
+        recover()
+        self.tidy()
+        self.assertEqual({ONE}, self.on())
+        held.end(other._attacher._runs._lock)
+        recover()
+        self.tidy(0)
+        self.assertEqual((set(), set()), (self.on(), self.records()))
 
     def test_services_of_a_cluster(self):
         database.change_volume(self.volume, cluster_name='c@dsware#1')
@@ -858,7 +884,7 @@ class AnyOrderTestCase(ManagerTestCase):
         database.change_volume(self.volume, cluster_name='c@dsware#1')
         self.services = [self.driver, self.make_manager()]
         for number, made in enumerate(self.services):
-            made._attacher._run = attach_records.Run(str(number), 'run')
+            made._attacher._runs.own = attach_records.Run(str(number), 'run')
 
     def service(self):
         return self.choice.choice(self.services)
@@ -958,6 +984,8 @@ class LocksTestCase(ManagerTestCase):
     def test_the_statistics_do_not_wait_for_a_volume_that_is_attached(self):
         database.remove_attachment(self.use())
         held = locks.Locks().install(self)
+        self.patch('cinder.volume.drivers.dsware.driver.cluster_recovery'
+                   '.ClusterRecovery')
         held.holders['dsware-attach-' + self.volume.id] = 'another thread'
         self.clock.now += LATER
         self.driver.get_volume_stats(True)

@@ -206,8 +206,8 @@ class ManagerAttachTests:
             self.connectors[1]))
         again = self.make_driver()
         again.host = 'host@backend'
-        again._attacher._run = attach_records.Run(
-            dsware._attacher._run.service, 'again')
+        again._attacher._runs.own = attach_records.Run(
+            dsware._attacher._runs.own.service, 'again')
         again.set_initialized()
         again.get_volume_stats(True)
         self.assertEqual(self.on(kept, 0), self.attached())
