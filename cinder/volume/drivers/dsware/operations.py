@@ -71,7 +71,8 @@ def is_address(host: str) -> bool:
 
     :param host: any text
     """
-    return _is_ipv6(host) or _is_host(host)
+    # The system's functions raise errors of their own for a null character.
+    return '\0' not in host and (_is_ipv6(host) or _is_host(host))
 
 
 def _is_ipv6(host: str) -> bool:

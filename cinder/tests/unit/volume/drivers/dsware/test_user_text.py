@@ -18,6 +18,7 @@ them is looked at in both forms that a request has: the lines of the socket
 protocol, and the command line as rootwrap sees it.
 """
 
+import shlex
 from unittest import mock
 
 import hypothesis
@@ -64,9 +65,6 @@ class Judge:
                 [str(test_rootwrap.FILTERS)])
             if found.name != 'privsep-helper']
         self._shapes = list(test_rootwrap_abuse.legal_shapes())
-        self._cli = transport_cli.CLITransport(
-            fakes.ENDPOINTS[0],
-            transport_cli.CLISettings(manage_ip='192.0.2.9'))
 
     def check_lines(self, request):
         """On the socket there is one line for each argument.
@@ -86,21 +84,28 @@ class Judge:
             3 + len(request.args),
             len(data[4:].replace(b'\r', b'\n').split(b'\n')))
 
-    def is_passed(self, request):
+    def is_passed(self, request, endpoint=fakes.ENDPOINTS[0]):
         """Tell whether a request gets through the command line's checks.
 
         What does has each argument as one word in its place.
 
         :param request: the request
+        :param endpoint: the agent that it is for
         """
+        cli = transport_cli.CLITransport(
+            endpoint, transport_cli.CLISettings(manage_ip='192.0.2.9'))
         try:
-            argv = self._cli.argv(request)
+            argv = cli.argv(request)
         except exceptions.InvalidRequest:
             return False
         words = [word for key, value in request.args.items()
                  for word in ('--' + key, str(value))]
         self._test.assertEqual(['--op', request.op, *words],
                                argv[argv.index('--op'):])
+        for value in map(str, request.args.values()):
+            self._test.assertFalse(value.startswith('-'), value)
+            # A shell would take it as it is.
+            self._test.assertEqual(value, shlex.quote(value))
         passed = any(found.match(argv) for found in self._filters)
         self._test.assertEqual(
             test_rootwrap_abuse.is_legal(argv, self._shapes), passed)
@@ -158,8 +163,9 @@ class DriverTestCase(base.DriverTestCase):
         return True
 
     def check_requests(self):
-        for request, _endpoint in self.cluster.requests:
-            self.assertTrue(self.judge.is_passed(request), request.args)
+        for request, endpoint in self.cluster.requests:
+            self.assertTrue(self.judge.is_passed(request, endpoint),
+                            (request.args, endpoint))
             self.judge.check_lines(request)
         self.cluster.requests.clear()
 
@@ -195,6 +201,7 @@ class DriverTestCase(base.DriverTestCase):
 
     @hypothesis.given(host=TEXTS, address=TEXTS, port=TEXTS)
     @FEW
+    @hypothesis.example(host='a', address='\0', port='1')
     def test_connectors(self, host, address, port):
         volume = self.make_volume()
         self.stored(volume)
