@@ -12,6 +12,7 @@
 
 """Glance, as far as the volume service needs it."""
 
+import datetime
 from unittest import mock
 
 from oslo_config import cfg
@@ -25,6 +26,8 @@ from functional.crashes import world as worlds
 CONF = cfg.CONF
 #: What the image holds.
 CONTENT = {'0': '<the image>', '1048000': '<the end of the image>'}
+#: When it was changed last, so that a copy in the cache is of this image.
+UPDATED = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 _MIB = 1024 * 1024
 
 
@@ -48,7 +51,7 @@ class Images(object):
                 'container_format': 'bare', 'owner': worlds.PROJECT,
                 'visibility': 'private', 'protected': False, 'min_disk': 0,
                 'min_ram': 0, 'checksum': None, 'virtual_size': None,
-                'created_at': now, 'updated_at': now.replace(year=2020),
+                'created_at': now, 'updated_at': UPDATED,
                 'properties': {}}
 
     def get_location(self, context, image_id):

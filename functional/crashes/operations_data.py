@@ -46,13 +46,16 @@ class FromCache(FromImageIntoCache):
     def prepare(self):
         volume = self.world.made_volume('cached')
         self.world.cluster.write(volume.name, images.CONTENT)
+        # The volume's mark, over the start of which the image was written.
+        mark, start = self.world.content_of('cached'), images.CONTENT['0']
+        self.world.remember('cached', volume, {
+            **mark, **images.CONTENT, '0': start + mark['0'][len(start):]})
         db.image_volume_cache_create(
             self.ctxt, volume.host, volume.cluster_name, worlds.IMAGE,
-            volume.created_at, volume.id, volume.size)
+            images.UPDATED.replace(tzinfo=None), volume.id, volume.size)
 
     def content(self):
-        # The mark of the volume, over which the image was written.
-        return {**self.world.content_of('cached'), **images.CONTENT}
+        return self.world.content_of('cached')
 
 
 class FromImageVolume(FromImage):
