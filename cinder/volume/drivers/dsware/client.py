@@ -249,7 +249,9 @@ class Client:
                 except (exceptions.EndpointUnavailable,
                         exceptions.TryAgain) as refused:
                     tries.failed = refused
-                    error = _more_telling(error, refused)
+                    if error is None or not deadline.expired:
+                        error = _more_telling(error, refused)
+                    # Otherwise there was no time left for this attempt.
         raise self._final(error, request)
 
     @contextlib.contextmanager

@@ -21,6 +21,7 @@ from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware import settled
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import translation
@@ -40,6 +41,7 @@ class DriverTestCase(test.TestCase):
         self.patch(backend.__name__ + '.transport.SocketTransport',
                    lambda endpoint, settings, tally: fakes.FakeTransport(
                        self.cluster, endpoint))
+        settled.at_once(self)
         self._made = 0
 
     def make_driver(self, cluster_name=None, **overrides):

@@ -282,6 +282,23 @@ class RepeatTestCase(ClientTestCase):
 @ddt.ddt
 class DeadlineTestCase(ClientTestCase):
 
+    def test_what_there_was_no_time_for_says_nothing(self):
+        """The attempt before tells why."""
+        failures = [exceptions.OutcomeUnknown(op='queryVolume', desc='cut'),
+                    exceptions.EndpointUnavailable(desc='no time')]
+
+        def exchange(request, deadline):
+            failure = failures.pop(0)
+            if not failures:
+                self.clock.now += 1000
+            raise failure
+            yield
+
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+        error = self.raises(exceptions.OutcomeUnknown, self.query)
+        self.assertIn('cut', str(error))
+
     def test_an_attempt_gets_half_of_what_is_left(self):
         for carrier in self.transports.values():
             carrier.deadlines.clear()

@@ -26,6 +26,7 @@ import os
 import signal
 import sys
 import traceback
+import uuid
 
 from oslo_config import cfg
 
@@ -85,7 +86,7 @@ class Jobs:
         # Whose type there is no database here to look up.
         groups.volume_utils.is_group_a_cg_snapshot_type = lambda group: True
         self.dsware.create_group_from_src(
-            None, objects.Group(),
+            None, objects.Group(id=str(uuid.uuid4())),
             [self._volume(id_) for id_ in SETTINGS['new']],
             source_group=True,
             source_vols=[self._volume(id_) for id_ in SETTINGS['sources']])

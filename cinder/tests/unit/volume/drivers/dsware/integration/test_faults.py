@@ -18,7 +18,6 @@ temporary stays, and another attempt works.
 """
 
 import collections
-import gc
 import time
 
 from cinder import exception
@@ -166,13 +165,6 @@ class FaultTests:
             if name not in attached:
                 self.assertEqual(
                     data, operation.host.read(name, 0, len(data)))
-
-    def few_connections(self):
-        if max(self.connections()) <= 1:
-            return True
-        # Drivers of earlier tests may still wait to be collected.
-        gc.collect()
-        return False
 
 
 class StepTests:
