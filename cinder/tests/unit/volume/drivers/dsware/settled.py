@@ -25,12 +25,14 @@ def at_once(test):
     Cinder's tests have one connection to SQLite, which two threads must not
     use at the same time.
 
-    :param test: the test, one of Cinder's
+    :param test: the test
     """
     def start(*args):
         thread = threads.start(*args)
         thread.join(_SECONDS)
         return thread
 
-    test.patch('cinder.volume.drivers.dsware.settling.threads',
-               mock.Mock(start=start))
+    patcher = mock.patch('cinder.volume.drivers.dsware.settling.threads',
+                         mock.Mock(start=start))
+    patcher.start()
+    test.addCleanup(patcher.stop)
