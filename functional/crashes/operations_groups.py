@@ -21,10 +21,15 @@ MEMBERS = ('first', 'second')
 
 
 class GroupOperation(operations.Operation):
-    """What is done with a group of two volumes."""
+    """What is done with a group of two volumes.
+
+    :ivar group_kind: the name of its type
+    """
+
+    group_kind = worlds.CONSISTENT
 
     def prepare(self):
-        group = self.world.new_group(status='available')
+        group = self.world.new_group(self.group_kind, status='available')
         self.world.remember('source group', group)
         for key in MEMBERS:
             volume = self.world.made_volume(key)
@@ -127,8 +132,9 @@ class GroupFromGroup(GroupOperation):
                 self.world.content_of(key))
 
     def request(self):
-        group = self.world.new_group(
-            source_group_id=self.world.state['ids']['source group'])
+        source_id = self.world.state['ids']['source group']
+        group = self.world.new_group(self.group_kind,
+                                     source_group_id=source_id)
         self.world.remember('group', group)
         for key in MEMBERS:
             origin, content = self.origin(key)
@@ -168,5 +174,33 @@ class GroupFromSnapshot(GroupFromGroup, MakeGroupSnapshot):
             group_snapshot=self.group_snapshot())
 
 
+class MakeOtherGroupSnapshot(MakeGroupSnapshot):
+    """Snapshots of the members, one after the other."""
+
+    group_kind = worlds.OTHER
+
+
+class DeleteOtherGroupSnapshot(DeleteGroupSnapshot):
+    """Such snapshots go."""
+
+    group_kind = worlds.OTHER
+
+
+class DeleteOtherGroup(DeleteGroup):
+    """Such a group goes with its volumes."""
+
+    group_kind = worlds.OTHER
+
+
+class OtherGroupFromGroup(GroupFromGroup):
+    """Clones of the members, one after the other."""
+
+    group_kind = worlds.OTHER
+    # What an earlier attempt may have left of the first one.
+    unbegun = 1
+
+
 OPERATIONS = (MakeGroupSnapshot, DeleteGroupSnapshot, DeleteGroup,
-              GroupFromGroup, GroupFromSnapshot)
+              GroupFromGroup, GroupFromSnapshot, MakeOtherGroupSnapshot,
+              DeleteOtherGroupSnapshot, DeleteOtherGroup,
+              OtherGroupFromGroup)

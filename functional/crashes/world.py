@@ -16,6 +16,7 @@ import json
 import uuid
 
 from oslo_config import cfg
+from oslo_utils import timeutils
 
 from cinder import context
 from cinder import exception
@@ -32,6 +33,7 @@ IMAGE = '00000000-0000-4000-9000-000000000001'
 # A place near the start and one near the end of the first GiB.
 PLACES = ('0', '1073000000')
 LIMITED, SLOWER = 'limited', 'slower'
+CONSISTENT, OTHER = 'consistent', 'other'
 PLAIN, THICK, FULL, POOL_1 = 'plain', 'thick', 'full', 'pool-1'
 
 
@@ -56,8 +58,9 @@ def make_types():
             'consumer': 'back-end', 'total_iops_sec_per_gb': iops})
         made = objects.VolumeType.get_by_name_or_id(ctxt, name)
         qos_specs.associate_qos_with_type(ctxt, spec.id, made.id)
-    group_types.create(ctxt, 'consistent', {
+    group_types.create(ctxt, CONSISTENT, {
         'consistent_group_snapshot_enabled': '<is> True'})
+    group_types.create(ctxt, OTHER)
 
 
 class World(object):
@@ -134,13 +137,14 @@ class World(object):
         made.create()
         return objects.Snapshot.get_by_id(self.ctxt, made.id)
 
-    def new_group(self, **values):
+    def new_group(self, kind=CONSISTENT, **values):
         """Record a group.
 
+        :param kind: the name of its type
         :param values: its fields beside the usual ones
         :returns: the group
         """
-        kind = group_types.get_group_type_by_name(self.ctxt, 'consistent')
+        kind = group_types.get_group_type_by_name(self.ctxt, kind)
         made = objects.Group(self.ctxt, **{
             'name': 'group', 'status': 'creating', 'user_id': USER,
             'project_id': PROJECT, 'availability_zone': 'nova',
@@ -200,7 +204,8 @@ class World(object):
         :param pool: the pool
         :returns: the volume
         """
-        volume = self.new_volume(kind, size, pool, status='available')
+        volume = self.new_volume(kind, size, pool, status='available',
+                                 launched_at=timeutils.utcnow())
         self.cluster.create(volume.name, size, pool, int(kind != THICK))
         if kind in (LIMITED, SLOWER):
             self.limit(volume.name, (10 if kind == LIMITED else 5) * size)
@@ -227,7 +232,8 @@ class World(object):
         :returns: the snapshot
         """
         volume = self.volume(volume_key)
-        snapshot = self.new_snapshot(volume, status='available', **values)
+        snapshot = self.new_snapshot(volume, status='available',
+                                     progress='100%', **values)
         self.cluster.run('createSnapshot', volName=volume.name,
                          snapName=snapshot.name)
         before = self.state['contents'][volume.id]

@@ -272,7 +272,7 @@ class GroupOperations(object):
         self.assertEqual(['error'] * 2, [
             volume.status for volume in self.members(copy)])
 
-    def test_group_of_another_type_is_left_to_cinder(self):
+    def test_snapshots_of_a_group_of_another_type(self):
         group = self.create_group(self.group_type('any'))
         self.create_members(group)
 

@@ -381,8 +381,11 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         images.check_source(volume, src_vref)
         # A type that is wrong is refused before anything is made.
         volume_types.wishes(volume, self.configuration)
-        with (self._claims.held(volume), self._qos.of_new(volume),
-              translation.for_volume(src_vref)):
+        with self._claims.held(volume):
+            return self._create_from_volume(volume, src_vref)
+
+    def _create_from_volume(self, volume, src_vref):
+        with self._qos.of_new(volume), translation.for_volume(src_vref):
             self._array.clone(
                 translation.volume_name(volume),
                 translation.volume_name(src_vref),

@@ -20,6 +20,7 @@ import contextlib
 
 from oslo_log import log as logging
 from oslo_utils import excutils
+from oslo_utils import timeutils
 
 from cinder import exception
 from cinder.objects import fields
@@ -36,9 +37,11 @@ LOG = logging.getLogger(__name__)
 class Groups:
     """Cinder's interface for groups: a part of the driver.
 
-    A group whose type does not have ``consistent_group_snapshot_enabled =
-    <is> True`` is left to Cinder, which then acts on one member after the
-    other.
+    The snapshots of a group whose type does not have
+    ``consistent_group_snapshot_enabled = <is> True`` are made one after the
+    other. That could be left to Cinder; but then the driver would not know
+    the group, and no other service of a Cinder cluster could tell whether
+    this one still works at it: see :mod:`claims`.
     """
 
     def create_group(self, context, group):
@@ -47,9 +50,7 @@ class Groups:
         :param context: the caller's context
         :param group: the Cinder group
         :returns: the model update
-        :raises NotImplementedError: its type is left to Cinder
         """
-        _check_consistent(group)
         return {'status': fields.GroupStatus.AVAILABLE}
 
     def update_group(self, context, group, add_volumes=None,
@@ -61,9 +62,7 @@ class Groups:
         :param add_volumes: Cinder volumes that come
         :param remove_volumes: Cinder volumes that go
         :returns: three model updates; None, as Cinder sets them all
-        :raises NotImplementedError: its type is left to Cinder
         """
-        _check_consistent(group)
         return None, None, None
 
     def delete_group(self, context, group, volumes):
@@ -74,9 +73,7 @@ class Groups:
         :param volumes: its Cinder volumes
         :returns: the model updates of the group and of each volume; a busy
             volume stays available
-        :raises NotImplementedError: its type is left to Cinder
         """
-        _check_consistent(group)
 
         def delete(volume):
             self.delete_volume(volume)
@@ -86,30 +83,42 @@ class Groups:
             return _delete_each(volumes, delete)
 
     def create_group_snapshot(self, context, group_snapshot, snapshots):
-        """Make snapshots of the members at one point in time, all or none.
+        """Make snapshots of all the members, or of none.
+
+        They are of one point in time when the group's type wants that.
 
         :param context: the caller's context
         :param group_snapshot: the Cinder group snapshot
         :param snapshots: the Cinder snapshots, one for each member
         :returns: the model updates of the group snapshot and of each one
-        :raises NotImplementedError: its type is left to Cinder
         :raises VolumeNotFound: a volume is not on the cluster
         :raises VolumeIsBusy: the state of a volume forbids it
         :raises SnapshotLimitReached: a volume can have no more snapshots
         :raises VolumeBackendAPIException: for all other reasons; none was
             made
         """
-        _check_consistent(group_snapshot)
-        with (self._claims.held(group_snapshot),
-              translation.for_volumes([s.volume for s in snapshots])):
-            self._array.snapshot_together({
-                translation.snapshot_name(snapshot):
-                    translation.volume_name(snapshot.volume)
-                for snapshot in snapshots})
+        with self._claims.held(group_snapshot):
+            if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
+                self._snapshot_together(snapshots)
+            else:
+                self._snapshot_each(snapshots)
         return ({'status': fields.GroupSnapshotStatus.AVAILABLE},
                 [{'id': snapshot.id,
                   'status': fields.SnapshotStatus.AVAILABLE}
                  for snapshot in snapshots])
+
+    def _snapshot_together(self, snapshots):
+        with translation.for_volumes([s.volume for s in snapshots]):
+            self._array.snapshot_together({
+                translation.snapshot_name(snapshot):
+                    translation.volume_name(snapshot.volume)
+                for snapshot in snapshots})
+
+    def _snapshot_each(self, snapshots):
+        with _all_or_none(self.delete_snapshot) as made:
+            for snapshot in snapshots:
+                self.create_snapshot(snapshot)
+                made.append(snapshot)
 
     def delete_group_snapshot(self, context, group_snapshot, snapshots):
         """Delete a group snapshot with its snapshots.
@@ -119,9 +128,7 @@ class Groups:
         :param snapshots: its Cinder snapshots
         :returns: the model updates of the group snapshot and of each one; a
             busy snapshot stays available
-        :raises NotImplementedError: its type is left to Cinder
         """
-        _check_consistent(group_snapshot)
 
         def delete(snapshot):
             self.delete_snapshot(snapshot)
@@ -146,13 +153,11 @@ class Groups:
         :param source_group: the source, a Cinder group
         :param source_vols: its Cinder volumes, in the order of the volumes
         :returns: the model updates of the group and of each volume
-        :raises NotImplementedError: its type is left to Cinder
         :raises VolumeNotFound: a source volume is not on the cluster
         :raises SnapshotNotFound: a source snapshot is not on the cluster
         :raises VolumeBackendAPIException: for all other reasons; no volume
             was made
         """
-        _check_consistent(group)
         sources = ([snapshot.volume for snapshot in snapshots]
                    if group_snapshot else source_vols)
         for volume, source in zip(volumes, sources):
@@ -162,24 +167,29 @@ class Groups:
             _move_to_pool_of(volume, source)
         with self._claims.held(group, *volumes):
             if group_snapshot:
-                updates = self._make_from_snapshots(volumes, snapshots)
+                updates = self._make_each(self._create_from_snapshot,
+                                          volumes, snapshots)
+            elif volume_utils.is_group_a_cg_snapshot_type(group):
+                updates = self._clone_together(volumes, source_vols)
             else:
-                updates = self._make_from_volumes(volumes, source_vols)
+                updates = self._make_each(self._create_from_volume,
+                                          volumes, source_vols)
+        # Cinder itself notes of no such volume that it was made.
+        now = timeutils.utcnow()
         return {'status': fields.GroupStatus.AVAILABLE}, [
             {**(update or {}), 'id': volume.id, 'host': volume.host,
-             'status': fields.VolumeStatus.AVAILABLE}
+             'status': fields.VolumeStatus.AVAILABLE, 'launched_at': now}
             for volume, update in zip(volumes, updates)]
 
-    def _make_from_snapshots(self, volumes, snapshots):
+    def _make_each(self, make, volumes, sources):
         updates = []
-        with self._all_or_none() as made:
-            for volume, snapshot in zip(volumes, snapshots):
-                updates.append(
-                    self._create_from_snapshot(volume, snapshot))
+        with _all_or_none(self.delete_volume) as made:
+            for volume, source in zip(volumes, sources):
+                updates.append(make(volume, source))
                 made.append(volume)
         return updates
 
-    def _make_from_volumes(self, volumes, source_vols):
+    def _clone_together(self, volumes, source_vols):
         members = {translation.volume_name(volume): (volume, source)
                    for volume, source in zip(volumes, source_vols)}
         updates = []
@@ -190,48 +200,40 @@ class Groups:
                 updates.append(self._make_from(volume, snapshot))
             made.append(volume)
 
-        with (self._all_or_none() as made,
+        with (_all_or_none(self.delete_volume) as made,
               translation.for_volumes(source_vols)):
             self._array.clone_together(
                 {name: translation.volume_name(source)
                  for name, (_volume, source) in members.items()}, make)
         return updates
 
-    @contextlib.contextmanager
-    def _all_or_none(self):
-        """Delete the volumes that have been made, if the block fails.
 
-        :returns: a context manager whose value is the list of them
-        """
-        made = []
-        try:
-            yield made
-        except BaseException:
-            with excutils.save_and_reraise_exception():
-                self._delete_made(made)
+@contextlib.contextmanager
+def _all_or_none(delete):
+    """Delete what has been made of a group, if the block fails.
 
-    def _delete_made(self, volumes):
-        for volume in volumes:
-            try:
-                self.delete_volume(volume)
-            except exception.CinderException as error:
-                reporting.log_once(
-                    LOG, logging.WARNING, error,
-                    f'Volume {volume.name} of a group that could not be '
-                    f'made stays on the cluster until it is deleted in '
-                    f'Cinder.')
-                if _is_unreachable(error):
-                    return
-
-
-def _check_consistent(group):
-    """Leave groups of other types to Cinder.
-
-    :param group: a Cinder group or group snapshot
-    :raises NotImplementedError: what makes Cinder act on each member
+    :param delete: deletes a Cinder volume or snapshot
+    :returns: a context manager whose value is the list of what was made
     """
-    if not volume_utils.is_group_a_cg_snapshot_type(group):
-        raise NotImplementedError()
+    made = []
+    try:
+        yield made
+    except BaseException:
+        with excutils.save_and_reraise_exception():
+            _delete_made(made, delete)
+
+
+def _delete_made(items, delete):
+    for item in items:
+        try:
+            delete(item)
+        except exception.CinderException as error:
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'{item.name} of a group that could not be made stays on '
+                f'the cluster until it is deleted in Cinder.')
+            if _is_unreachable(error):
+                return
 
 
 def _move_to_pool_of(volume, source):

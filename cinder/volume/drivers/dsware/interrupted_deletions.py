@@ -15,11 +15,11 @@
 Cinder itself resumes the deletion of a volume, and nothing else: a snapshot,
 a group or a group snapshot stays in status deleting for good. The cluster
 tells whether the driver had begun with it: something that Cinder still
-records is gone there. So no other request is on its way to it, and the
-request is made once more, of Cinder itself: deleting what is gone is a
-success, and counts, records and tells all that belongs to it. Where
-everything is there, the request may still wait somewhere, and nothing was
-changed: that is left alone.
+records, and that was made, is gone there. So no other request is on its way
+to it, and the request is made once more, of Cinder itself: deleting what is
+gone is a success, and counts, records and tells all that belongs to it. Where
+everything is there, or never was, the request may still wait somewhere, and
+nothing was changed: that is left alone, since Cinder would count it twice.
 
 A volume that is being unmanaged may be let go of twice: Cinder looks first
 whether it has it still. So that request is always made once more.
@@ -111,7 +111,9 @@ class Snapshots(settling.Kind):
         return True
 
     def _is_gone(self, snapshot):
-        return self._array.snapshot(
+        # Of its own ones Cinder counts none.
+        counts = snapshot.use_quota and not _snapshot_was_made(snapshot)
+        return not counts and self._array.snapshot(
             translation.snapshot_name(snapshot)) is None
 
 
@@ -154,7 +156,8 @@ class Groups(_Together):
         return True
 
     def _is_gone(self, volume):
-        return self._array.volume(translation.volume_name(volume)) is None
+        return _volume_was_made(volume) and self._array.volume(
+            translation.volume_name(volume)) is None
 
 
 class GroupSnapshots(_Together):
@@ -183,5 +186,18 @@ class GroupSnapshots(_Together):
         return True
 
     def _is_gone(self, snapshot):
-        return self._array.snapshot(
+        return _snapshot_was_made(snapshot) and self._array.snapshot(
             translation.snapshot_name(snapshot)) is None
+
+
+def _volume_was_made(volume):
+    """Tell whether Cinder has ever had a volume."""
+    return volume.launched_at is not None
+
+
+def _snapshot_was_made(snapshot):
+    """Tell whether Cinder has ever had a snapshot.
+
+    It notes no progress of one that is taken over.
+    """
+    return snapshot.progress == '100%' or bool(snapshot.provider_id)

@@ -30,7 +30,6 @@ from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import translation
-from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class _Creation(settling.Kind):
     def find(self) -> dict:
         """Look for what is being made."""
         return {record.id: record.updated_at for record in self._all()
-                if self._is_meant(self._group(record))}
+                if self._is_own(self._group(record))}
 
     def settle(self, id_) -> bool:
         """Set what was begun to error."""
@@ -54,13 +53,6 @@ class _Creation(settling.Kind):
                      {'subject': self.subject, 'id': id_})
             self._give_up(record, members)
         return True
-
-    def _is_meant(self, group):
-        # Of the members of other groups Cinder makes one after the other,
-        # and nobody has claimed all of them.
-        return self._is_own(group) and (
-            not self._driver.cluster_name
-            or volume_utils.is_group_a_cg_snapshot_type(group))
 
     def _is_begun(self, members):
         return any(member.status != 'creating' or self._is_there(member)

@@ -12,9 +12,11 @@
 
 """Groups of volumes, with Cinder's own objects, on a cluster in memory."""
 
+import datetime
 from unittest import mock
 
 import ddt
+from oslo_utils import fixture
 
 from cinder import exception
 from cinder.tests.unit import fake_constants
@@ -23,6 +25,8 @@ from cinder.tests.unit import fake_group_snapshot
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
+
+NOW = datetime.datetime(2020, 1, 1)
 
 
 class GroupTestCase(base.DriverTestCase):
@@ -62,26 +66,73 @@ class GroupTestCase(base.DriverTestCase):
                 for item, status in zip(items, statuses, strict=True)]
 
 
-@ddt.ddt
 class OtherTypesTestCase(GroupTestCase):
-    """Cinder acts on each member of a group of another type."""
+    """Groups whose type asks for no snapshots of one point in time."""
 
-    @ddt.data(False, '<is> False', 'True')
-    def test_they_are_left_to_cinder(self, spec):
-        self.consistent = spec
-        for call, args in (
-                ('create_group', (self.group,)),
-                ('update_group', (self.group, [], [])),
-                ('delete_group', (self.group, self.volumes)),
-                ('create_group_snapshot',
-                 (self.group_snapshot, self.snapshots)),
-                ('delete_group_snapshot',
-                 (self.group_snapshot, self.snapshots)),
-                ('create_group_from_src',
-                 (self.group, [], None, None, self.group, self.volumes))):
-            self.assertRaises(NotImplementedError,
-                              getattr(self.driver, call), self.context, *args)
+    def setUp(self):
+        super().setUp()
+        self.consistent = False
+
+    def from_volumes(self, volumes):
+        return self.driver.create_group_from_src(
+            self.context, self.group, volumes, None, None, self.group,
+            self.volumes)
+
+    def test_members(self):
+        self.assertEqual({'status': 'available'}, self.driver.create_group(
+            self.context, self.group))
+        self.assertEqual((None, None, None), self.driver.update_group(
+            self.context, self.group, self.volumes, []))
         self.assertEqual([], self.cluster.requests)
+
+    def test_snapshots_are_made_one_after_the_other(self):
+        self.snapshot_on_cluster()
+        self.holds(*self.volumes, *self.snapshots)
+        self.assertEqual(0, self.cluster.count('activeSnapshots'))
+        self.assertEqual(3, self.cluster.count('createSnapshot'))
+
+    def test_no_snapshot_stays_after_a_failure(self):
+        self.cluster.fail('createSnapshot', 'result', 50150015, skip=2)
+        self.assertRaises(exceptions.BackendFault, self.snapshot_on_cluster)
+        self.holds(*self.volumes)
+
+    def test_delete_snapshots(self):
+        self.snapshot_on_cluster()
+        group, snapshots = self.driver.delete_group_snapshot(
+            self.context, self.group_snapshot, self.snapshots)
+        self.assertEqual({'status': 'deleted'}, group)
+        self.holds(*self.volumes)
+
+    def test_a_busy_volume_stays(self):
+        # Cinder itself would forget it.
+        self.cluster.add_snapshot('other', self.volumes[1].name)
+        group, _volumes = self.driver.delete_group(
+            self.context, self.group, self.volumes)
+        self.assertEqual({'status': 'error'}, group)
+        self.assertIn(self.volumes[1].name, self.cluster.volumes)
+
+    def test_volumes_are_cloned_one_after_the_other(self):
+        new = self.new_volumes()
+        group, _updates = self.from_volumes(new)
+        self.assertEqual({'status': 'available'}, group)
+        self.holds(*self.volumes, *new)
+        self.assertEqual(['data 0', 'data 1', 'data 2'], [
+            self.cluster.volumes[volume.name]['data'] for volume in new])
+        self.assertEqual(0, self.cluster.count('activeSnapshots'))
+
+    def test_no_volume_stays_after_a_failure(self):
+        self.cluster.fail('createVolumeFromSnap', 'result', 50150015, skip=2)
+        self.assertRaises(exceptions.BackendFault, self.from_volumes,
+                          self.new_volumes())
+        self.holds(*self.volumes)
+
+    def test_volumes_of_snapshots(self):
+        self.snapshot_on_cluster()
+        new = self.new_volumes()
+        self.driver.create_group_from_src(
+            self.context, self.group, new, self.group_snapshot,
+            self.snapshots)
+        self.holds(*self.volumes, *self.snapshots, *new)
 
 
 class MembersTestCase(GroupTestCase):
@@ -225,6 +276,10 @@ class SnapshotTestCase(GroupTestCase):
 @ddt.ddt
 class FromSourceTestCase(GroupTestCase):
 
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixture.TimeFixture(NOW))
+
     def from_snapshots(self, volumes):
         return self.driver.create_group_from_src(
             self.context, self.group, volumes, self.group_snapshot,
@@ -260,7 +315,7 @@ class FromSourceTestCase(GroupTestCase):
         group, volumes = self.make_sources(what)(new)
         self.assertEqual({'status': 'available'}, group)
         self.assertEqual([
-            {'id': volume.id, 'status': 'available',
+            {'id': volume.id, 'status': 'available', 'launched_at': NOW,
              'host': f'host@dsware#{pool}'}
             for volume, pool in zip(new, (0, 1, 0))], volumes)
         self.assertEqual(['data 0', 'data 1', 'data 2'], [
@@ -296,7 +351,8 @@ class FromSourceTestCase(GroupTestCase):
         _group, volumes = self.make_sources(what)(new)
         self.assertEqual([
             {'id': volume.id, 'status': 'available', 'host': volume.host,
-             'metadata': {'key': 'value'}} for volume in new], volumes)
+             'launched_at': NOW, 'metadata': {'key': 'value'}}
+            for volume in new], volumes)
 
     @ddt.data(('from_snapshots', 0), ('from_snapshots', 2),
               ('from_volumes', 0), ('from_volumes', 2))

@@ -12,6 +12,8 @@
 
 """Deletions that a dead service has begun, with Cinder's own database."""
 
+import datetime
+
 import ddt
 
 from cinder import objects
@@ -20,12 +22,15 @@ from cinder.tests.unit.volume.drivers.dsware import test_interrupted_changes
 from cinder.volume.drivers.dsware import interrupted_deletions
 
 
+MADE = datetime.datetime(2020, 1, 1)
+
+
 class DeletionTestCase(test_interrupted_changes.ChangesTestCase):
 
     def snapshot(self, volume, status, stored=True, name='mine', **values):
         made = utils.create_snapshot(self.context, volume.id, name,
                                      status=status)
-        made.update(values)
+        made.update({'progress': '100%', **values})
         made.save()
         if stored:
             self.cluster.add_snapshot(made.name, volume.name)
@@ -109,6 +114,21 @@ class SnapshotTestCase(DeletionTestCase):
         self.settle()
         self.assert_asked('delete_snapshot', snapshot)
 
+    def test_it_could_never_be_made(self):
+        # The request may still wait, and would be counted twice.
+        snapshot = self.snapshot(self.volume, 'deleting', False,
+                                 progress='0%')
+        self.assertTrue(self.settle())
+        self.assert_asked('delete_snapshot')
+        self.assert_status('deleting', snapshot)
+
+    @ddt.data({'provider_id': 'theirs'}, {'use_quota': False})
+    def test_no_progress_was_noted(self, values):
+        snapshot = self.snapshot(self.volume, 'deleting', False,
+                                 progress='0%', **values)
+        self.settle()
+        self.assert_asked('delete_snapshot', snapshot)
+
     def test_cinder_deletes_the_volume(self):
         self.snapshot(self.volume, 'deleting', False)
         self.volume.status = 'deleting'
@@ -157,8 +177,10 @@ class GroupTestCase(DeletionTestCase):
 
     kind = interrupted_deletions.Groups
 
-    def member(self, group, stored=True, status='deleting'):
-        volume = self.make(status, group_id=group.id)
+    def member(self, group, stored=True, status='deleting',
+               launched_at=MADE):
+        volume = self.make(status, group_id=group.id,
+                           launched_at=launched_at)
         if not stored:
             del self.cluster.volumes[volume.name]
         return volume
@@ -184,6 +206,14 @@ class GroupTestCase(DeletionTestCase):
         self.settle()
         self.assert_asked('delete_group', group)
 
+    def test_a_member_could_never_be_made(self):
+        group = self.group('deleting')
+        self.member(group)
+        self.member(group, False, launched_at=None)
+        self.assertTrue(self.settle())
+        self.assert_asked('delete_group')
+        self.assert_status('deleting', group)
+
     def test_all_members_are_gone(self):
         group = self.group('deleted')
         self.settle()
@@ -196,13 +226,14 @@ class GroupSnapshotTestCase(DeletionTestCase):
     kind = interrupted_deletions.GroupSnapshots
 
     def together(self, status, stored=True, host='host@dsware#0',
-                 member='deleting'):
+                 member='deleting', **values):
         group = self.group('available', host)
         volume = self.make('available', host=host, group_id=group.id)
         made = utils.create_group_snapshot(
             self.context, group.id, group_type_id=self.make_id(),
             status=status)
-        self.snapshot(volume, member, stored, group_snapshot_id=made.id)
+        self.snapshot(volume, member, stored, group_snapshot_id=made.id,
+                      **values)
         return made
 
     def test_nothing(self):
@@ -222,3 +253,9 @@ class GroupSnapshotTestCase(DeletionTestCase):
         made = self.together(status, stored, member=member)
         self.settle()
         self.assert_asked('delete_group_snapshot', made)
+
+    def test_a_member_could_never_be_made(self):
+        made = self.together('deleting', False, progress='0%')
+        self.assertTrue(self.settle())
+        self.assert_asked('delete_group_snapshot')
+        self.assert_status('deleting', made)

@@ -12,6 +12,8 @@
 
 """What a dead service has begun with groups, with a database."""
 
+import itertools
+
 import ddt
 
 from cinder.tests.unit import fake_constants
@@ -179,7 +181,7 @@ class ClusterTestCase(GroupsTestCase):
         super().setUp()
         self.dsware = self.make_driver(CLUSTER)
 
-    @ddt.data(('<is> True', CLUSTER, True), ('<is> False', CLUSTER, False),
+    @ddt.data(('<is> True', CLUSTER, True), ('<is> False', CLUSTER, True),
               ('<is> True', 'others@dsware', False))
     @ddt.unpack
     def test_whose_it_is(self, consistent, cluster, expected):
@@ -192,9 +194,12 @@ class ClusterTestCase(GroupsTestCase):
         self.make_from_other(cluster_name=None)
         self.assertFalse(self.settle())
 
-    @ddt.data('delete_group', 'delete_group_snapshot',
-              'create_group_snapshot', 'create_group_from_src')
-    def test_what_is_done_with_a_group_is_claimed(self, call):
+    @ddt.data(*itertools.product(
+        ('delete_group', 'delete_group_snapshot', 'create_group_snapshot',
+         'create_group_from_src'), ('<is> True', '<is> False')))
+    @ddt.unpack
+    def test_what_is_done_with_a_group_is_claimed(self, call, consistent):
+        self.consistent = consistent
         record = self.make_group_snapshot(cluster_name=CLUSTER + '#0')
         args = record, self.snapshots
         if call.startswith('delete_group'):
