@@ -129,6 +129,7 @@ class Lives(object):
         error = checks.carefully(operation.run)
         self._counting.stop()
         self._wait_for_cluster()
+        operation.world.service.ask_for_statistics()
         found = self._afterwards(operation)
         found['error'] = str(error) if error else ''
         return found

@@ -124,6 +124,14 @@ class VolumeService(object):
         self.driver.get_volume_stats(refresh=True)
         return not recovery._deaths and not recovery._is_busy()
 
+    def ask_for_statistics(self):
+        """Do what Cinder does each minute.
+
+        That is when the driver detaches what has been attached although it
+        was told that it could not be.
+        """
+        self.driver.get_volume_stats(refresh=True)
+
     def come_to_rest(self):
         """Wait until nothing is settled or deleted any more."""
         wait_for(lambda: not any(

@@ -19,7 +19,9 @@ came, in Cinder's records and on the cluster:
 - migration status migrating, and no record with migration status
   target:ID: the cluster was moving it, and goes on without a service;
 - such a record: Cinder was copying the volume. Until the two records have
-  changed places, the source is whole, so the copy is given up.
+  changed places, the source is whole, so the copy is given up. Cinder writes
+  the volume's record first; once that is done the copy is the volume, and
+  what is left to do is done.
 
 Every step may be repeated. Volumes in use are left alone: Nova copies them,
 and goes on without this service.
@@ -27,6 +29,7 @@ and goes on without this service.
 
 from oslo_log import log as logging
 
+from cinder import exception
 from cinder import objects
 from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import translation
@@ -39,6 +42,8 @@ LOG = logging.getLogger(__name__)
 # is also that of a request that still waits, except while retyping.
 _UNDER_WAY = ('migrating', 'completing')
 _BEGUN = ('starting', *_UNDER_WAY)
+# Before the id of the volume that is copied, in the record of its copy.
+_TARGET = 'target:'
 
 
 class Migrations(settling.Kind):
@@ -62,9 +67,24 @@ class Migrations(settling.Kind):
             *self._own_volumes(migration_status=list(_UNDER_WAY)),
             *self._own_volumes(status='retyping'),
             # Its record was exchanged, and then it was not deleted.
-            *self._own_volumes(status='deleting', migration_status='deleting')]
+            *self._own_volumes(status='deleting', migration_status='deleting'),
+            *self._half_exchanged()]
         return {volume.id: volume.updated_at for volume in volumes
                 if not _nova_copies(volume)}
+
+    def _half_exchanged(self):
+        """List volumes whose copies have not got the rest of the exchange."""
+        volumes = []
+        # Cinder looks for a part of the text.
+        for target in self._own_volumes(**{'migration_status~': _TARGET}):
+            try:
+                volume = objects.Volume.get_by_id(
+                    self._context, target.migration_status[len(_TARGET):])
+            except exception.VolumeNotFound:
+                continue
+            if _is_exchanged(volume, target):
+                volumes.append(volume)
+        return volumes
 
     def settle(self, volume_id) -> bool:
         """Let Cinder's records say what is so, or give a copy up."""
@@ -74,9 +94,11 @@ class Migrations(settling.Kind):
             return True
         targets = objects.VolumeList.get_all(
             self._context, filters={
-                'migration_status': 'target:%s' % volume.id})
+                'migration_status': _TARGET + volume.id})
         for target in targets:
-            if not self._give_up(volume, target):
+            if _is_exchanged(volume, target):
+                self._exchange_rest(volume, target)
+            elif not self._give_up(volume, target):
                 return False
         return self._end(volume, bool(targets))
 
@@ -96,6 +118,25 @@ class Migrations(settling.Kind):
                  {'target': target.id, 'volume': volume.id})
         rpcapi.VolumeAPI().delete_volume(self._context, target)
         return True
+
+    def _exchange_rest(self, volume, target):
+        """Give the record of the copy the object that the volume was.
+
+        Before that both records have the object that is the volume now.
+        """
+        target.update({'_name_id': target._name_id or volume.id,
+                       'status': 'deleting', 'migration_status': 'deleting',
+                       'display_description':
+                           'migration src for ' + volume.id})
+        target.save()
+        LOG.info('The migration of volume %(volume)s had ended; what it was '
+                 'before is deleted: %(name)s. Where that is not on this '
+                 'cluster, it has to be deleted by hand.', {
+                     'volume': volume.id,
+                     'name': translation.volume_name(target)})
+        volume.migration_status = 'success'
+        volume.save()
+        rpcapi.VolumeAPI().delete_volume(self._context, target)
 
     def _detach(self, volume, remote):
         properties = volume_utils.brick_get_connector_properties()
@@ -138,6 +179,12 @@ def is_under_way(volume) -> bool:
     :param volume: the Cinder volume
     """
     return volume.status == 'retyping' or volume.migration_status in _BEGUN
+
+
+def _is_exchanged(volume, target):
+    """Tell whether the volume is its copy already, and its copy still too."""
+    return (volume.name_id == target.id and target.status == 'available'
+            and not is_under_way(volume))
 
 
 def _nova_copies(volume):

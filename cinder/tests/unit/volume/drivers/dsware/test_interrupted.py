@@ -256,3 +256,59 @@ class CopyTestCase(InterruptedTestCase):
         source = self.make(status='deleting', migration_status='deleting')
         self.settle()
         self.assertEqual([source.name], self.deleted)
+
+
+@ddt.ddt
+class HalfExchangedTestCase(InterruptedTestCase):
+    """Cinder had written the record of the volume, not that of its copy."""
+
+    def exchanged(self, **values):
+        """Make both records; what the volume was is on the cluster."""
+        former = self.make_id()
+        volume = self.make(stored=False, id=former, _name_id=self.make_id())
+        copy = self.make(stored=False, id=volume._name_id,
+                         migration_status='target:' + volume.id, **values)
+        self.stored(copy)
+        return volume, copy
+
+    @ddt.data(None, '2f1c3a5e-0000-4000-8000-123456789abc')
+    def test_what_it_was_is_deleted(self, former_name):
+        volume, copy = self.exchanged(_name_id=former_name)
+        former = 'volume-%s' % (former_name or volume.id)
+        self.assertTrue(self.settle())
+        self.assert_record(volume, status='available', _name_id=copy.id,
+                           host='host@dsware#0', migration_status='success')
+        self.assert_record(copy, status='deleting',
+                           migration_status='deleting',
+                           display_description='migration src for '
+                           + volume.id)
+        self.assertEqual([former], self.deleted)
+        self.assertEqual([], self.detached)
+
+    def test_twice(self):
+        """It ends where the record was written, and not deleted."""
+        volume, copy = self.exchanged()
+        self.settle()
+        self.deleted.clear()
+        self.assertTrue(self.settle())
+        self.assertEqual([volume.id], [name[7:] for name in self.deleted])
+        self.assert_record(volume, status='available', _name_id=copy.id)
+
+    @ddt.data({'migration_status': 'migrating'}, {'status': 'retyping'},
+              {'_name_id': None})
+    def test_it_is_not_exchanged(self, values):
+        """What is under way is given up, and all else is somebody else's."""
+        volume, copy = self.exchanged()
+        volume.update(values)
+        volume.save()
+        self.settle()
+        self.assert_record(copy, status='available',
+                           migration_status='target:' + volume.id)
+
+    def test_no_copy_of_a_volume_that_is_there(self):
+        self.make(migration_status='target:' + self.make_id())
+        self.assertFalse(self.settle())
+
+    def test_the_copy_is_still_made(self):
+        self.exchanged(status='creating')
+        self.assertFalse(self.settle())
