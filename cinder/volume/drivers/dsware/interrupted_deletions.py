@@ -84,7 +84,7 @@ class Snapshots(settling.Kind):
     def _in_status(self, status):
         return [snapshot for snapshot in objects.SnapshotList.get_all(
             self._context, {'status': status})
-            if self._is_own(snapshot.volume)]
+            if self._is_of_own(snapshot)]
 
     def volumes(self, id_) -> list:
         """Tell that nobody claims a volume for this.

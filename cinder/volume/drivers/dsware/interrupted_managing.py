@@ -97,4 +97,4 @@ class Snapshots(_Managing):
                 for snapshot in objects.SnapshotList.get_all(
                     self._context, {'status': _CREATING})
                 if self._is_begun(snapshot)
-                and self._is_own(snapshot.volume)}
+                and self._is_of_own(snapshot)}

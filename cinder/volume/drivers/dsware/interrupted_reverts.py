@@ -49,7 +49,7 @@ class Reverts(settling.Kind):
         """Look for volumes that are reverted, or whose snapshots tell so."""
         found = {snapshot.volume_id: snapshot.updated_at
                  for snapshot in self._snapshots()
-                 if self._is_own(snapshot.volume)}
+                 if self._is_of_own(snapshot)}
         found.update((volume.id, volume.updated_at)
                      for volume in self._own_volumes(status='reverting'))
         return found

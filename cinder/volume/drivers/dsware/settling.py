@@ -82,6 +82,18 @@ class Kind(abc.ABC):
             place, own = record.host, self._driver.host
         return bool(place) and volume_utils.extract_host(place) == own
 
+    def _is_of_own(self, snapshot):
+        """Tell whether a snapshot is of this service or cluster.
+
+        One whose volume Cinder has forgotten is nobody's. It must not keep
+        others from being settled.
+        """
+        try:
+            return self._is_own(snapshot.volume)
+        except exception.VolumeNotFound:
+            LOG.debug('Snapshot %s has no volume any more.', snapshot.id)
+            return False
+
 
 class Settler:
     """Brings to an end what an earlier run of a service has begun.
@@ -108,7 +120,7 @@ class Settler:
         if not found:
             return None
         return threads.start('dsware-interrupted', self._context,
-                             self.settle, list(found))
+                             self.settle, found)
 
     def find(self) -> dict:
         """Look for what is on its way, or looks so.
@@ -143,20 +155,46 @@ class Settler:
     def settle(self, things) -> None:
         """Settle all, and try again what does not work yet.
 
-        :param things: subjects and ids
+        The service takes requests meanwhile. What one of these has changed
+        is not touched any more: it is theirs.
+
+        :param things: when the record of each changed last, by its subject
+            and id
         """
         left = self._settle_each(things)
         for _elapsed in waiting.pauses(waiting.Deadline(self._patience)):
             if not left:
                 return
-            left = self._settle_each(left)
+            left = self._settle_each(self._untouched(left))
         for subject, id_ in left:
             LOG.error('The interrupted %(subject)s %(id)s could not be '
                       'settled; the next start of this service tries '
                       'again.', {'subject': subject, 'id': id_})
 
     def _settle_each(self, things):
-        return [thing for thing in things if not self.settle_one(thing)]
+        """Settle things; give those that are left, with their records' time.
+
+        An attempt may have changed a record itself.
+        """
+        left = [thing for thing in things if not self.settle_one(thing)]
+        found = self._find_again(left)
+        return {thing: found.get(thing, things[thing]) for thing in left}
+
+    def _untouched(self, things):
+        """Leave out what has changed since the last attempt."""
+        found = self._find_again(things)
+        untouched = {thing: changed for thing, changed in things.items()
+                     if found.get(thing, changed) == changed}
+        for subject, id_ in things.keys() - untouched.keys():
+            LOG.warning('The interrupted %(subject)s %(id)s is left alone: '
+                        'its record has changed meanwhile.',
+                        {'subject': subject, 'id': id_})
+        return untouched
+
+    def _find_again(self, things):
+        return {(subject, id_): changed
+                for subject in {subject for subject, _id in things}
+                for id_, changed in self._find(subject).items()}
 
     def settle_one(self, thing) -> bool:
         """Settle one thing that nobody works at.

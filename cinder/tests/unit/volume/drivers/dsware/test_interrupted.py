@@ -119,6 +119,25 @@ class MoveTestCase(InterruptedTestCase):
         self.assert_record(volume, host='host@dsware#1',
                            migration_status='success')
 
+    def test_a_request_takes_it_up_meanwhile(self):
+        """As when an operator resets it, and a user moves it again."""
+        volume = self.make(migration_status='migrating')
+        self.cluster.volumes[volume.name]['status'] = fakes.COPYING
+        self.cluster.moves[volume.name] = (self.clock.now + 20, 1)
+
+        def requested(seconds, sleep=self.clock.sleep):
+            if not self.clock.sleeps:
+                volume.update({'status': 'maintenance'})
+                volume.save()
+            sleep(seconds)
+
+        with mock.patch.object(self.clock, 'sleep', requested), \
+                self.assertLogs(settling.LOG.logger, 'WARNING') as logs:
+            self.settle()
+        self.assert_record(volume, status='maintenance',
+                           host='host@dsware#0', migration_status='migrating')
+        self.assertIn(volume.id + ' is left alone', logs.output[0])
+
     def test_it_goes_on_for_too_long(self):
         volume = self.make(migration_status='migrating')
         self.cluster.volumes[volume.name]['status'] = fakes.COPYING

@@ -140,6 +140,20 @@ class ExtensionTestCase(ChangesTestCase):
         self.assertEqual([(kind.subject, volume.id)], list(found))
         self.assertIn('Volume 1 could not be found', logs.output[0])
 
+    def test_an_attempt_changes_the_record(self):
+        """That does not keep the next one from going on."""
+        records = {'1': 0}
+
+        def settle(id_):
+            records[id_] += 1
+            return records[id_] > 2
+
+        kind = mock.Mock(subject='any', find=lambda: dict(records),
+                         settle=settle)
+        settler = settling.Settler([kind], self.context, 100)
+        settler.settle(settler.find())
+        self.assertEqual({'1': 3}, records)
+
     def test_it_is_done_meanwhile(self):
         volume = self.make('available')
         self.record['vol_size'] = 2 * GIB

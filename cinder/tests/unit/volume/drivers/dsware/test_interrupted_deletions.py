@@ -129,6 +129,14 @@ class SnapshotTestCase(DeletionTestCase):
         self.settle()
         self.assert_asked('delete_snapshot', snapshot)
 
+    def test_another_one_whose_volume_is_forgotten(self):
+        forgotten = self.make('available')
+        self.snapshot(forgotten, 'deleting', False)
+        forgotten.destroy()
+        snapshot = self.snapshot(self.volume, 'deleting', False)
+        self.settle()
+        self.assert_asked('delete_snapshot', snapshot)
+
     def test_cinder_deletes_the_volume(self):
         self.snapshot(self.volume, 'deleting', False)
         self.volume.status = 'deleting'
