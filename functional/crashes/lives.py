@@ -108,7 +108,8 @@ class Lives(object):
 
         :returns: what has become of it, and what had to be reset
         """
-        return self._afterwards(self._start(DIES, self._state()))
+        operation = self._start(DIES, self._state())
+        return self._afterwards(operation, operation.reset_first())
 
     def survived(self):
         """Be another service of the cluster, which clears up.
@@ -116,8 +117,9 @@ class Lives(object):
         :returns: what has become of it, and what had to be reset
         """
         operation = self._start(SURVIVES, self._state())
-        operation.world.service.look_after_the_dead(DIES)
-        return self._afterwards(operation)
+        reset = operation.world.service.look_after_the_dead(
+            DIES, operation.reset_first)
+        return self._afterwards(operation, reset)
 
     def disturbed(self):
         """Do it while another process is killed.
@@ -130,7 +132,7 @@ class Lives(object):
         self._counting.stop()
         self._wait_for_cluster()
         operation.world.service.ask_for_statistics()
-        found = self._afterwards(operation)
+        found = self._afterwards(operation, operation.reset_first())
         found['error'] = str(error) if error else ''
         return found
 
@@ -153,8 +155,7 @@ class Lives(object):
         with open(self._path) as state:
             return json.load(state)
 
-    def _afterwards(self, operation):
-        reset = operation.reset_first()
+    def _afterwards(self, operation, reset):
         operation.world.service.come_to_rest()
         operation.after_crash()
         checker = checks.Checker(operation)

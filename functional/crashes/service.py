@@ -104,10 +104,13 @@ class VolumeService(object):
         if not self.driver.initialized:
             raise AssertionError('the driver did not start')
 
-    def look_after_the_dead(self, host):
+    def look_after_the_dead(self, host, reset):
         """Notice that another service is dead, as with each statistics.
 
         :param host: the name of its host
+        :param reset: called to let an administrator reset what keeps the
+            rest from being settled
+        :returns: what that returned
         """
         admin = context.get_admin_context()
         dead = objects.Service.get_by_args(
@@ -117,8 +120,10 @@ class VolumeService(object):
         # What an operator does, to have Cinder's own part cleared up.
         self.manager.do_cleanup(admin, objects.CleanupRequest(
             service_id=dead.id))
+        found = reset()
         recovery = self.driver._cluster_recovery
         wait_for(lambda: self._look(recovery), 'the end of clearing up')
+        return found
 
     def _look(self, recovery):
         self.driver.get_volume_stats(refresh=True)

@@ -44,6 +44,7 @@ from cinder.volume.drivers.dsware import interrupted_extensions
 from cinder.volume.drivers.dsware import interrupted_groups
 from cinder.volume.drivers.dsware import interrupted_managing
 from cinder.volume.drivers.dsware import interrupted_reverts
+from cinder.volume.drivers.dsware import interrupted_uploads
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import names
@@ -57,6 +58,7 @@ from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import state_file
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import uploads
 from cinder.volume.drivers.dsware import volume_types
 from cinder.volume.drivers.san import san
 from cinder.volume import volume_utils
@@ -78,7 +80,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                    backups.Backups, capabilities.Capabilities,
                    groups.Groups, images.ImageVolumes,
                    manage.ManagedObjects, migration.Migrations,
-                   revert.RevertedVolumes, driver.VolumeDriver):
+                   revert.RevertedVolumes, uploads.UploadedVolumes,
+                   driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -198,7 +201,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
              interrupted_deletions.Groups(*facts),
              interrupted_deletions.GroupSnapshots(*facts),
              interrupted_managing.Volumes(*facts),
-             interrupted_managing.Snapshots(*facts)),
+             interrupted_managing.Snapshots(*facts),
+             interrupted_uploads.Uploads(*facts)),
             admin, self.configuration.dsware_copy_timeout)
 
     # -- statistics -------------------------------------------------------
