@@ -34,6 +34,8 @@ def _arguments():
                         help='only this one; may be repeated')
     parser.add_argument('--victim', action='append', choices=VICTIMS,
                         help='only this one; may be repeated')
+    parser.add_argument('--step', action='append', type=int, metavar='NUMBER',
+                        help='only at this one; may be repeated')
     parser.add_argument('--transport', default='socket',
                         choices=('socket', 'cli'))
     parser.add_argument('--share', type=int, default=1, metavar='N',
@@ -62,7 +64,8 @@ def main():
             steps = one.steps(name)
             for case in cases.of_operation(
                     name, steps, arguments.victim or VICTIMS):
-                if case.is_chosen(arguments.share):
+                if (case.number in (arguments.step or [case.number])
+                        and case.is_chosen(arguments.share)):
                     _carry_out(one, case, results)
     results.print_summary()
     return 1 if results.failures else 0
