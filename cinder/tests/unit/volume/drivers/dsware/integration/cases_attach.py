@@ -194,6 +194,8 @@ class VolumeToImage(_OwnUse):
 
     def prepare(self):
         super().prepare()
+        # As in every record that is read from the database.
+        self.source.updated_at = None
         self.test.patch('cinder.volume.volume_utils.upload_volume',
                         self.upload)
 
