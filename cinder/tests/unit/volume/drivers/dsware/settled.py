@@ -17,6 +17,7 @@ from unittest import mock
 from cinder.volume.drivers.dsware import threads
 
 _SECONDS = 60
+_WHERE = 'cinder.volume.drivers.dsware.%s.threads'
 
 
 def at_once(test):
@@ -32,7 +33,7 @@ def at_once(test):
         thread.join(_SECONDS)
         return thread
 
-    patcher = mock.patch('cinder.volume.drivers.dsware.settling.threads',
-                         mock.Mock(start=start))
-    patcher.start()
-    test.addCleanup(patcher.stop)
+    for module in ('settling', 'cluster_recovery'):
+        patcher = mock.patch(_WHERE % module, mock.Mock(start=start))
+        patcher.start()
+        test.addCleanup(patcher.stop)
