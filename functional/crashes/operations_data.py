@@ -85,6 +85,14 @@ class ToImage(operations.Changing):
              'disk_format': 'raw', 'name': 'image'})
 
 
+class ToImageAsVolume(ToImage):
+    """A volume is cloned, and the clone is the image."""
+
+    options = {'image_upload_use_cinder_backend': True}
+    # Before Cinder has recorded the clone, and when it has noted its image.
+    stuck = ('volume:uploading',)
+
+
 class Attach(operations.Changing):
     """The driver attaches a volume to a host."""
 
@@ -231,4 +239,4 @@ class BackupExport(operations.Changing):
 
 
 OPERATIONS = (FromImage, FromImageIntoCache, FromCache, FromImageVolume,
-              ToImage, Attach, Detach, BackupExport)
+              ToImage, ToImageAsVolume, Attach, Detach, BackupExport)

@@ -12,7 +12,10 @@
 
 """Copies of volumes to images, and what is left of them."""
 
+import datetime
 from unittest import mock
+
+import ddt
 
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import database
@@ -22,6 +25,7 @@ from cinder.volume.drivers.dsware import interrupted_uploads
 CLUSTER = test_interrupted_changes.CLUSTER
 
 
+@ddt.ddt
 class UploadTestCase(test_interrupted_changes.ChangesTestCase):
 
     kind = interrupted_uploads.Uploads
@@ -83,6 +87,31 @@ class UploadTestCase(test_interrupted_changes.ChangesTestCase):
         volume.status = 'available'
         volume.save()
         self.request(volume)
+        self.settle()
+        self.assert_status('uploading', volume)
+
+    def clone(self, volume, **values):
+        return self.make('creating', **{
+            'source_volid': volume.id, 'display_name': 'image-x',
+            'updated_at': datetime.datetime(2020, 1, 1), **values})
+
+    @ddt.data({'updated_at': None},
+              {'updated_at': datetime.datetime(2200, 1, 1)})
+    def test_it_is_uploaded_as_a_volume(self, values):
+        volume = self.uploading()
+        clone = self.clone(volume, **values)
+        self.settle()
+        self.assert_status('available', volume)
+        kind = self.kind(self.dsware, self.dsware._array, self.context)
+        self.assertEqual([volume.id, clone.id], kind.volumes(volume.id))
+
+    @ddt.data({'updated_at': datetime.datetime(2020, 1, 1)},
+              {'metadata': {'glance_image_id': 'x'}},
+              {'display_name': None}, {'display_name': 'mine'})
+    def test_another_clone(self, values):
+        volume = self.uploading()
+        self.clone(volume, **{
+            'updated_at': datetime.datetime(2200, 1, 1), **values})
         self.settle()
         self.assert_status('uploading', volume)
 
