@@ -61,6 +61,55 @@ class DocumentationTestCase(test.TestCase):
             note.read_text() for note in notes.glob('*.yaml')))
 
 
+class LoggedErrorsTestCase(test.TestCase):
+    """What is logged as an error is found on the page for operators."""
+
+    SOURCES = [source for directory in ('cinder/volume/drivers/dsware',
+                                        'os_brick_dsware')
+               for source in (DOCS.parents[1] / directory).glob('*.py')]
+
+    @staticmethod
+    def is_error(call):
+        """Tell whether a call logs an error, by itself or as log_once()."""
+        names = {node.attr for node in ast.walk(call.func)
+                 if isinstance(node, ast.Attribute)}
+        return bool(names & {'error', 'exception'}) and isinstance(
+            call.func.value, ast.Name) and call.func.value.id == 'LOG' or (
+                'log_once' in names and 'logging.ERROR' in ast.unparse(call))
+
+    def clauses(self, source):
+        """Find what is always the same in messages, each in its parts."""
+        tree = ast.parse(source.read_text())
+        constants = {node.targets[0].id: node.value.value
+                     for node in tree.body if isinstance(node, ast.Assign)
+                     and isinstance(node.value, ast.Constant)}
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and self.is_error(call):
+                is_once = 'log_once' in ast.unparse(call.func)
+                message = call.args[3 if is_once else 0]
+                yield [part for node in ast.walk(message)
+                       for part in self.parts(node, constants)
+                       if len(part) > 14]
+
+    @staticmethod
+    def parts(node, constants):
+        text = (constants.get(node.id) if isinstance(node, ast.Name)
+                else getattr(node, 'value', None))
+        if not isinstance(text, str):
+            return []
+        return [part.strip()
+                for part in re.split(r'%\(\w+\)[sd]|%[sd]|[.:;(]', text)]
+
+    def test_operators_find_what_is_logged(self):
+        page = ' '.join((DOCS / 'operator/troubleshooting.rst').read_text()
+                        .replace('*', '').split())
+        messages = [clauses for source in self.SOURCES
+                    for clauses in self.clauses(source) if clauses]
+        self.assertGreater(len(messages), 15)
+        self.assertEqual([], [clauses for clauses in messages
+                              if not any(part in page for part in clauses)])
+
+
 @ddt.ddt
 class FeaturesTestCase(test.TestCase):
 
