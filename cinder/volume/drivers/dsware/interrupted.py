@@ -15,7 +15,9 @@
 Cinder leaves such a volume in its state for good. What tells how far it
 came, in Cinder's records and on the cluster:
 
-- status retyping: the driver was changing it in place;
+- status retyping, and migration status starting: the driver was changing it
+  in place, or Cinder was about to copy it. Without that, the request may
+  still wait somewhere, and nothing was changed: that is left alone;
 - migration status migrating, and no record with migration status
   target:ID: the cluster was moving it, and goes on without a service;
 - such a record: Cinder was copying the volume. Until the two records have
@@ -65,7 +67,8 @@ class Migrations(settling.Kind):
         """Look for volumes that are on their way, or look so."""
         volumes = [
             *self._own_volumes(migration_status=list(_UNDER_WAY)),
-            *self._own_volumes(status='retyping'),
+            *self._own_volumes(status='retyping',
+                               migration_status=list(_BEGUN)),
             # Its record was exchanged, and then it was not deleted.
             *self._own_volumes(status='deleting', migration_status='deleting'),
             *self._half_exchanged()]
@@ -188,7 +191,7 @@ def _is_exchanged(volume, target):
 
 
 def _nova_copies(volume):
-    return volume.migration_status in _BEGUN and bool(
+    return volume.migration_status in _UNDER_WAY and bool(
         volume.volume_attachment or volume.previous_status == 'in-use')
 
 

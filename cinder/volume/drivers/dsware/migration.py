@@ -26,6 +26,9 @@ from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
+# The migration status of a volume whose type is being changed.
+_BEGUN = 'starting'
+
 
 class Migrations:
     """Moves volumes and changes their types: a part of the driver."""
@@ -139,8 +142,8 @@ class Migrations:
         :param diff: what is different, as Cinder compares types
         :param host: host, cluster_name and capabilities of the destination,
             which is a pool of this backend
-        :returns: whether the volume has the new type, or else has to be
-            copied by Cinder
+        :returns: True and what changes in the volume's record, when it has
+            the new type; False when Cinder has to copy it
         :raises InvalidInput: an extra spec of the new type is wrong
         :raises InvalidQoSSpecs: its qos spec is wrong
         :raises VolumeNotFound: it is not on the cluster
@@ -150,7 +153,26 @@ class Migrations:
         """
         return self._claims.until_done(
             volume.id,
-            lambda: self._retype(context, volume, new_type, diff, host))
+            lambda: self._retype_noted(context, volume, new_type, diff, host))
+
+    def _retype_noted(self, context, volume, *args):
+        """Note in Cinder's record that the request is no longer waiting.
+
+        Should the service die, nothing else tells: the API has set the
+        status already. Cinder itself notes the same before it copies.
+        """
+        before = volume.migration_status
+        done = False
+        volume.conditional_update({'migration_status': _BEGUN},
+                                  {'status': 'retyping'})
+        try:
+            done = self._retype(context, volume, *args)
+        finally:
+            if not done:
+                volume.conditional_update({'migration_status': before},
+                                          {'migration_status': _BEGUN})
+        # Together with the new type.
+        return done and (True, {'migration_status': before})
 
     def _retype(self, context, volume, new_type, diff, host):
         wanted = volume_types.of_type(new_type, self.configuration)

@@ -266,7 +266,7 @@ class ClusterRecoveryTestCase(base.DriverTestCase):
 
     def test_one_that_is_settled_by_another_service(self):
         dsware = self.start_long_ago()
-        volume = self.make(status='retyping')
+        volume = self.make(status='retyping', migration_status='starting')
         self.die(self.other)
         self.pass_by(dsware)
         db.volume_update(self.context, volume.id, {'status': 'available'})

@@ -28,6 +28,7 @@ from cinder.volume import qos_specs
 from cinder.volume import volume_types
 
 MOVED, COPY = (True, None), (False, None)
+RETYPED = (True, {'migration_status': None})
 
 
 class MigrationTestCase(base.DriverTestCase):
@@ -276,7 +277,7 @@ class RetypeTestCase(MigrationTestCase):
     @ddt.unpack
     def test_in_place(self, before, after):
         volume = self.stored_volume(before)
-        self.assertIs(True, self.retype(volume, after))
+        self.assertEqual(RETYPED, self.retype(volume, after))
         self.assertEqual([], self.cluster.ops())
 
     @ddt.data((None, 'thick'), ({'provisioning:type': 'thick'}, 'thin'))
@@ -296,12 +297,12 @@ class RetypeTestCase(MigrationTestCase):
 
     @ddt.data(None, {}, {'cipher': ('aes', 'aes')})
     def test_encryption_as_before(self, diff):
-        self.assertIs(True, self.retype(self.stored_volume(), {},
-                                        diff={'encryption': diff}))
+        self.assertEqual(RETYPED, self.retype(
+            self.stored_volume(), {}, diff={'encryption': diff}))
 
     def test_the_cluster_moves_it(self):
         volume = self.stored_volume()
-        self.assertIs(True, self.retype(volume, {}, 1))
+        self.assertEqual(RETYPED, self.retype(volume, {}, 1))
         self.assertEqual(1, self.pool_of(volume))
 
     def test_the_cluster_refuses(self):
@@ -313,7 +314,8 @@ class RetypeTestCase(MigrationTestCase):
     def test_snapshots_stay_in_their_pool(self):
         volume = self.stored_volume()
         self.cluster.add_snapshot('s', volume.name)
-        self.assertIs(True, self.retype(volume, {'dsware:clone': 'full'}))
+        self.assertEqual(RETYPED,
+                         self.retype(volume, {'dsware:clone': 'full'}))
         self.assertIs(False, self.retype(volume, {}, 1))
 
     @ddt.data({'dsware:clone': 'no'}, {'provisioning:type': 'no'},
@@ -351,20 +353,20 @@ class RetypeLimitsTestCase(MigrationTestCase):
 
     @ddt.data(0, 1)
     def test_another_limit(self, pool):
-        self.assertIs(True, self.retype(self.new, pool))
+        self.assertEqual(RETYPED, self.retype(self.new, pool))
         self.assert_limit(200)
         self.assertEqual(pool, self.pool_of(self.volume))
 
     def test_no_limit_and_back(self):
-        self.assertIs(True, self.retype(self.plain))
+        self.assertEqual(RETYPED, self.retype(self.plain))
         self.assert_limit(None)
         self.volume.volume_type_id = self.plain.id
-        self.assertIs(True, self.retype(self.new))
+        self.assertEqual(RETYPED, self.retype(self.new))
         self.assert_limit(200)
 
     def test_no_request_without_limits(self):
         self.volume.volume_type_id = self.plain.id
-        self.assertIs(True, self.retype(self.make_type()))
+        self.assertEqual(RETYPED, self.retype(self.make_type()))
         self.assertEqual([], self.cluster.ops())
 
     def test_a_wrong_limit(self):
@@ -410,6 +412,61 @@ class RetypeLimitsTestCase(MigrationTestCase):
         self.cluster.fail('migrateVolumeCold', 'result', 50150002)
         self.assertIs(False, self.retype(self.new, 1))
         self.assert_limit(100)
+
+
+@ddt.ddt
+class RetypeNotedTestCase(MigrationTestCase):
+    """Cinder's record tells that a request has reached the driver."""
+
+    def setUp(self):
+        super().setUp()
+        self.volume = utils.create_volume(
+            self.context, host='host@dsware#0', size=1, status='retyping',
+            previous_status='available', volume_type_id=None,
+            migration_status='success')
+        self.stored(self.volume)
+        self.noted = []
+
+    def retype(self, pool=1):
+        return self.dsware.retype(
+            self.context, self.volume, self.make_type(), {},
+            self.destination(f'host@dsware#{pool}'))
+
+    def recorded(self):
+        return objects.Volume.get_by_id(self.context,
+                                        self.volume.id).migration_status
+
+    def watch(self):
+        self.cluster.fail('migrateVolumeCold', 'does',
+                          lambda: self.noted.append(self.recorded()))
+
+    def test_while_it_lasts(self):
+        self.watch()
+        changed, update = self.retype()
+        self.assertTrue(changed)
+        self.assertEqual(['starting'], self.noted)
+        # Cinder saves the rest together with the new type.
+        self.assertEqual('starting', self.recorded())
+        self.volume.update(update)
+        self.volume.save()
+        self.assertEqual('success', self.recorded())
+
+    @ddt.data((50150002, None), (50150015, exceptions.BackendFault))
+    @ddt.unpack
+    def test_it_is_not_done(self, code, error):
+        self.cluster.fail('migrateVolumeCold', 'result', code)
+        if error:
+            self.assertRaises(error, self.retype)
+        else:
+            self.assertIs(False, self.retype())
+        self.assertEqual('success', self.recorded())
+
+    def test_its_state_was_reset(self):
+        self.volume.status = 'available'
+        self.volume.save()
+        self.watch()
+        self.retype()
+        self.assertEqual(['success'], self.noted)
 
 
 class UpdateTestCase(MigrationTestCase):

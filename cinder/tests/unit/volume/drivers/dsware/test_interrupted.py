@@ -163,22 +163,28 @@ class MoveTestCase(InterruptedTestCase):
         self.settle()
         self.assert_record(volume, migration_status='error')
 
-    @ddt.data(('retyping', None, None), ('retyping', 'success', 'success'),
-              ('retyping', 'starting', 'error'),
-              ('retyping', 'migrating', 'error'))
-    @ddt.unpack
-    def test_retyping(self, status, before, after):
-        volume = self.make(status=status, migration_status=before)
+    @ddt.data('starting', 'migrating')
+    def test_retyping(self, status):
+        volume = self.make(status='retyping', migration_status=status)
         with mock.patch.object(self.dsware._qos, 'apply') as apply:
             self.settle()
         self.assertEqual(volume.id, apply.call_args.args[0].id)
         self.assert_record(volume, status='available',
-                           migration_status=after)
+                           migration_status='error')
+
+    @ddt.data(None, 'success', 'error')
+    def test_retyping_had_not_begun(self, status):
+        """The request may wait: nobody may use the volume before it."""
+        volume = self.make(status='retyping', migration_status=status)
+        self.assertFalse(self.settle())
+        self.assert_record(volume, status='retyping',
+                           migration_status=status)
 
     def test_retyping_what_is_in_use(self):
-        volume = self.make(status='retyping', previous_status='in-use')
+        volume = self.make(status='retyping', previous_status='in-use',
+                           migration_status='starting')
         self.settle()
-        self.assert_record(volume, status='in-use', migration_status=None)
+        self.assert_record(volume, status='in-use', migration_status='error')
 
     @ddt.data('migrating', 'completing')
     def test_nova_goes_on(self, status):

@@ -16,6 +16,7 @@ import datetime
 
 import ddt
 
+from cinder.db import api as db
 from cinder import objects
 from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import test_interrupted_changes
@@ -132,7 +133,7 @@ class SnapshotTestCase(DeletionTestCase):
     def test_another_one_whose_volume_is_forgotten(self):
         forgotten = self.make('available')
         self.snapshot(forgotten, 'deleting', False)
-        forgotten.destroy()
+        db.volume_update(self.context, forgotten.id, {'deleted': True})
         snapshot = self.snapshot(self.volume, 'deleting', False)
         self.settle()
         self.assert_asked('delete_snapshot', snapshot)
