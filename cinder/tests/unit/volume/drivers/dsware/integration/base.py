@@ -297,19 +297,21 @@ class SimulatorTestCase(test.TestCase):
                  if item['name'] == name]
         return found[0] if found else None
 
-    def contents(self):
+    def contents(self, status=None):
         """Tell what the cluster holds.
 
+        :param status: of the simulator, if that was asked for already
         :returns: a set of (name, MiB, status, pool, father)
         """
-        status = self.control.status()
+        status = status or self.control.status()
         return {(item['name'], item['size'], item['status'],
                  item['pool_id'], item['father'])
                 for item in status['volumes'] + status['snapshots']}
 
-    def policies(self):
+    def policies(self, status=None):
         """Tell which QoS the cluster has.
 
+        :param status: of the simulator, if that was asked for already
         :returns: a set of (name, limits that are not 0, volumes)
         """
         return {(qos['name'],
@@ -317,7 +319,7 @@ class SimulatorTestCase(test.TestCase):
                               for key, value in qos['limits'].items()
                               if value)),
                  tuple(qos['volumes']))
-                for qos in self.control.status()['qos']}
+                for qos in (status or self.control.status())['qos']}
 
     def assertHolds(self, *items):
         """Check that the cluster holds certain objects and no others.
