@@ -104,10 +104,23 @@ class Claims:
                     'started again.', volume_id)
 
     def _let_go(self, volume_id):
+        """Release a lock; where that does not work, a review tries again.
+
+        What was done with the volume is done all the same.
+        """
         with self._changing:
-            lock = self._kept.pop(volume_id, None)
-        if lock:
-            lock.release()
+            lock = self._kept.get(volume_id)
+            if lock is None:
+                return
+            try:
+                lock.release()
+            except Exception as error:
+                # Whatever the coordination backend raises.
+                LOG.warning('The lock for volume %(volume)s is not released '
+                            'yet, which is tried again: %(error)s',
+                            {'volume': volume_id, 'error': error})
+            else:
+                del self._kept[volume_id]
 
     def review(self, is_under_way):
         """Let go of the volumes that Cinder has copied meanwhile.

@@ -79,6 +79,20 @@ class ClaimsTestCase(base.DriverTestCase):
                           fail)
         self.assertFalse(self.is_held())
 
+    def test_the_lock_cannot_be_released(self):
+        """What was done is told all the same; a review tries again."""
+        with mock.patch.object(locks.Lock, 'release',
+                               side_effect=OSError('no backend')), \
+                self.assertLogs(claims.LOG.logger, 'WARNING') as logs:
+            self.assertTrue(self.claims.until_done(self.volume.id,
+                                                   lambda: True))
+            self.claims.review(lambda found: False)
+        self.assertEqual(2, len(logs.output))
+        self.assertIn(self.volume.id, logs.output[0])
+        self.assertTrue(self.is_held())
+        self.claims.review(lambda found: False)
+        self.assertFalse(self.is_held())
+
     def test_cinder_goes_on(self):
         volume = utils.create_volume(self.context, host='host@dsware#0',
                                      volume_type_id=None)
