@@ -126,6 +126,25 @@ class LimitOperations(object):
         self.detach(attached)
         self.assertEqual([], self.control.status()['qos'])
 
+    def test_a_managed_volume_gets_those_of_its_type(self):
+        gold, _spec = self.limited_type(maxIOPS='5')
+        silver, _spec = self.limited_type(total_iops_sec_per_gb='100')
+        volume = self.create_volume(2, volume_type=gold)
+        self.volumes.unmanage_volume(volume)
+        self.cloud.wait_until_deleted(volume)
+        self.assertEqual({'maxIOPS': 5}, self.limits(volume))
+
+        again = self.volumes.manage_volume(
+            host=volume.host, name=self.id(), volume_type=silver,
+            ref={'source-name': 'volume-' + volume.id})
+        self.addCleanup(self._delete, self.cloud.delete_volume, again,
+                        self.volumes.find_volume)
+        self.cloud.wait_for_volume(again)
+
+        self.assertEqual({'maxIOPS': 200}, self.limits(volume))
+        self.cloud.delete_volume(again)
+        self.assertEqual([], self.control.status()['qos'])
+
     def test_a_wrong_spec_makes_nothing(self):
         wrong, _spec = self.limited_type(maxIOPS='5', total_iops_sec='6')
         self.assertRaises(cloud.Failed, self.create_volume,
