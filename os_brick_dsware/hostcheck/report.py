@@ -15,6 +15,7 @@
 import dataclasses
 import json
 import platform
+import re
 import textwrap
 
 from os_brick_dsware import attachments
@@ -23,6 +24,8 @@ from os_brick_dsware.hostcheck import findings
 _WIDTH = 78
 _LABEL = {findings.OK: '  ok       ', findings.NOTE: '  note     ',
           findings.PROBLEM: '  PROBLEM  '}
+# A command with its arguments.
+_COMMAND = re.compile('`[^`]*`')
 _ADVICE = '    what to do: '
 _UNITS = ((1 << 40, 'TiB'), (1 << 30, 'GiB'), (1 << 20, 'MiB'))
 
@@ -88,9 +91,10 @@ def summary(problems: list[findings.Finding]) -> str:
 
 def _wrapped(first: str, text: str) -> list[str]:
     # Paths and commands stay whole, so that they can be copied.
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=first, subsequent_indent=' ' * 11,
-        break_long_words=False, break_on_hyphens=False)
+    whole = _COMMAND.sub(lambda found: found[0].replace(' ', '\0'), text)
+    return [line.replace('\0', ' ') for line in textwrap.wrap(
+        whole, _WIDTH, initial_indent=first, subsequent_indent=' ' * 11,
+        break_long_words=False, break_on_hyphens=False)]
 
 
 def _finding(one: findings.Finding) -> list[str]:

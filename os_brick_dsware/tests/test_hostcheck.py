@@ -378,6 +378,14 @@ class ProgramTestCase(HostCheckTestCase):
 
 class ReportTestCase(testtools.TestCase):
 
+    def test_commands_stay_on_one_line(self):
+        command = '`nc -vz -w 5 %s 10519`' % ('a' * 60)
+        for pad in range(0, 80, 7):
+            lines = reports.section_lines({'t': [findings.problem(
+                'text', 'x ' * pad + command + ' and more words')]})
+            self.assertEqual(
+                1, sum(command in line for line in lines), lines)
+
     def test_text(self):
         users = (
             findings.UserState('t', 'instance', 7, 'nova', 'a', True, False,

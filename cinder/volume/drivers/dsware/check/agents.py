@@ -13,12 +13,14 @@
 """Each agent by itself: its address, certificate, and answer."""
 
 from concurrent import futures
+import shlex
 import socket
 import time
 
 from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import backend as backends
 from cinder.volume.drivers.dsware.check import certificates
+from cinder.volume.drivers.dsware.check import settings
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
@@ -27,19 +29,22 @@ from os_brick_dsware.hostcheck import findings
 # Seconds for the answer of one agent, if less than dsware_request_timeout.
 PATIENCE = 10
 _AT_A_TIME = 8
+# What is in braces is that of the agent; see _Agent._advice.
 _ADVICE = {
     exceptions.CertificateRefused:
         'compare the address with the names in the certificate, and '
-        'driver_ssl_cert_path with who issued it',
+        'driver_ssl_cert_path{authority} with who issued it: '
+        '`openssl s_client -connect {agent} </dev/null | openssl x509 -noout '
+        '-issuer -ext subjectAltName`',
     exceptions.AccessDenied:
-        'correct san_login and san_password; without TLS, or without '
-        'san_password, nobody signs in',
+        'correct san_login{login} and san_password in section [{section}]; '
+        'without TLS, or without san_password, nobody signs in',
     exceptions.CommandUnavailable:
         'see fsc_cli above; run this check as the user of cinder-volume, or '
-        'as root',
+        'as root: `{again}`',
     exceptions.EndpointUnavailable:
         'see whether the agent runs, and whether a firewall is in between: '
-        'nc -vz HOST PORT; correct the address or port',
+        '`nc -vz {host} {port}`; correct the address or port',
     exceptions.OutcomeUnknown:
         'see whether a Dsware agent listens there, and whether it wants '
         'TLS (driver_use_ssl) or is reached by fsc_cli only '
@@ -89,8 +94,8 @@ def _manager(configuration):
     except OSError as error:
         return findings.problem(
             'manager %s: the name cannot be resolved: %s' % (address, error),
-            'correct san_ip, or the name service of this host; agents '
-            'resolve it themselves')
+            'correct san_ip, or the name service of this host: `getent hosts '
+            '%s`; agents resolve it themselves' % shlex.quote(address))
     return findings.ok('manager %s%s' % (address, _as(address, found)))
 
 
@@ -116,6 +121,10 @@ def _as(host, addresses):
     return ' (%s)' % ', '.join(addresses)
 
 
+def _is(value):
+    return ' (%s)' % value if value else ''
+
+
 class _Agent:
     """One agent that is looked at."""
 
@@ -137,7 +146,8 @@ class _Agent:
             return [findings.problem(
                 '%s: the name cannot be resolved: %s' % (name, error),
                 'correct it in dsware_agents, dsware_host_agents or san_ip, '
-                'or correct the name service of this host')]
+                'or correct the name service of this host: `getent hosts %s`'
+                % shlex.quote(self._endpoint.host))]
         name += _as(self._endpoint.host, addresses)
         return [*self._certificate(name), self._ask(name)]
 
@@ -152,15 +162,23 @@ class _Agent:
         try:
             version = self._version()
         except exceptions.DSWareError as error:
-            advice = error.advice or next(
-                (text for kind, text in _ADVICE.items()
-                 if isinstance(error, kind)),
-                'see the operator\'s page on result codes')
-            return findings.problem('%s: %s' % (name, error.summary), advice)
+            return findings.problem('%s: %s' % (name, error.summary),
+                                    error.advice or self._advice(error))
         signed = (', signed in as %s' % self._configuration.san_login
                   if self._configuration.san_password else '')
         return findings.ok('%s: answers within %.0f ms, %s%s' % (
             name, (time.monotonic() - started) * 1000, version, signed))
+
+    def _advice(self, error):
+        text = next((text for kind, text in _ADVICE.items()
+                     if isinstance(error, kind)),
+                    'see the operator\'s page on result codes')
+        conf = self._configuration
+        return text.format(
+            agent=self._endpoint, host=shlex.quote(self._endpoint.host),
+            port=self._endpoint.port, section=conf.config_group,
+            login=_is(conf.san_login),
+            authority=_is(conf.driver_ssl_cert_path), again=settings.again())
 
     def _version(self):
         try:

@@ -18,6 +18,7 @@ Nothing is sent on such a connection.
 """
 
 import datetime
+import shlex
 import socket
 import ssl
 
@@ -62,9 +63,10 @@ def of_file(option: str, path: str) -> findings.Finding:
             certificate = x509.load_pem_x509_certificate(stream.read())
     except (OSError, ValueError) as error:
         return findings.problem('%s: %s cannot be read: %s' % (
-            option, path, error), 'correct %s' % option)
-    return _described(option, certificate, 'renew it; cinder-volume reads '
-                      'the new file without a restart')
+            option, path, error), 'correct %s, or the file: `ls -l %s`'
+            % (option, shlex.quote(path)))
+    return _described(option, certificate, 'renew %s; cinder-volume '
+                      'reads the new file without a restart' % path)
 
 
 def _fetch(endpoint, seconds):

@@ -14,6 +14,7 @@
 
 import configparser
 import os
+import shlex
 import stat
 
 from oslo_config import cfg
@@ -46,7 +47,7 @@ def _program():
     return findings.problem(
         '%s was not found, or cannot be executed' % transport_cli.PROGRAM,
         'install the Dsware client on this host, in a directory that is on '
-        'PATH for root')
+        'PATH for root: `sudo sh -c "command -v %s"`' % transport_cli.PROGRAM)
 
 
 def _rootwrap(configuration):
@@ -59,7 +60,8 @@ def _rootwrap(configuration):
     except (OSError, ValueError, configparser.Error) as error:
         return [findings.problem(
             'rootwrap_config = %s cannot be used: %s' % (path, error),
-            'correct rootwrap_config in [DEFAULT], or the file')]
+            'correct rootwrap_config in [DEFAULT], or the file: `ls -l %s`'
+            % shlex.quote(path))]
     found = [problem for directory in settings.filters_path
              for problem in _directory(directory)]
     try:
@@ -84,7 +86,8 @@ def _directory(path):
     if mode.st_uid or mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return [findings.problem(
             'others than root can change the filters in %s' % path,
-            'chown root:root %s; chmod go-w %s' % (path, path))]
+            '`sudo chown root:root {0}; sudo chmod go-w {0}`'.format(
+                shlex.quote(path)))]
     return []
 
 

@@ -18,6 +18,7 @@ runs the check.
 
 import importlib.metadata
 import os
+import shlex
 import socket
 from urllib import parse
 
@@ -65,7 +66,8 @@ def _local(scheme, cluster):
             '%s, but the services of this host are in cluster %s' % (
                 text, cluster),
             'set backend_url in group coordination to one that all services '
-            'of the cluster reach, for example etcd3+http://HOST:2379')
+            'of the cluster reach, for example, with the address of your '
+            'etcd, `backend_url = etcd3+http://192.0.2.10:2379`')
     return findings.ok(text)
 
 
@@ -77,8 +79,8 @@ def _directory(path, cluster):
         return findings.problem(
             'the directory of the coordination backend, %s, cannot be '
             'written to by this user' % path,
-            'let it belong to the user of cinder-volume, or run this check '
-            'as that user')
+            'let it belong to the user of cinder-volume (`ls -ld %s`), or run '
+            'this check as that user' % shlex.quote(there))
     if cluster:
         return findings.note(
             'coordination backend in %s; the services of cluster %s have to '
@@ -102,7 +104,9 @@ def _reach(url):
         return findings.problem(
             'the coordination backend %s at %s:%d cannot be reached: %s' % (
                 url.scheme, host, port, error),
-            'start it, or correct backend_url in group coordination')
+            'start it, see whether it can be reached (`nc -vz %s %d`), or '
+            'correct backend_url in group coordination' % (
+                shlex.quote(host), port))
 
 
 def _first(place, port):

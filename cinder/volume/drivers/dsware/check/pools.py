@@ -36,8 +36,9 @@ def check(configuration, array) -> tuple[list[findings.Finding], list[int]]:
     found = [findings.problem(
         'pool %d of dsware_pools is not there; the cluster has pools %s' % (
             pool, ', '.join(map(str, sorted(there))) or 'none'),
-        'correct dsware_pools; cinder-volume does not start the backend '
-        'without it') for pool in wanted if pool not in there]
+        'correct dsware_pools in section [%s]; cinder-volume does not start '
+        'the backend without it' % configuration.config_group)
+        for pool in wanted if pool not in there]
     used = [pool for pool in wanted or sorted(there) if pool in there]
     if not used:
         found.append(findings.problem(

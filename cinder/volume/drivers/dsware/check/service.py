@@ -12,8 +12,10 @@
 
 """What the running cinder-volume tells of itself."""
 
+import shlex
 import time
 
+from cinder.volume.drivers.dsware.check import settings
 from cinder.volume.drivers.dsware import state_file
 from os_brick_dsware.hostcheck import findings
 
@@ -38,7 +40,8 @@ def check(host: str) -> tuple[list[findings.Finding], dict | None]:
     except (OSError, ValueError) as error:
         return [findings.problem(
             '%s cannot be read: %s' % (path, error),
-            'run this check as the user of cinder-volume, or as root')], None
+            'run this check as the user of cinder-volume, or as root: `%s`'
+            % settings.again())], None
     if state is None:
         return [findings.note(
             'there is no %s: cinder-volume does not serve this backend '
@@ -67,9 +70,10 @@ def _age(state, path):
                 'up' if state['up'] else 'down', state_file.age(state)))
     if _is_stale(state):
         return findings.problem(
-            'STALE: ' + text, 'see whether cinder-volume runs and reports '
-            'its statistics. If another host serves the backend now, remove '
-            '%s' % path)
+            'STALE: ' + text, 'see whether cinder-volume runs (`ps -fp %d`) '
+            'and reports its statistics. If another host serves the backend '
+            'now, remove the file: `rm %s`' % (
+                state['pid'], shlex.quote(path)))
     if not state['up']:
         return findings.problem(text, 'see the log of cinder-volume')
     return findings.ok(text)

@@ -14,6 +14,8 @@
 
 import contextlib
 import dataclasses
+import shlex
+import sys
 
 from oslo_config import cfg
 
@@ -89,6 +91,17 @@ def files() -> list[str]:
     return [*map(str, CONF.config_file), *map(str, CONF.config_dir or ())]
 
 
+def again() -> str:
+    """Tell how to run this check again as root.
+
+    :returns: a command line for a shell
+    """
+    return shlex.join([
+        'sudo', sys.executable, '-m', 'cinder.volume.drivers.dsware',
+        *('--config-file=%s' % path for path in CONF.config_file),
+        *('--config-dir=%s' % path for path in CONF.config_dir or ())])
+
+
 def cluster() -> str:
     """Tell the Cinder cluster that the services of this host belong to.
 
@@ -144,11 +157,13 @@ def check(backends: list[Backend]) -> list[findings.Finding]:
             'no backend of enabled_backends (%s) has volume_driver = %s'
             % (', '.join(CONF.enabled_backends or ()) or 'empty', DRIVER),
             'add the section of a Dsware backend, and its name to '
-            'enabled_backends'))
+            'enabled_backends in [DEFAULT]'))
     enabled = CONF.enabled_backends or ()
     found += [findings.problem(
         'backend %s is not in enabled_backends, so cinder-volume does not '
-        'serve it' % backend.name, 'add it there')
+        'serve it' % backend.name,
+        'set it in [DEFAULT], and restart cinder-volume: `enabled_backends = '
+        '%s`' % ','.join([*enabled, backend.name]))
         for backend in backends if backend.name not in enabled]
     return found
 

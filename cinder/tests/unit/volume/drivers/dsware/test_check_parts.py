@@ -14,6 +14,7 @@
 
 import socket
 import stat
+import sys
 from unittest import mock
 
 import ddt
@@ -187,8 +188,9 @@ class AgentTestCase(PartTestCase):
         self.cluster.fail('getDSwareIdentifier', 'records', [{}])
         self.assertIn('version not told', self.look()[0][1].text)
 
-    @ddt.data(('result', 10000003, 'san_login and san_password'),
-              ('unsent', None, 'nc -vz'), ('lost', None, 'driver_use_ssl'),
+    @ddt.data(('result', 10000003, 'san_password in section [dsware]'),
+              ('unsent', None, '`nc -vz 192.0.2.1 10519`'),
+              ('lost', None, 'driver_use_ssl'),
               ('result', 50150002, "operator's page"))
     @ddt.unpack
     def test_failures(self, kind, value, advice):
@@ -197,6 +199,32 @@ class AgentTestCase(PartTestCase):
         self.assertFalse(answers)
         self.assertProblem('getDSwareIdentifier failed', found[1])
         self.assertIn(advice, found[1].advice)
+
+    @ddt.data((exceptions.CertificateRefused,
+               '-connect [2001:db8::1]:443 </dev/null'),
+              (exceptions.CertificateRefused,
+               'driver_ssl_cert_path (/etc/ca.pem)'),
+              (exceptions.CommandUnavailable,
+               '-m cinder.volume.drivers.dsware'))
+    @ddt.unpack
+    def test_advice_can_be_pasted(self, error, text):
+        conf = fakes.make_configuration(driver_ssl_cert_path='/etc/ca.pem')
+        agent = agents._Agent(
+            conf, None, operations.Endpoint('2001:db8::1', 443), 1)
+        self.assertIn(text, agent._advice(error('x')))
+
+    def test_how_to_run_it_again(self):
+        CONF(['--config-file', '/dev/null'], project='cinder')
+        self.assertEqual(
+            'sudo %s -m cinder.volume.drivers.dsware --config-file=/dev/null'
+            % sys.executable, settings.again())
+
+    def test_no_advice_has_a_placeholder(self):
+        agent = agents._Agent(self.conf, None, ONE, 1)
+        for kind in agents._ADVICE:
+            advice = agent._advice(kind('x'))
+            self.assertNotIn('{', advice)
+            self.assertEqual(0, advice.count('`') % 2, advice)
 
     def test_every_error_that_is_no_answer_has_advice(self):
         for error in (exceptions.CertificateRefused,
