@@ -101,11 +101,12 @@ class Machine(model.Machine):
             self.limited(volume, kind)
 
     def retype_in_place(self, volume, kind):
-        self.test.assertTrue(self.dsware.retype(
+        done, _update = self.dsware.retype(
             context.get_admin_context(), volume, objects.VolumeType(
                 id=kind.id, name='new', extra_specs={}),
             {'qos_specs': {'maxIOPS': ('before', 'after')}},
-            {'host': volume.host}))
+            {'host': volume.host})
+        self.test.assertTrue(done)
 
     def limiting(self, volume, kind):
         """Tell the steps of giving a volume the limits of a type.
