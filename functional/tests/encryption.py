@@ -72,13 +72,13 @@ class Luks(object):
 class EncryptionOperations(Luks):
     """An encrypted volume and a clone of it."""
 
-    def encrypted_type(self):
-        name = self.volume_type(self.backend + '-encrypted')
+    def encrypted_type(self, key_size=256):
+        name = self.volume_type('%s-encrypted-%d' % (self.backend, key_size))
         found = self.volumes.find_type(name)
         if not self.volumes.get_type_encryption(found).provider:
             self.volumes.create_type_encryption(
                 found, provider='luks', cipher='aes-xts-plain64',
-                key_size=256, control_location='front-end')
+                key_size=key_size, control_location='front-end')
         return name
 
     def test_encrypted_volume_and_its_clone(self):
@@ -166,6 +166,22 @@ class EncryptedCopies(EncryptionOperations):
                 self.assertNotEqual(b'LUKS', device.read(4))
                 device.seek(8 * MIB)
                 self.assertEqual({0x5a}, set(device.read(MIB)))
+
+    def test_retype_to_another_encryption(self):
+        """Zeros are copied too: else they would be decrypted to anything."""
+        volume = self.create_encrypted()
+        with self.attached(volume) as path:
+            self.io(path, 'write -P 0 4M 1M')
+        other = self.encrypted_type(512)
+
+        changed = self.retype(volume, other)
+
+        self.assertEqual(('success', other), (changed.migration_status,
+                                              changed.volume_type))
+        self.assert_encrypted(changed)
+        with self.attached(changed) as path:
+            self.assertIn('read 1048576/1048576',
+                          self.io(path, 'read -P 0 4M 1M'))
 
     def test_retype_to_encrypted(self):
         """Cinder copies all, and the header of LUKS takes room: it fails.

@@ -14,16 +14,17 @@
 """What tests of managing and reverting do through the API."""
 
 import json
-import subprocess
 
 from openstack import exceptions as sdk_exceptions
 
+from functional.services import waiting
 from functional.tests import base
 
 GIB = base.GIB
 MIB = base.MIB
 # Both listings with details, and what they need.
 _MICROVERSION = '3.8'
+SECONDS = 60
 
 
 class ManageOperations(object):
@@ -32,23 +33,6 @@ class ManageOperations(object):
     def setUp(self):
         super().setUp()
         self.addCleanup(self._remove_what_is_left)
-
-    def fsc_cli(self, op, **args):
-        """Do something on the cluster that Cinder does not know of.
-
-        :param op: the operation
-        :param args: its arguments
-        :returns: what was printed
-        """
-        command = [str(self.simulator.fsc_cli), '--manage_ip', '127.0.0.1',
-                   '--ip', self.simulator.agents[0][0], '--port',
-                   str(self.simulator.agents[0][1]), '--op', op]
-        for key, value in args.items():
-            command += ['--' + key, str(value)]
-        done = subprocess.run(command, check=True, text=True,
-                              stdout=subprocess.PIPE)
-        self.assertIn('result=0', done.stdout)
-        return done.stdout
 
     def _remove_what_is_left(self):
         status = self.control.status()
@@ -192,6 +176,37 @@ class RevertOperations(object):
         # Nothing was copied by Cinder.
         self.assertEqual(before.get('createVolumeFromSnap', 0),
                          after.get('createVolumeFromSnap', 0))
+
+    def test_a_revert_that_breaks_off(self):
+        """Of one that cannot be repaired the log tells how it is mended."""
+        volume = self.create_volume()
+        with self.attached(volume) as path:
+            self.write(path, 'old', 0)
+        snapshot = self.create_snapshot(volume)
+        with self.attached(volume) as path:
+            self.write(path, 'new', 0)
+        self.control.add_fault(kind='copy_fails', op='rollbackSnapshot',
+                               count=2)
+
+        self.volumes.revert_volume_to_snapshot(volume, snapshot)
+
+        self.cloud.wait_for_volume(volume, 'error')
+        self.cloud.wait_for_snapshot(snapshot)
+        log = (self.stack.directory / 'cinder' / 'cinder.log').read_text()
+        self.assertIn('It holds neither its old data nor those of snapshot '
+                      + self.snapshot_names % snapshot.id, log)
+        # Cinder itself cannot: of such a volume there are no snapshots, and
+        # it would make one first. One that it has made is kept.
+        self.fsc_cli('rollbackSnapshot', volName=self.volume_names % volume.id,
+                     snapName=self.snapshot_names % snapshot.id)
+        waiting.wait_for(lambda: self.volume_on_cluster(volume)['status'] == 0,
+                         SECONDS, 'The end of the rollback')
+        kept, = [one for one in self.volumes.snapshots(volume_id=volume.id)
+                 if one.id != snapshot.id]
+        self.cloud.delete_snapshot(kept)
+        self.volumes.reset_volume_status(volume, 'available', None, None)
+        with self.attached(volume) as path:
+            self.assert_written(path, 'old', 0)
 
     def test_revert_keeps_the_size(self):
         """Cinder's API lets pass only what has the size in GiB."""

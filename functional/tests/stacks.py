@@ -91,7 +91,7 @@ def make_default(directory):
         'manager-cli': ('main', dict(_QUICK, dsware_attach_by='manager',
                                      dsware_transport='cli')),
     }, options=dict(_SCHEDULING, enable_force_upload=True,
-                    **_IMAGE_VOLUMES),
+                    quota_gigabytes=-1, **_IMAGE_VOLUMES),
         image_volumes=True)
 
 

@@ -20,6 +20,7 @@ import unittest
 
 from functional.services import programs
 from functional.services import rabbitmq
+from functional.services import volume as volume_service
 from functional.services import waiting
 from functional.tests import base
 from functional.tests import stacks
@@ -260,6 +261,45 @@ class ManagerTest(ClusterTestCase):
         with self.attached(volume) as path:
             for number in range(4):
                 self.assert_written(path, 'round %d' % number, number * MIB)
+
+
+class NamesTest(ClusterTestCase):
+    """A service that is told to give names that no cluster takes."""
+
+    def start_with(self, template):
+        """Start a service of no Cinder cluster, which the test ends.
+
+        :param template: its volume_name_template
+        :returns: a Volume
+        """
+        one = volume_service.Volume(self.stack.cinder, 'third', {'DEFAULT': {
+            'cluster': '', 'enabled_backends': 'socket',
+            'volume_name_template': template}})
+        self.addCleanup(self.end, one)
+        one.start()
+        return one
+
+    def end(self, one):
+        """Stop a service; no volume of another test is to go there."""
+        one.stop()
+        self.wait_for(lambda: not one.is_up(), 'The end of ' + one.host)
+
+    def pools_of(self, one):
+        return {pool['name'] for pool in self.stack.cinder.pools()
+                if pool['name'].startswith(one.host + '@')}
+
+    def test_wrong_template_is_named_and_nothing_starts(self):
+        wrong = self.start_with('volume %s')
+        self.wait_for(lambda: wrong.log_path.exists()
+                      and 'volume_name_template = volume %s'
+                      in wrong.log_path.read_text(), 'The error in the log')
+        # Others go on, and it takes no request.
+        self.create_volume()
+        self.assertEqual(set(), self.pools_of(wrong))
+        self.end(wrong)
+
+        right = self.start_with('volume_%s')
+        self.wait_for(lambda: self.pools_of(right), 'A report of pools')
 
 
 class CopiesTest(ClusterTestCase):

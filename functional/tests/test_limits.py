@@ -160,6 +160,17 @@ class LimitOperations(object):
         self.assertEqual([], self.control.status()['volumes'])
         self.assertEqual([], self.control.status()['qos'])
 
+    def extend_too_far(self, volume, size):
+        """Extend a volume further than is allowed; no cluster is asked.
+
+        The scheduler refuses it when it has the new figures already; the
+        driver when it has not.
+        """
+        asked = self.control.counts().get('expandVolume', 0)
+        with contextlib.suppress(cloud.Failed):
+            self.extend(volume, size)
+        self.assertEqual(asked, self.control.counts().get('expandVolume', 0))
+
     def test_thick_volume_grows_into_free_space_only(self):
         thick = self.volume_type(self.backend + '-thick', **{
             'provisioning:type': 'thick'})
@@ -167,10 +178,7 @@ class LimitOperations(object):
         pool = self.volume_on_cluster(volume)['pool_id']
         self.control.fill_pool(pool, free=1500)
 
-        # The scheduler refuses it when it has the new figures already; the
-        # driver when it has not.
-        with contextlib.suppress(cloud.Failed):
-            self.extend(volume, 3)
+        self.extend_too_far(volume, 3)
 
         self.assertEqual(1, self.volumes.get_volume(volume.id).size)
         self.assertEqual(1024, self.volume_on_cluster(volume)['size'])
@@ -178,6 +186,24 @@ class LimitOperations(object):
                    json={'os-reset_status': {'status': 'available'}})
         self.extend(volume, 2)
         self.assertEqual(2048, self.volume_on_cluster(volume)['size'])
+
+    def test_thin_volume_grows_up_to_the_ratio(self):
+        """Beyond what is there, but not without end."""
+        volume = self.create_volume()
+        pool = volume.host.partition('#')[2]
+        total = int(self.pools()[pool]['total_capacity_gb'])
+        self.extend(volume, 2 * total)
+        # With those of others, all that may be provisioned but the half.
+        for name in ('theirs', 'theirs-too'):
+            self.fsc_cli('createVolume', volName=name, thinFlag=1,
+                         poolId=pool, volSize=9 * 1024 * (total - 1))
+            self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
+
+        self.extend_too_far(volume, 3 * total)
+
+        self.assertEqual(2 * total, self.volumes.get_volume(volume.id).size)
+        self.assertEqual(2 * total * 1024,
+                         self.volume_on_cluster(volume)['size'])
 
 
 class SocketTest(LimitOperations, base.FunctionalTestCase):

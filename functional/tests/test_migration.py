@@ -337,21 +337,23 @@ class SocketMigrationTest(MigrationOperations, MigrationTestCase):
             self.assert_written(path, 'end', GIB - MIB)
             self.assert_written(path, 'later', 8 * MIB)
 
-    def test_retype_to_thick_is_a_copy(self):
+    def test_retype_to_thick_and_to_thin_is_a_copy(self):
         volume = self.create_anywhere(self.backend)
-        thick = self.make_type(**{'provisioning:type': 'thick',
-                                  'volume_backend_name': self.backend,
-                                  'pool_name': '0'})
+        for kind in ('thick', 'thin'):
+            before = self.found(volume)
+            chosen = self.make_type(**{'provisioning:type': kind,
+                                       'volume_backend_name': self.backend,
+                                       'pool_name': '0'})
 
-        kept = self.retype(volume, thick)
-        self.assertNotEqual(thick.name, kept.volume_type)
-        self.assertTrue(self.found(volume)['thin'])
-        self.retype(volume, thick, 'on-demand')
+            kept = self.retype(volume, chosen)
+            self.assertNotEqual(chosen.name, kept.volume_type)
+            self.assertEqual(before, self.found(volume))
+            self.retype(volume, chosen, 'on-demand')
 
-        changed = self.wait_for_migration(volume, 'success')
-        self.assertEqual(thick.name, changed.volume_type)
-        self.assertFalse(self.found(changed)['thin'])
-        self.assert_kept(changed)
+            changed = self.wait_for_migration(volume, 'success')
+            self.assertEqual(chosen.name, changed.volume_type)
+            self.assertEqual(kind == 'thin', self.found(changed)['thin'])
+            self.assert_kept(changed)
 
     def test_a_volume_with_snapshots_is_refused(self):
         volume = self.create_anywhere(self.backend)

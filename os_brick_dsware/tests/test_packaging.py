@@ -77,6 +77,8 @@ class WheelTestCase(testtools.TestCase):
                      'dsware_sim/__init__.py'):
             self.assertIn(name, names)
         self.assertEqual([], [name for name in names if 'tests' in name])
+        self.assertEqual(1, len([name for name in names if name.endswith(
+            '.data/data/etc/cinder/rootwrap.d/dsware.filters')]))
         # These belong to Cinder.
         self.assertEqual(set(), {
             'cinder/__init__.py', 'cinder/volume/__init__.py',

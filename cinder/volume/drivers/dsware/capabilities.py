@@ -12,9 +12,13 @@
 
 """What the backend tells about itself: to operators and the scheduler."""
 
+from cinder import context as cinder_context
 from cinder.i18n import _
+from cinder import objects
 from cinder.volume.drivers.dsware import volume_types
+from cinder.volume import volume_types as cinder_types
 
+_SPARSE = 'sparse_copy_volume'
 _VENDOR = 'dsware'
 # New thin volumes count for the scheduler by their provisioned size only. A
 # pool whose free space is really down to its reserve gets none of them.
@@ -27,6 +31,23 @@ _GOODNESS = ('100 * capabilities.free_capacity_gb '
 
 class Capabilities:
     """Capabilities and defaults: a part of the driver."""
+
+    @property
+    def capabilities(self) -> dict:
+        """What the backend can, as Cinder asks for it before it copies.
+
+        Whoever copies a volume to this backend leaves out blocks of zeros if
+        they read as zeros there. New volumes do, but not what dm-crypt makes
+        of them: so not while a volume gets another encryption. Cinder asks
+        without telling for which volume.
+        """
+        if _SPARSE in self._capabilities:
+            self._capabilities[_SPARSE] = not _encryption_changes()
+        return self._capabilities
+
+    @capabilities.setter
+    def capabilities(self, capabilities):
+        self._capabilities = capabilities
 
     def _init_vendor_properties(self):
         properties = {}
@@ -56,3 +77,19 @@ class Capabilities:
         :returns: the formula, when the option goodness_function has none
         """
         return _GOODNESS
+
+
+def _encryption_changes():
+    """Tell whether Cinder copies any volume through dm-crypt.
+
+    That is so while one is retyped; a volume in use gets no other encryption.
+    """
+    context = cinder_context.get_admin_context()
+    for volume in objects.VolumeList.get_all(context,
+                                             filters={'status': 'retyping'}):
+        for copy in objects.VolumeList.get_all(context, filters={
+                'migration_status': 'target:' + volume.id}):
+            if cinder_types.volume_types_encryption_changed(
+                    context, volume.volume_type_id, copy.volume_type_id):
+                return True
+    return False

@@ -29,7 +29,9 @@ from oslo_log import log as logging
 from cinder import context
 from cinder import coordination
 from cinder import exception
+from cinder.i18n import _
 from cinder import objects
+from cinder.volume.drivers.dsware import exceptions
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +39,9 @@ _LOCK = 'dsware-work-'
 # Seconds to wait for a lock that another service has kept for longer than
 # it worked; see Claims.review().
 _PATIENCE = 5
+# Seconds to wait for it before a request fails that needs it: as long as
+# three reports of statistics, with which a review comes.
+_LONGEST = 180
 
 
 class Claims:
@@ -61,8 +66,25 @@ class Claims:
             if self._cluster:
                 # In one order, so that nobody waits for each other.
                 for volume_id in sorted(volume.id for volume in volumes):
-                    stack.enter_context(_lock(volume_id))
+                    stack.enter_context(self._at_work(volume_id))
             yield
+
+    @contextlib.contextmanager
+    def _at_work(self, volume_id):
+        # Cinder lets nobody do this to a volume that it copies: that copy
+        # has ended, or was none, and a review would find it out later.
+        self._let_go(volume_id)
+        lock = _lock(volume_id)
+        if not lock.acquire(blocking=_LONGEST):
+            raise exceptions.ObjectBusy(name=volume_id, desc=_(
+                'another service of the cluster has been at work at it, or '
+                'has not noticed the end of that, for %d seconds') % _LONGEST)
+        # Not "with lock", whose end could fail what has been done.
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._release(volume_id, lock)
 
     def until_done(self, volume_id, work):
         """Show that this service moves or changes a volume.
@@ -104,23 +126,24 @@ class Claims:
                     'started again.', volume_id)
 
     def _let_go(self, volume_id):
+        with self._changing:
+            lock = self._kept.pop(volume_id, None)
+            if lock is not None:
+                self._release(volume_id, lock)
+
+    def _release(self, volume_id, lock):
         """Release a lock; where that does not work, a review tries again.
 
         What was done with the volume is done all the same.
         """
-        with self._changing:
-            lock = self._kept.get(volume_id)
-            if lock is None:
-                return
-            try:
-                lock.release()
-            except Exception as error:
-                # Whatever the coordination backend raises.
-                LOG.warning('The lock for volume %(volume)s is not released '
-                            'yet, which is tried again: %(error)s',
-                            {'volume': volume_id, 'error': error})
-            else:
-                del self._kept[volume_id]
+        try:
+            lock.release()
+        except Exception as error:
+            # Whatever the coordination backend raises.
+            self._kept[volume_id] = lock
+            LOG.warning('The lock for volume %(volume)s is not released yet, '
+                        'which is tried again: %(error)s',
+                        {'volume': volume_id, 'error': error})
 
     def review(self, is_under_way):
         """Let go of the volumes that Cinder has copied meanwhile.

@@ -27,6 +27,7 @@ from oslo_utils import units
 
 from cinder import exception
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import names
 
 _MIB_PER_GIB = units.Gi // units.Mi
 # So many records are kept as they are, more are packed.
@@ -100,11 +101,14 @@ class Page:
         try:
             reference = (json.loads(marker) if isinstance(marker, str)
                          else marker)
-            return reference[SOURCE_NAME]
+            name = reference[SOURCE_NAME]
+            if not isinstance(name, str) or not name:
+                raise ValueError(name)
         except (ValueError, KeyError, TypeError) as error:
             raise exception.InvalidInput(reason=_(
                 'marker %s is not a reference in JSON, as it is listed')
                 % marker) from error
+        return name
 
     def choose(self, records: Iterable, name: str, size: str,
                find: Callable) -> list:
@@ -145,6 +149,9 @@ class Page:
         """Give the key that the page begins after, or None."""
         if self._marker is None:
             return None
+        if not self._sign and not names.is_legal(self._marker):
+            # It is listed, but no cluster can be asked for it.
+            return self._marker
         found = find(self._marker)
         if found is None:
             raise exception.InvalidInput(

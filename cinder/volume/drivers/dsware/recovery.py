@@ -17,8 +17,12 @@ from oslo_log import log as logging
 from cinder import objects
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
+
+# Seconds after which the service starts, whatever has not been looked at.
+_LONGEST = 60
 
 
 def clear_leftovers(array, context, host):
@@ -29,20 +33,36 @@ def clear_leftovers(array, context, host):
 
     Only volumes that Cinder knows to belong to this host are looked at, so
     nothing of another owner of the cluster is touched. The half-made volume
-    itself is shown as in error by Cinder and goes when it is deleted.
+    itself is shown as in error by Cinder and goes when it is deleted, with
+    all that is left of it. So there is no need to make the service's start
+    wait for thousands that are in error: the last to be changed come first.
 
     :param array: the :class:`array.Array`
     :param context: the admin context
     :param host: the volume service's host, which is in no Cinder cluster
     """
-    for status in ('error', 'creating', 'downloading'):
-        volumes = objects.VolumeList.get_all_by_host(
-            context, host, filters={'status': status})
-        # Not only those that have a source volume: Cinder names none for a
-        # volume that it clones from its image cache.
-        for volume in volumes:
-            if not is_of_new_group(volume) and not clear(array, volume):
-                return
+    deadline = waiting.Deadline(_LONGEST)
+    volumes = _perhaps_interrupted(context, host)
+    for number, volume in enumerate(volumes):
+        if deadline.expired:
+            LOG.warning('The service starts without having looked for what '
+                        'interrupted creations of %d volumes in error may '
+                        'have left behind; that goes when those are '
+                        'deleted.', len(volumes) - number)
+            return
+        if not clear(array, volume):
+            return
+
+
+def _perhaps_interrupted(context, host):
+    # Not only those that have a source volume: Cinder names none for a
+    # volume that it clones from its image cache.
+    volumes = [volume for status in ('error', 'creating', 'downloading')
+               for volume in objects.VolumeList.get_all_by_host(
+                   context, host, filters={'status': status})
+               if not is_of_new_group(volume)]
+    return sorted(volumes, reverse=True,
+                  key=lambda volume: volume.updated_at or volume.created_at)
 
 
 def clear(array, volume) -> bool:

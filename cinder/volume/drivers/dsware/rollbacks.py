@@ -26,6 +26,7 @@ from cinder.volume.drivers.dsware import calls
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
 
 LOG = logging.getLogger(__name__)
@@ -68,7 +69,9 @@ class Rollbacks(calls.Calls):
         """Put a volume back to what a snapshot holds, and wait for it.
 
         The cluster gives the volume the snapshot's size (published); one
-        that was larger is made as large as it was.
+        that was larger is made as large as it was. A rollback that breaks
+        off is tried once more: Cinder cannot begin it anew, since it would
+        have to make a snapshot of the broken volume first.
 
         :param volume: the volume's name
         :param source: the snapshot, from :meth:`rollback_source`
@@ -85,8 +88,9 @@ class Rollbacks(calls.Calls):
         self._start_rollback(before, source)
         with self._advised(_(
                 'It holds neither its old data nor those of snapshot %s, '
-                'which is as it was. Revert it again.') % source.name):
-            self._wait(lambda limit: self.volume(volume, limit), volume, _OP)
+                'which is as it was: roll it back to that on the cluster, or '
+                'make a new volume of it') % source.name):
+            self._end_rollback(before, source)
         if size > source.size:
             with self._advised(_(
                     'It was put back to snapshot %(snapshot)s, but has '
@@ -98,14 +102,16 @@ class Rollbacks(calls.Calls):
 
     def _before_rollback(self, volume):
         found = self.volume(volume)
-        if found is None:
-            raise exceptions.ObjectAbsent(op=_OP, name=volume)
-        if found.working:
+        if found is not None and found.working:
             # What an interrupted attempt has begun, maybe with another
             # snapshot. After that a volume in work is this call's doing.
             LOG.info('Volume %s is in work on the cluster; its rollback '
                      'waits for that.', volume)
             self._wait(lambda limit: self.volume(volume, limit), volume, _OP)
+            # Its size may be another one now.
+            found = self.volume(volume)
+        if found is None:
+            raise exceptions.ObjectAbsent(op=_OP, name=volume)
         return found
 
     def _start_rollback(self, before, source):
@@ -131,6 +137,21 @@ class Rollbacks(calls.Calls):
                 if error.result == result_codes.SNAPSHOT_IS_ROLLING_BACK:
                     return
         raise failure
+
+    def _end_rollback(self, before, source):
+        def look(limit=None):
+            return self.volume(before.name, limit)
+
+        try:
+            self._wait(look, before.name, _OP)
+        except exceptions.BackendFault as error:
+            found = look()
+            if found is None or found.ready or found.working:
+                raise
+            reporting.log_once(LOG, logging.WARNING, error,
+                               'The rollback is begun once more.')
+            self._start_rollback(found, source)
+            self._wait(look, before.name, _OP)
 
     def _rolled_back(self, before, source, deadline):
         """Tell whether it certainly runs, or ran."""

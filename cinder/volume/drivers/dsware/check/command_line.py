@@ -13,6 +13,7 @@
 """Whether fsc_cli can be run through rootwrap as the driver does it."""
 
 import configparser
+import importlib.metadata
 import os
 import shlex
 import stat
@@ -28,7 +29,8 @@ from os_brick_dsware.hostcheck import cluster
 from os_brick_dsware.hostcheck import findings
 
 CONF = cfg.CONF
-_FILTERS = 'etc/cinder/rootwrap.d/dsware.filters of cinder-dsware'
+_PACKAGE = 'cinder-dsware'
+_FILTERS = 'etc/cinder/rootwrap.d/dsware.filters'
 
 
 def check(configuration) -> list[findings.Finding]:
@@ -112,7 +114,31 @@ def _match(configuration, filters, settings):
         return [findings.problem(
             'rootwrap refuses %d of %d operations: %s' % (
                 len(refused), len(samples.REQUESTS), ', '.join(refused)),
-            'copy %s, of this version, to %s, owned by root' % (
-                _FILTERS, settings.filters_path[0]))]
+            _copy_filters(settings.filters_path[0]))]
     return [findings.ok('rootwrap (%s) allows all %d operations' % (
         CONF.rootwrap_config, len(samples.REQUESTS)))]
+
+
+def _copy_filters(directory):
+    path = installed_filters()
+    if path is None:
+        return 'copy %s of %s, of this version, to %s, owned by root' % (
+            _FILTERS, _PACKAGE, directory)
+    return 'install those of this version: `sudo install -m 644 %s %s`' % (
+        shlex.quote(path), shlex.quote(directory))
+
+
+def installed_filters() -> str | None:
+    """Find the filters that the package has put beside Cinder's own.
+
+    :returns: the path of the file, or None when it is not there
+    """
+    try:
+        files = importlib.metadata.files(_PACKAGE) or ()
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for item in files:
+        if item.as_posix().endswith(_FILTERS):
+            path = os.path.realpath(item.locate())
+            return path if os.path.isfile(path) else None
+    return None

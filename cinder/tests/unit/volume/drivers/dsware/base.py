@@ -22,6 +22,7 @@ from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware import settled
+from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import translation
@@ -30,7 +31,13 @@ GIB = 1024
 
 
 class DriverTestCase(test.TestCase):
-    """Tests with Cinder's own objects and a cluster in memory."""
+    """Tests with Cinder's own objects and a cluster in memory.
+
+    :cvar recovers: whether a driver that is started looks for what a crash
+        has left, which takes as long as many a test
+    """
+
+    recovers = False
 
     def setUp(self):
         super().setUp()
@@ -60,7 +67,10 @@ class DriverTestCase(test.TestCase):
     def make_started_driver(self, **overrides):
         made = self.make_driver(**overrides)
         made.check_for_setup_error()
-        made.set_initialized()
+        if self.recovers:
+            made.set_initialized()
+        else:
+            volume_driver.VolumeDriver.set_initialized(made)
         self.cluster.requests.clear()
         return made
 

@@ -344,6 +344,8 @@ class AttachTestCase(BackupTestCase):
 
 class ClearTestCase(BackupTestCase):
 
+    recovers = True
+
     def setUp(self):
         super().setUp()
         self.cluster.refuses_snapshots = 50150010

@@ -12,8 +12,11 @@
 
 """Parts of the check that look at this host."""
 
+import re
+import shlex
 import socket
 import stat
+import subprocess
 import sys
 from unittest import mock
 
@@ -264,6 +267,21 @@ class RootwrapTestCase(PartTestCase):
         filters = self.filters('nonsense')
         found = self.check('[DEFAULT]\nfilters_path=%s\n' % filters)
         self.assertProblem('the filters in', found[-1])
+
+    def test_the_command_that_installs_the_filters(self):
+        empty = self.useFixture(fixtures.TempDir()).path
+        problem, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
+        command = re.search('`sudo (install .*)`', problem.advice)[1]
+        subprocess.run(shlex.split(command), check=True)
+        found, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
+        self.assertEqual(findings.OK, found.level, found)
+
+    def test_the_filters_are_not_where_they_were_installed(self):
+        empty = self.useFixture(fixtures.TempDir()).path
+        self.patch('importlib.metadata.files', return_value=[])
+        problem, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
+        self.assertIn('copy etc/cinder/rootwrap.d/dsware.filters',
+                      problem.advice)
 
     def test_timeout_is_not_found(self):
         filters = self.filters(

@@ -19,6 +19,7 @@ from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import locks
 from cinder.volume.drivers.dsware import claims
+from cinder.volume.drivers.dsware import exceptions
 
 CLUSTER = 'services@dsware'
 
@@ -89,6 +90,34 @@ class ClaimsTestCase(base.DriverTestCase):
             self.claims.review(lambda found: False)
         self.assertEqual(2, len(logs.output))
         self.assertIn(self.volume.id, logs.output[0])
+        self.assertTrue(self.is_held())
+        self.claims.review(lambda found: False)
+        self.assertFalse(self.is_held())
+
+    def test_work_at_once_after_what_was_no_copy(self):
+        """As an extension after a change of type that was refused."""
+        self.claims.until_done(self.volume.id, lambda: False)
+        with self.claims.held(self.volume):
+            self.assertTrue(self.is_held())
+        self.assertFalse(self.is_held())
+
+    def test_another_service_does_not_let_go(self):
+        self.locks.held_by('another', self.volume)
+        self.patch('cinder.volume.drivers.dsware.claims._LONGEST', 0.1)
+        error = self.assertRaises(exceptions.ObjectBusy, self.hold)
+        self.assertIn(self.volume.id, str(error))
+        self.assertIn('another service of the cluster', str(error))
+
+    def hold(self):
+        with self.claims.held(self.volume):
+            self.fail('two are at work')
+
+    def test_the_lock_of_what_is_done_cannot_be_released(self):
+        with mock.patch.object(locks.Lock, 'release',
+                               side_effect=OSError('no backend')), \
+                self.assertLogs(claims.LOG.logger, 'WARNING'):
+            with self.claims.held(self.volume):
+                pass
         self.assertTrue(self.is_held())
         self.claims.review(lambda found: False)
         self.assertFalse(self.is_held())

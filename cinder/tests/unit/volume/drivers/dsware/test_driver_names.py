@@ -15,6 +15,7 @@
 from unittest import mock
 
 import ddt
+from oslo_utils import timeutils
 
 from cinder import exception
 from cinder import objects
@@ -125,6 +126,7 @@ class TakenOverTestCase(base.DriverTestCase):
     def test_clearing_up_leaves_what_another_owner_named_alike(self):
         self.cluster.add_volume('other')
         self.cluster.add_snapshot('legacy.clone', 'other')
+        self.volume.created_at = timeutils.utcnow()
         with mock.patch.object(objects.VolumeList, 'get_all_by_host',
                                return_value=[self.volume]):
             recovery.clear_leftovers(self.driver._array, self.context,

@@ -21,6 +21,7 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import rollbacks
 
 GIB = base.GIB
 
@@ -157,15 +158,36 @@ class RevertTestCase(base.DriverTestCase):
     def test_it_breaks_off(self):
         self.cluster.copy_ends_as = 3
         self.fails(exceptions.BackendFault, 'failure status 3',
-                   'Revert it again', self.snapshot.name)
+                   'roll it back to that on the cluster', self.snapshot.name)
         self.cluster.copy_ends_as = fakes.READY
         self.revert()
+        self.check(rollbacks=3)
+
+    def test_it_breaks_off_once(self):
+        def look(*args, **kwargs):
+            found = query(*args, **kwargs)
+            if found.status == 3:
+                self.cluster.copy_ends_as = fakes.READY
+            return found
+
+        query = self.driver._array.volume
+        self.cluster.copy_ends_as = 3
+        with mock.patch.object(self.driver._array, 'volume', look), \
+                self.assertLogs(rollbacks.LOG.logger, 'WARNING') as logs:
+            self.revert()
+        self.assertIn('begun once more', logs.output[0])
         self.check(rollbacks=2)
+
+    def test_it_breaks_off_and_cannot_be_begun_again(self):
+        self.cluster.copy_ends_as = 3
+        self.cluster.fail('rollback', 'result', 50150013, times=10 ** 9,
+                          skip=1)
+        self.fails(exception.VolumeIsBusy, 'neither its old data')
 
     def test_it_takes_too_long(self):
         self.cluster.copy_time = 10 ** 9
         self.fails(exceptions.BackendFault, 'not ready after',
-                   'Revert it again', 'dsware_copy_timeout')
+                   'on the cluster', 'dsware_copy_timeout')
 
     def test_its_size_cannot_be_restored(self):
         self.extend()

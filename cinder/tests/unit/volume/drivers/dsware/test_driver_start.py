@@ -12,6 +12,8 @@
 
 """The driver's start, and its clearing up."""
 
+from unittest import mock
+
 import ddt
 
 from cinder import exception
@@ -21,6 +23,7 @@ from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manager_attaching
+from cinder.volume.drivers.dsware import recovery
 
 
 @ddt.ddt
@@ -128,6 +131,20 @@ class RecoveryTestCase(base.DriverTestCase):
         self.store('creating')
         self.start_service()
         self.assertEqual(set(), self.left())
+
+    def test_a_start_does_not_wait_for_thousands_in_error(self):
+        """The last to be changed comes first; the log tells of the rest."""
+        before = [self.store('error') for _number in range(3)]
+        self.store('creating')
+        deadline = mock.Mock()
+        type(deadline).expired = mock.PropertyMock(side_effect=[False, True])
+        with mock.patch.object(recovery, 'waiting') as waiting, \
+                self.assertLogs(recovery.LOG.logger, 'WARNING') as logs:
+            waiting.Deadline.return_value = deadline
+            recovery.clear_leftovers(self.make_driver()._array, self.context,
+                                     'host@dsware')
+        self.assertEqual(set(before), self.left())
+        self.assertIn('of 3 volumes in error', logs.output[0])
 
     def test_what_others_own_is_left_alone(self):
         kept = {self.store('creating', host='other@dsware#0',

@@ -98,7 +98,9 @@ class PageTestCase(testtools.TestCase):
                                   0, ['reference'], ['asc'])
         self.assertIn('null character', str(error))
 
-    @ddt.data('no JSON', '[]', '1', '{"source-id": "1"}', {'name': 'x'})
+    @ddt.data('no JSON', '[]', '1', '{"source-id": "1"}', {'name': 'x'},
+              '{"source-name": 5}', '{"source-name": null}',
+              {'source-name': ''}, {'source-name': ['a']})
     def test_what_is_no_marker(self, marker):
         self.assertRaises(exception.InvalidInput, manageable.Page, marker,
                           1, 0, ['reference'], ['asc'])
@@ -108,6 +110,12 @@ class PageTestCase(testtools.TestCase):
             exception.InvalidInput, self.names, [make('a')],
             {'source-name': 'b'}, 1, 0, ['reference'], ['asc'])
         self.assertIn('marker not found: b', str(error))
+
+    def test_a_marker_that_no_cluster_can_be_asked_for(self):
+        items = [make(name) for name in ('a', 'b c', 'd')]
+        for order, expected in (('asc', ['d']), ('desc', ['a'])):
+            self.assertEqual(expected, self.names(
+                items, {'source-name': 'b c'}, 1, 0, ['reference'], [order]))
 
     @ddt.data((1, 1), (1024, 1), (1025, 2), (1536, 2), (2048, 2))
     @ddt.unpack

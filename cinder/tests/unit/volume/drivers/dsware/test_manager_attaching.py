@@ -601,6 +601,8 @@ class OwnUseTestCase(ManagerTestCase):
 class TidyTestCase(ManagerTestCase):
     """What nobody uses any more."""
 
+    recovers = True
+
     def tidy(self, later=LATER):
         self.clock.now += later
         self.driver.get_volume_stats(True)
@@ -952,6 +954,8 @@ class AnyOrderTestCase(ManagerTestCase):
 
 class SwitchedTestCase(ManagerTestCase):
     """dsware_attach_by was manager when the volume was attached."""
+
+    recovers = True
 
     def setUp(self):
         super().setUp()

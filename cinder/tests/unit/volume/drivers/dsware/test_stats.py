@@ -14,11 +14,13 @@
 
 import ddt
 
+from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import stats
+from cinder.volume import volume_types
 
 
 @ddt.ddt
@@ -214,3 +216,50 @@ class PoolWatchTestCase(fakes.ArrayTestCase):
         self.assertEqual(seen, watch.refresh())
         self.assertFalse(watch.up)
         self.assertIsInstance(seen[0], models.Pool)
+
+
+@ddt.ddt
+class SparseCopyTestCase(base.DriverTestCase):
+    """Whether blocks of zeros may be left out of copies to the backend."""
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_started_driver()
+        self.driver.init_capabilities()
+        self.changed = self.patch(
+            'cinder.volume.volume_types.volume_types_encryption_changed',
+            side_effect=lambda context, one, other: one != other)
+
+    def copied(self, status, to):
+        volume = self.record(status, None)
+        self.record('available', 'target:' + volume.id, to)
+
+    def record(self, status, migration_status, volume_type_id=None):
+        volume = objects.Volume(
+            self.context, size=1, host='other@dsware#0', status=status,
+            volume_type_id=volume_type_id or self.vt['id'],
+            migration_status=migration_status)
+        volume.create()
+        return volume
+
+    @ddt.data(('retyping', 'another', False), ('retyping', None, True),
+              ('maintenance', 'another', True))
+    @ddt.unpack
+    def test_what_is_copied(self, status, to, expected):
+        self.record('retyping', None)
+        self.copied(status, to and volume_types.create(
+            self.context, to).id)
+        found = self.driver.capabilities
+        self.assertIs(expected, found['sparse_copy_volume'])
+        self.assertIn('properties', found)
+
+    def test_afterwards(self):
+        self.copied('retyping', volume_types.create(self.context, 'x').id)
+        self.assertIs(False, self.driver.capabilities['sparse_copy_volume'])
+        self.changed.side_effect = [False]
+        self.assertIs(True, self.driver.capabilities['sparse_copy_volume'])
+
+    def test_a_service_that_starts_meanwhile(self):
+        self.copied('retyping', volume_types.create(self.context, 'x').id)
+        self.driver.init_capabilities()
+        self.assertIn('vendor_prefix', self.driver.capabilities)
