@@ -39,8 +39,6 @@ from cinder.volume import volume_utils
 LOG = logging.getLogger(__name__)
 
 _MIB_PER_GIB = units.Gi // units.Mi
-# Seconds to wait for a cluster that cannot be reached when cleaning up.
-_PATIENCE = 5
 _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
               exceptions.TryAgain)
 
@@ -106,25 +104,20 @@ class ManagedObjects:
         with _given_back(volume), translation.for_volume(volume):
             # Cinder sets the size only afterwards, and limits depend on it.
             volume.size = manageable.whole_gib(found.size)
-            self._qos.apply(volume)
+            before = self._qos.apply(volume)
             # At the very end, because nobody can make it smaller again.
-            with self._unlimited(found.name):
+            with self._limits_given_back(found.name, before):
                 self._grow(found)
         return {'provider_id': volume.provider_id}
 
     @contextlib.contextmanager
-    def _unlimited(self, name):
-        """Take the limits away again, if the block fails."""
+    def _limits_given_back(self, name, before):
+        """Let the volume have the limits that it had, if the block fails."""
         try:
             yield
         except BaseException:
             with excutils.save_and_reraise_exception():
-                try:
-                    self._array.unlimit(name, _PATIENCE)
-                except exceptions.DSWareError as error:
-                    LOG.warning('Volume %(name)s, which could not be '
-                                'managed, may keep limits of Cinder: '
-                                '%(error)s', {'name': name, 'error': error})
+                self._array.give_back(name, before)
 
     def _grow(self, found):
         size = manageable.whole_gib(found.size) * _MIB_PER_GIB

@@ -210,20 +210,23 @@ class Migrations:
         :returns: False when the cluster refuses to move it
         """
         limited = bool(diff.get('qos_specs'))
-        if limited:
-            self._qos.apply(volume, volume_type_id=new_type.id)
+        before = limited and self._qos.apply(volume,
+                                             volume_type_id=new_type.id)
         done = host is None
         try:
             done = done or self._move(volume, host)
         finally:
             if limited and not done:
-                self._restore_limits(volume)
+                self._restore_limits(volume, before)
         return done
 
-    def _restore_limits(self, volume):
+    def _restore_limits(self, volume, before):
         name = translation.described(volume)
         try:
             self._qos.apply(volume)
+            if before and not self._qos.wanted(volume):
+                self._array.give_back(translation.volume_name(volume),
+                                      before)
         except exception.CinderException as error:
             LOG.error('Volume %(volume)s has the limits of a type that it '
                       'did not get. Retype it again, to this or its old '

@@ -77,7 +77,8 @@ class Policies(calls.Calls):
                 desc=_('%r cannot be the name of a QoS') % found.name)
         return found
 
-    def limit(self, volume: str, limits: Mapping[str, int]) -> None:
+    def limit(self, volume: str,
+              limits: Mapping[str, int]) -> models.QoS | None:
         """Give a volume these limits, in use or not.
 
         A QoS of another name that the volume has is replaced, and given
@@ -85,6 +86,8 @@ class Policies(calls.Calls):
 
         :param volume: the volume's name
         :param limits: its limits
+        :returns: the QoS of another name that was replaced, or None; see
+            :meth:`give_back`
         :raises ObjectExists: other volumes have the QoS of this volume's
             name
         :raises ObjectAbsent: there is no such volume
@@ -94,11 +97,13 @@ class Policies(calls.Calls):
         before = self.qos_of(volume)
         if before is None or before.name != name:
             self._give(volume, limits, before)
-        elif not before.has(limits):
+            return before
+        if not before.has(limits):
             self._change(
                 'setQoS', lambda deadline: self._has(volume, name, limits,
                                                      deadline),
                 qosName=name, **limits)
+        return None
 
     def limit_new(self, volume: str, limits: Mapping[str, int]) -> None:
         """Give limits to a volume that the caller has just made.
@@ -242,9 +247,16 @@ class Policies(calls.Calls):
                 # A QoS of its name that others have is not this volume's.
                 if not (isinstance(error, exceptions.ObjectExists)
                         and error.op == 'createQoS'):
-                    self._give_back(volume, before)
+                    self.give_back(volume, before)
 
-    def _give_back(self, volume, before):
+    def give_back(self, volume: str, before: models.QoS | None) -> None:
+        """Take the limits of :meth:`limit` away, and put a QoS back.
+
+        What fails is logged: something else has failed already.
+
+        :param volume: the volume's name
+        :param before: the QoS that the volume had, or None
+        """
         name = names.policy(volume)
         steps = [lambda: self._disassociate(name, volume, _PATIENCE),
                  lambda: self.delete_qos(volume, _PATIENCE)]

@@ -250,6 +250,7 @@ class Limiter:
         :param volume: the Cinder volume; it is found by
             :func:`translation.volume_name`
         :param volume_type_id: the id of its new type; its own when None
+        :returns: the QoS of others that was replaced, or None
         :raises InvalidQoSSpecs: when the type's qos spec is not valid;
             :meth:`wanted` checks that before anything else is changed
         :raises VolumeNotFound: it is not on the cluster
@@ -261,10 +262,10 @@ class Limiter:
         wanted = self.wanted(volume, volume_type_id=volume_type_id)
         with translation.for_volume(volume):
             if wanted:
-                self._array.limit(name, wanted)
-                return
+                return self._array.limit(name, wanted)
             with self._qos_optional():
                 self._array.unlimit(name)
+        return None
 
     def forget(self, volume):
         """Delete what holds the limits of a volume that was deleted.

@@ -254,6 +254,18 @@ class VolumeTestCase(ManageTestCase):
             left = {'maxIOPS': 9} if lost else None
             self.assertEqual(left, self.cluster.limits_of('legacy'))
 
+    def test_one_with_limits_of_others_that_cannot_grow(self):
+        self.cluster.volumes['legacy']['vol_size'] = 1536
+        self.cluster.qos['gold'] = {'maxIOPS': 7}
+        self.cluster.qos_of['legacy'] = 'gold'
+        self.cluster.fail('expandVolume', 'result', 50150009)
+        self.assertRaises(
+            exceptions.CapacityExceeded, self.driver.manage_existing,
+            self.make_stored(volume_type_id=self.make_type(maxIOPS='9')),
+            LEGACY)
+        self.assertEqual({'legacy': 'gold'}, self.cluster.qos_of)
+        self.assertEqual(['gold'], list(self.cluster.qos))
+
     def make_typed(self, kind):
         return self.make_volume(specs={'provisioning:type': kind})
 

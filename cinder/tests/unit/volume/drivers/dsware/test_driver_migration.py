@@ -400,6 +400,19 @@ class RetypeLimitsTestCase(MigrationTestCase):
         self.assert_limit(100)
         self.assertEqual(0, self.pool_of(self.volume))
 
+    @ddt.data('result', 'stopped')
+    def test_limits_of_others_come_back(self, kind):
+        self.volume.volume_type_id = self.plain.id
+        name = self.volume.name
+        self.dsware._array.unlimit(name)
+        self.cluster.qos['gold'] = {'maxIOPS': 7}
+        self.cluster.qos_of[name] = 'gold'
+        self.cluster.fail('migrateVolumeCold', kind, 50150015)
+        self.assertRaises((exceptions.BackendFault, fakes.Interrupted),
+                          self.retype, self.new, 1)
+        self.assertEqual({name: 'gold'}, self.cluster.qos_of)
+        self.assertEqual(['gold'], list(self.cluster.qos))
+
     def test_the_way_back_fails(self):
         self.cluster.fail('migrateVolumeCold', 'result', 50150015)
         self.cluster.fail('setQoS', 'result', 50150015, skip=1)
