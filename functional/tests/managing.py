@@ -144,6 +144,15 @@ class ManageOperations(object):
             sdk_exceptions.BadRequestException, self.listed, 'volumes',
             marker=json.dumps({'source-name': 'absent'}))
 
+        for number in range(4):
+            self.fsc_cli('createSnapshot', volName='v%d' % number,
+                         snapName='s%d' % number, smartFlag=0)
+        self.assertEqual(['s0', 's2', 's1', 's3'], list(self.listed(
+            'snapshots', sort='size:desc,reference:asc')))
+        self.assertEqual(['s1'], list(self.listed(
+            'snapshots', sort='size:desc,reference:asc', limit=1,
+            marker=json.dumps({'source-name': 's2'}))))
+
 
 class RevertOperations(object):
     """Revert to snapshot."""

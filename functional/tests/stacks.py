@@ -201,6 +201,8 @@ class BackupStack(stack.Stack):
         super().__init__(directory, {'main': main}, {
             'socket': ('main', dict(_QUICK, backup_use_temp_snapshot=True)),
             'cli': ('main', dict(_QUICK, dsware_transport='cli')),
+            'cli-snapshot': ('main', dict(_QUICK, dsware_transport='cli',
+                                          backup_use_temp_snapshot=True)),
             'manager': ('main', dict(_QUICK, backup_use_temp_snapshot=True,
                                      dsware_attach_by='manager')),
         }, options=options)

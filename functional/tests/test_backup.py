@@ -289,3 +289,25 @@ class VolumeBackupTest(BackupTestCase):
             self.detach(attached)
         self.assert_backed_up('before', MIB, backup)
         self.wait_for_only(volume)
+
+
+class SnapshotBackupCLITest(BackupTestCase):
+    """Backups that read a snapshot, by way of fsc_cli."""
+
+    backend = 'cli-snapshot'
+
+    def test_of_a_volume_in_use(self):
+        volume = self.create_volume()
+        attached = self.attach(volume)
+        self.write(attached.path, 'before', 0)
+        os.sync()
+
+        backup = self.start_backup(volume)
+        self.being_read()
+        self.write(attached.path, 'after', 0)
+
+        self.cloud.wait_for_backup(backup)
+        self.assert_backed_up('before', 0, backup)
+        self.assert_written(attached.path, 'after', 0)
+        self.detach(attached)
+        self.wait_for_only(volume)
