@@ -162,7 +162,8 @@ class RevertOperations(object):
         self.cloud.wait_for_snapshot(snapshot)
         return self.cloud.wait_for_volume(volume)
 
-    def test_revert(self):
+    def make_changed(self):
+        """Make a volume that was changed after a snapshot of it."""
         volume = self.create_volume()
         with self.attached(volume) as path:
             self.write(path, 'old', 0)
@@ -170,6 +171,10 @@ class RevertOperations(object):
         with self.attached(volume) as path:
             self.write(path, 'new', 0)
             self.write(path, 'more', GIB - MIB)
+        return volume, snapshot
+
+    def test_revert(self):
+        volume, snapshot = self.make_changed()
         before = self.control.counts()
 
         self.control.set(copy_seconds=0.5)
@@ -188,12 +193,7 @@ class RevertOperations(object):
 
     def test_a_revert_that_breaks_off(self):
         """Of one that cannot be repaired the log tells how it is mended."""
-        volume = self.create_volume()
-        with self.attached(volume) as path:
-            self.write(path, 'old', 0)
-        snapshot = self.create_snapshot(volume)
-        with self.attached(volume) as path:
-            self.write(path, 'new', 0)
+        volume, snapshot = self.make_changed()
         self.control.add_fault(kind='copy_fails', op='rollbackSnapshot',
                                count=2)
 
