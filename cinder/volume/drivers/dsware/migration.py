@@ -153,26 +153,7 @@ class Migrations:
         """
         return self._claims.until_done(
             volume.id,
-            lambda: self._retype_noted(context, volume, new_type, diff, host))
-
-    def _retype_noted(self, context, volume, *args):
-        """Note in Cinder's record that the request is no longer waiting.
-
-        Should the service die, nothing else tells: the API has set the
-        status already. Cinder itself notes the same before it copies.
-        """
-        before = volume.migration_status
-        done = False
-        volume.conditional_update({'migration_status': _BEGUN},
-                                  {'status': 'retyping'})
-        try:
-            done = self._retype(context, volume, *args)
-        finally:
-            if not done:
-                volume.conditional_update({'migration_status': before},
-                                          {'migration_status': _BEGUN})
-        # Together with the new type.
-        return done and (True, {'migration_status': before})
+            lambda: self._retype(context, volume, new_type, diff, host))
 
     def _retype(self, context, volume, new_type, diff, host):
         wanted = volume_types.of_type(new_type, self.configuration)
@@ -182,15 +163,42 @@ class Migrations:
         obstacle = self._needs_copy(volume, wanted, diff)
         if obstacle is None and moves:
             obstacle = self._obstacle(context, volume, host)
-        if obstacle is None and not self._change_in_place(
-                volume, new_type, diff, host if moves else None):
+        if obstacle is None:
+            done = self._noted(volume, lambda: self._change_in_place(
+                volume, new_type, diff, host if moves else None))
+            if done:
+                return done
             obstacle = _('the cluster refuses to move it')
-        if obstacle is not None:
-            LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
-                     'Cinder has to copy it: %(obstacle)s.', {
-                         'volume': translation.described(volume),
-                         'type': new_type.name, 'obstacle': obstacle})
-        return obstacle is None
+        LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
+                 'Cinder has to copy it: %(obstacle)s.', {
+                     'volume': translation.described(volume),
+                     'type': new_type.name, 'obstacle': obstacle})
+        return False
+
+    @staticmethod
+    def _noted(volume, work):
+        """Note in Cinder's record that the request is no longer waiting.
+
+        Should the service die, nothing else tells: the API has set the
+        status already. Cinder itself notes the same before it copies, so
+        that what is left to it needs no note.
+
+        :param volume: the Cinder volume
+        :param work: called to do it; tells whether all is done
+        :returns: what :meth:`retype` does
+        """
+        before = volume.migration_status
+        done = False
+        volume.conditional_update({'migration_status': _BEGUN},
+                                  {'status': 'retyping'})
+        try:
+            done = work()
+        finally:
+            if not done:
+                volume.conditional_update({'migration_status': before},
+                                          {'migration_status': _BEGUN})
+        # Together with the new type.
+        return done and (True, {'migration_status': before})
 
     def _needs_copy(self, volume, wanted, diff):
         """Say why a change of type needs a copy; None when it does not."""

@@ -474,6 +474,20 @@ class RetypeNotedTestCase(MigrationTestCase):
             self.assertIs(False, self.retype())
         self.assertEqual('success', self.recorded())
 
+    def test_cinder_has_to_copy_it(self):
+        """Between a note that goes and Cinder's own nothing would tell."""
+        thick = self.make_type({'provisioning:type': 'thick'})
+        before = self.record()
+        self.assertIs(False, self.dsware.retype(
+            self.context, self.volume, thick, {},
+            self.destination('host@dsware#0')))
+        self.assertEqual(before, self.record())
+
+    def record(self):
+        return dict(objects.Volume.get_by_id(
+            self.context, self.volume.id).obj_to_primitive()[
+                'versioned_object.data'])
+
     def test_its_state_was_reset(self):
         self.volume.status = 'available'
         self.volume.save()
