@@ -145,6 +145,8 @@ def _refused():
     yield Fault('pool_full', 'pool_full', FAILED, None, anywhere=True,
                 result='capacity')
     yield Fault('copy_fails', 'copy_fails', FAILED, result='fault')
+    yield Fault('copy_fails_always', 'copy_fails', FAILED, None,
+                result='fault', family='copy_fails')
 
 
 def _lasting():

@@ -124,6 +124,9 @@ class Case:
             return EITHER
         if self.falls_back:
             return EITHER
+        if self._breaks_rollback and not fault.lasting:
+            # It is begun once more.
+            return DONE
         if not fault.lasting:
             return fault.outcome
         return self._of_lasting()
@@ -156,6 +159,11 @@ class Case:
             or fault.real and _PATIENCE <= fault.seconds < fault.timeout)
 
     @property
+    def _breaks_rollback(self):
+        return (self.fault.kind == 'copy_fails'
+                and self.op == 'rollbackSnapshot')
+
+    @property
     def doubtful(self):
         """Whether nobody says what was done, but queries are answered."""
         return (self.fault.result == 'unknown' and self.fault.kind not in (
@@ -185,7 +193,7 @@ class Case:
         it, or cannot be reached.
         """
         operation, fault = self.operation, self.fault
-        if fault.kind == 'copy_fails' and self.op == 'rollbackSnapshot':
+        if self._breaks_rollback:
             # The volume is neither the old nor the new one.
             return True
         if (operation.forgiving or self.falls_back or fault.blocks_cleaning
