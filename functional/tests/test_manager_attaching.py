@@ -221,10 +221,16 @@ class SocketTest(LifeOperations, ManagerTestCase):
 
         self.assertRaises(sdk_exceptions.HttpException, self.leave,
                           attachment)
+        self.assertEqual([self.agents[0]], self.where())
+        # An agent that has answered is not taken for dead.
+        silence = self.control.add_fault(kind='hang', op='detachVolume',
+                                         skip=1)
+        self.addCleanup(self.control.clear_faults, silence)
         self.assertRaises(sdk_exceptions.HttpException, self.force_detach,
                           volume, attachment)
 
         self.assertEqual([self.agents[0]], self.where())
+        self.control.clear_faults(silence)
         self.hosts[0].call('close')
         self.leave(attachment)
         self.assertEqual(([], []), (self.where(), self.records()))

@@ -249,9 +249,9 @@ class HostAttacher:
 
 
 def _is_silence(error):
-    # An agent with a wrong certificate is there, and fsc_cli that cannot be
-    # started says nothing about any agent.
-    return error.result is None and not isinstance(
+    # An agent with a wrong certificate is there. Where fsc_cli cannot be
+    # started, or there was no time to ask, no agent was asked.
+    return bool(error.result is None and error.endpoint) and not isinstance(
         error, (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable))
 

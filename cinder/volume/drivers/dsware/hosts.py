@@ -115,20 +115,33 @@ class Hosts(calls.Calls):
     def _on_host(self, op, name, seconds=math.inf, **args):
         deadline = waiting.Deadline(min(seconds,
                                         self._client.request_timeout))
-        doubt = failure = None
+        failures = []
         series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 return self._client.call(op, deadline=deadline, volName=name,
                                          **args)
-            except exceptions.OutcomeUnknown as error:
-                failure = doubt = error
-            except exceptions.ObjectBusy as error:
-                failure = error
+            except (exceptions.OutcomeUnknown,
+                    exceptions.ObjectBusy) as error:
+                failures.append(error)
             except (exceptions.EndpointUnavailable,
                     exceptions.TryAgain) as error:
-                failure = self._more_telling(error, failure, deadline)
+                failures.append(error)
                 break
-            series.note(failure, deadline)
-        # That it cannot be attached now says nothing of an earlier attempt.
-        raise doubt if doubt and op == 'attachVolume' else failure
+            series.note(failures[-1], deadline)
+        raise self._outcome(op, failures)
+
+    @staticmethod
+    def _outcome(op, failures):
+        """Choose the one of several failures that tells the outcome.
+
+        That a volume cannot be attached now says nothing of an earlier
+        attempt that may have attached it. And an agent that answered is
+        there, even if there was no time for its last answer: its host must
+        not be taken for dead, since a device in use is lost then.
+        """
+        doubts = [error for error in failures
+                  if isinstance(error, exceptions.OutcomeUnknown)]
+        answers = [error for error in failures if error.result is not None]
+        attached = doubts if op == 'attachVolume' else []
+        return (attached or answers or failures)[-1]

@@ -12,6 +12,7 @@
 
 """Attaching: what a host is told, and who is detached when."""
 
+import itertools
 import json
 import uuid
 
@@ -216,6 +217,43 @@ class HostTestCase(AttachTestCase):
                           None)
         self.assertEqual({ONE, TWO}, self.on())
         self.assertEqual(0, self.cluster.count('detachVolumeByIp'))
+
+    @ddt.data(*itertools.product((50150013, 50150001),
+                                 ('hangs', 'lost', 'unsent')))
+    @ddt.unpack
+    def test_force_detach_where_an_agent_falls_silent(self, code, silence):
+        """It has answered once: its host is alive and may write."""
+        self.cluster.attached[self.volume.name] |= {ONE}
+        self.users(connector())
+        self.cluster.fail('detachVolume', 'result', code)
+        self.cluster.fail('detachVolume', silence, times=10 ** 9)
+        self.cluster.faults[-1].hits = (
+            lambda request: request.op == 'detachVolume')
+        error = self.assertRaises(exception.CinderException,
+                                  self.driver.terminate_connection,
+                                  self.volume, None)
+        self.assertEqual(code == 50150013,
+                         isinstance(error, exception.VolumeIsBusy))
+        self.assertEqual({ONE}, self.on())
+
+    def test_force_detach_without_time_to_ask(self):
+        """A busy driver knows nothing of a host."""
+        self.cluster.attached[self.volume.name] |= {ONE}
+        self.users(connector())
+
+        waits = [True]
+
+        def take(_turns, agents, deadline):
+            if waits:
+                self.clock.now += waits.pop() * deadline.remaining
+            return agents[0]
+
+        self.patch('cinder.volume.drivers.dsware.turns.Turns.take', take)
+        self.assertRaises(exceptions.EndpointUnavailable,
+                          self.driver.terminate_connection, self.volume,
+                          None)
+        self.assertEqual({ONE}, self.on())
+        self.assertEqual([], self.cluster.requests)
 
     def test_force_detach_where_one_host_cannot_be(self):
         self.cluster.attached[self.volume.name] |= {ONE, TWO}
