@@ -356,8 +356,9 @@ class CopiesTest(ClusterTestCase):
     def mover(self, volume):
         """The host whose service moves or copies a volume."""
         host = self.at_work(volume)
-        if not host:
-            now = self.volumes.get_volume(volume.id)
+        now = self.volumes.get_volume(volume.id)
+        # Until it is noted, it looks like one that still waits.
+        if not host or not now.migration_status:
             raise waiting.NotYet('%s: %s, migration %s' % (
                 now.id, now.status, now.migration_status))
         return host

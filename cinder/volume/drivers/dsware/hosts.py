@@ -126,7 +126,8 @@ class Hosts(calls.Calls):
                 failures.append(error)
             except (exceptions.EndpointUnavailable,
                     exceptions.TryAgain) as error:
-                failures.append(error)
+                earlier = failures[-1] if failures else None
+                failures.append(self._more_telling(error, earlier, deadline))
                 break
             series.note(failures[-1], deadline)
         raise self._outcome(op, failures)
@@ -140,8 +141,10 @@ class Hosts(calls.Calls):
         there, even if there was no time for its last answer: its host must
         not be taken for dead, since a device in use is lost then.
         """
-        doubts = [error for error in failures
-                  if isinstance(error, exceptions.OutcomeUnknown)]
-        answers = [error for error in failures if error.result is not None]
-        attached = doubts if op == 'attachVolume' else []
-        return (attached or answers or failures)[-1]
+        if op == 'attachVolume':
+            telling = [error for error in failures
+                       if isinstance(error, exceptions.OutcomeUnknown)]
+        else:
+            telling = [error for error in failures
+                       if error.result is not None]
+        return (telling or failures)[-1]

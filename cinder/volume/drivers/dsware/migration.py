@@ -157,31 +157,42 @@ class Migrations:
 
     def _retype(self, context, volume, new_type, diff, host):
         wanted = volume_types.of_type(new_type, self.configuration)
+        obstacle = self._needs_copy(volume, wanted, diff)
+        if obstacle is None:
+            return self._noted(volume, lambda: self._retype_in_place(
+                context, volume, new_type, diff, host))
+        self._qos.wanted(volume, volume_type_id=new_type.id)
+        self._leave_to_cinder(volume, new_type, obstacle)
+        return False
+
+    def _retype_in_place(self, context, volume, new_type, diff, host):
+        """Change the type, if the cluster can; tell whether it did."""
         self._qos.wanted(volume, volume_type_id=new_type.id)
         moves = (translation.pool_id(host['host'])
                  != translation.pool_id(volume.host))
-        obstacle = self._needs_copy(volume, wanted, diff)
-        if obstacle is None and moves:
-            obstacle = self._obstacle(context, volume, host)
-        if obstacle is None:
-            done = self._noted(volume, lambda: self._change_in_place(
-                volume, new_type, diff, host if moves else None))
-            if done:
-                return done
+        obstacle = self._obstacle(context, volume, host) if moves else None
+        if obstacle is None and not self._change_in_place(
+                volume, new_type, diff, host if moves else None):
             obstacle = _('the cluster refuses to move it')
+        if obstacle is not None:
+            self._leave_to_cinder(volume, new_type, obstacle)
+        return obstacle is None
+
+    @staticmethod
+    def _leave_to_cinder(volume, new_type, obstacle):
         LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
                  'Cinder has to copy it: %(obstacle)s.', {
                      'volume': translation.described(volume),
                      'type': new_type.name, 'obstacle': obstacle})
-        return False
 
     @staticmethod
     def _noted(volume, work):
         """Note in Cinder's record that the request is no longer waiting.
 
         Should the service die, nothing else tells: the API has set the
-        status already. Cinder itself notes the same before it copies, so
-        that what is left to it needs no note.
+        status already. So it comes first, before the cluster is asked.
+        Cinder itself notes the same before it copies: what is certainly left
+        to it needs no note.
 
         :param volume: the Cinder volume
         :param work: called to do it; tells whether all is done

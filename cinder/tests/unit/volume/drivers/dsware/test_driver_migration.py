@@ -464,6 +464,14 @@ class RetypeNotedTestCase(MigrationTestCase):
         self.volume.save()
         self.assertEqual('success', self.recorded())
 
+    def test_before_the_cluster_is_asked(self):
+        """Or a death meanwhile looks like a request that still waits."""
+        for op in ('queryVolume', 'querySnapOfVolume'):
+            self.cluster.fail(op, 'does',
+                              lambda: self.noted.append(self.recorded()))
+        self.retype()
+        self.assertEqual({'starting'}, set(self.noted))
+
     @ddt.data((50150002, None), (50150015, exceptions.BackendFault))
     @ddt.unpack
     def test_it_is_not_done(self, code, error):
