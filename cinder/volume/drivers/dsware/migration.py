@@ -157,17 +157,16 @@ class Migrations:
 
     def _retype(self, context, volume, new_type, diff, host):
         wanted = volume_types.of_type(new_type, self.configuration)
+        self._qos.wanted(volume, volume_type_id=new_type.id)
         obstacle = self._needs_copy(volume, wanted, diff)
         if obstacle is None:
             return self._noted(volume, lambda: self._retype_in_place(
                 context, volume, new_type, diff, host))
-        self._qos.wanted(volume, volume_type_id=new_type.id)
         self._leave_to_cinder(volume, new_type, obstacle)
         return False
 
     def _retype_in_place(self, context, volume, new_type, diff, host):
         """Change the type, if the cluster can; tell whether it did."""
-        self._qos.wanted(volume, volume_type_id=new_type.id)
         moves = (translation.pool_id(host['host'])
                  != translation.pool_id(volume.host))
         obstacle = self._obstacle(context, volume, host) if moves else None

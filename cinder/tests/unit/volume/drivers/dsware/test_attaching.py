@@ -240,12 +240,12 @@ class HostTestCase(AttachTestCase):
         """A busy driver knows nothing of a host."""
         self.cluster.attached[self.volume.name] |= {ONE}
         self.users(connector())
-
-        waits = [True]
+        # Only the first request waits; one by force would not.
+        waits = iter([True])
 
         def take(_turns, agents, deadline):
-            if waits:
-                self.clock.now += waits.pop() * deadline.remaining
+            if next(waits, False):
+                self.clock.now += deadline.remaining
             return agents[0]
 
         self.patch('cinder.volume.drivers.dsware.turns.Turns.take', take)

@@ -445,16 +445,21 @@ class RetypeNotedTestCase(MigrationTestCase):
             self.context, self.volume, self.make_type(), {},
             self.destination(f'host@dsware#{pool}'))
 
-    def recorded(self):
-        return objects.Volume.get_by_id(self.context,
-                                        self.volume.id).migration_status
+    def record(self):
+        return dict(objects.Volume.get_by_id(
+            self.context, self.volume.id).obj_to_primitive()[
+                'versioned_object.data'])
 
-    def watch(self):
-        self.cluster.fail('migrateVolumeCold', 'does',
-                          lambda: self.noted.append(self.recorded()))
+    def recorded(self):
+        return self.record()['migration_status']
+
+    def watch(self, *ops):
+        for op in ops:
+            self.cluster.fail(op, 'does',
+                              lambda: self.noted.append(self.recorded()))
 
     def test_while_it_lasts(self):
-        self.watch()
+        self.watch('migrateVolumeCold')
         changed, update = self.retype()
         self.assertTrue(changed)
         self.assertEqual(['starting'], self.noted)
@@ -466,9 +471,7 @@ class RetypeNotedTestCase(MigrationTestCase):
 
     def test_before_the_cluster_is_asked(self):
         """Or a death meanwhile looks like a request that still waits."""
-        for op in ('queryVolume', 'querySnapOfVolume'):
-            self.cluster.fail(op, 'does',
-                              lambda: self.noted.append(self.recorded()))
+        self.watch('queryVolume', 'querySnapOfVolume')
         self.retype()
         self.assertEqual({'starting'}, set(self.noted))
 
@@ -491,15 +494,10 @@ class RetypeNotedTestCase(MigrationTestCase):
             self.destination('host@dsware#0')))
         self.assertEqual(before, self.record())
 
-    def record(self):
-        return dict(objects.Volume.get_by_id(
-            self.context, self.volume.id).obj_to_primitive()[
-                'versioned_object.data'])
-
     def test_its_state_was_reset(self):
         self.volume.status = 'available'
         self.volume.save()
-        self.watch()
+        self.watch('migrateVolumeCold')
         self.retype()
         self.assertEqual(['success'], self.noted)
 
