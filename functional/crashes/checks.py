@@ -12,15 +12,22 @@
 
 """What must be so after a crash, and what must still work."""
 
+from oslo_config import cfg
+
 from cinder.db import api as db
 from cinder import objects
 from cinder.volume.drivers.dsware import translation
 
+from dsware_sim import model
+from functional.crashes import service
 from functional.crashes import world as worlds
 
+CONF = cfg.CONF
 _AT_REST = frozenset(('available', 'in-use', 'error', 'error_deleting',
                       'error_extending', 'error_managing'))
 # A volume that could not be made need not be there.
+_WORKING = (model.VOLUME_COPYING,)
+_MIGRATED = frozenset((None, 'success', 'error'))
 _FAILED = frozenset(('error', 'error_managing'))
 _LIMITS = {worlds.LIMITED: 10, worlds.SLOWER: 5}
 
@@ -39,27 +46,38 @@ class Checker(object):
         self._operation = operation
         self._world = operation.world
         self._ctxt = operation.ctxt
+        # What an administrator had to reset: status by id.
+        self._unfinished = {}
 
     # -- states -----------------------------------------------------------
 
-    def reset_stuck(self, lost=False):
+    def reset_stuck(self, killed=False):
         """Let an administrator reset what Cinder has left in between.
 
-        :param lost: whether the request was lost before anything was done
+        As with ``cinder reset-state --reset-migration-status``.
+
+        :param killed: whether the volume service was
         :returns: what it was, as kind:status
-        :raises Wrong: the operation does not allow for that
+        :raises Wrong: it was not, so it should have ended the request
         """
         found = set()
         for kind, records in worlds.all_records(self._ctxt).items():
             for record in records:
-                if record.status not in _AT_REST:
-                    found.add('%s:%s' % (kind, record.status))
-                    record.status = 'error'
-                    record.save()
-        wrong = found - set(self._operation.stuck)
-        if wrong and not lost:
-            raise Wrong('left in %s' % ', '.join(sorted(wrong)))
+                if state := _in_between(record):
+                    found.add('%s:%s' % (kind, state))
+                    self._reset(record)
+        if found and not killed:
+            raise Wrong('left in %s' % ', '.join(sorted(found)))
         return sorted(found)
+
+    def _reset(self, record):
+        self._unfinished[record.id] = record.status
+        # What was there before Cinder is let go of, not deleted.
+        record.status = ('available' if self._operation.takes_over
+                         else 'error')
+        if 'migration_status' in record.fields:
+            record.migration_status = None
+        record.save()
 
     def outcome(self):
         """Tell in a word or two what has become of the request.
@@ -85,22 +103,43 @@ class Checker(object):
 
     # -- both sides -------------------------------------------------------
 
-    def compare(self):
+    def compare(self, killed=False):
         """Compare all that there is.
 
+        :param killed: whether the volume service was, and nobody has cleared
+            up yet: then sizes, limits and attachments may be others, and
+            there may be more that goes with a volume
         :raises Wrong: something is lost, left over or another's
         """
-        status = self._world.cluster.status()
+        status = self._status_at_rest()
         there = {item['name']: item
                  for item in status['volumes'] + status['snapshots']}
         problems = [*self._compare_records(there),
-                    *self._left_over(there), *self._compare_foreign(there),
-                    *self._compare_limits(status),
-                    *('%(name)s is attached to %(agent)s' % item
-                      for item in status['attachments']
-                      if item['name'] not in self._operation.attached())]
+                    *self._left_over(there, killed),
+                    *self._compare_foreign(there)]
+        if not killed:
+            problems += [*self._compare_limits(status),
+                         *self._compare_attachments(status)]
         if problems:
             raise Wrong('; '.join(problems))
+        self._unfinished.clear()
+
+    def _status_at_rest(self):
+        """Wait for what the cluster goes on with when nobody waits."""
+        def is_at_rest():
+            nonlocal status
+            status = self._world.cluster.status()
+            return not any(item['status'] in _WORKING for item in
+                           status['volumes'] + status['snapshots'])
+
+        status = None
+        service.wait_for(is_at_rest, 'the end of copies in the cluster')
+        return status
+
+    def _compare_attachments(self, status):
+        for item in status['attachments']:
+            if item['name'] not in self._operation.attached():
+                yield '%(name)s is attached to %(agent)s' % item
 
     def _records(self):
         for volume in objects.VolumeList.get_all(self._ctxt):
@@ -111,15 +150,17 @@ class Checker(object):
     def _compare_records(self, there):
         for record, name, size in self._records():
             is_new = record.id not in self._world.state['before']
-            if record.status in _FAILED and is_new:
+            was = self._unfinished.get(record.id)
+            if is_new and (was or record.status in _FAILED):
                 continue
             found = there.get(name)
             if found is None:
-                yield '%s is %s and lost' % (name, record.status)
+                if was != 'deleting':
+                    yield '%s is %s and lost' % (name, was or record.status)
                 continue
             if found['status']:
                 yield '%s has status %s' % (name, found['status'])
-            if size and record.status != 'error_extending' and (
+            if size and not was and record.status != 'error_extending' and (
                     found['size'] != size * 1024):
                 yield '%s has %s MiB and not %s GiB' % (
                     name, found['size'], size)
@@ -133,8 +174,13 @@ class Checker(object):
         if content not in allowed:
             yield '%s holds %s and not %s' % (name, content, allowed)
 
-    def _left_over(self, there):
+    def _left_over(self, there, killed):
         known = {name for _record, name, _size in self._records()}
+        if killed:
+            known |= {name + '.clone' for name in known}
+            # Both records of a copy may have the name of one for a moment.
+            known |= {CONF.volume_name_template % record.id
+                      for record, _name, _size in self._records()}
         known |= set(self._world.state.get('foreign', {}))
         known |= set(self._world.state.get('left', ()))
         for name in set(there) - known:
@@ -223,6 +269,14 @@ class Checker(object):
                 raise Wrong('%s cannot be deleted' % volume.name)
         for group in filter(wanted, records['group']):
             group.destroy()
+
+
+def _in_between(record):
+    """Tell the state that a record must be got out of; None for none."""
+    if record.status not in _AT_REST:
+        return record.status
+    migration = getattr(record, 'migration_status', None)
+    return None if migration in _MIGRATED else migration.partition(':')[0]
 
 
 def carefully(call, *args):

@@ -108,18 +108,16 @@ class Lives(object):
 
         :returns: what has become of it, and what had to be reset
         """
-        operation = self._start(DIES, self._state())
-        return self._afterwards(operation, operation.reset_first())
+        return self._afterwards(self._start(DIES, self._state()), True)
 
     def survived(self):
-        """Be another service of the cluster, which clears up.
+        """Be another service of the cluster, which cleans up for Cinder.
 
         :returns: what has become of it, and what had to be reset
         """
         operation = self._start(SURVIVES, self._state())
-        reset = operation.world.service.look_after_the_dead(
-            DIES, operation.reset_first)
-        return self._afterwards(operation, reset)
+        operation.world.service.clean_up_after(DIES)
+        return self._afterwards(operation, True)
 
     def disturbed(self):
         """Do it while another process is killed.
@@ -132,7 +130,7 @@ class Lives(object):
         self._counting.stop()
         self._wait_for_cluster()
         operation.world.service.ask_for_statistics()
-        found = self._afterwards(operation, operation.reset_first())
+        found = self._afterwards(operation)
         found['error'] = str(error) if error else ''
         return found
 
@@ -155,14 +153,19 @@ class Lives(object):
         with open(self._path) as state:
             return json.load(state)
 
-    def _afterwards(self, operation, reset):
-        operation.world.service.come_to_rest()
+    def _afterwards(self, operation, killed=False):
+        """Look what is left, clear it up as Cinder's users do, and repeat.
+
+        :param operation: the operation that was interrupted
+        :param killed: whether the volume service was; then its records may
+            be in any state that an administrator can reset
+        """
+        operation.world.service.come_to_rest(copies=not killed)
         operation.after_crash()
         checker = checks.Checker(operation)
         found = {'outcome': checker.outcome(),
-                 'stuck': reset + checker.reset_stuck(
-                     self._case['kill_at'] <= operation.unbegun)}
-        checker.compare()
+                 'stuck': checker.reset_stuck(killed)}
+        checker.compare(killed)
         checker.clear_failed()
         checker.make_usable()
         operation.repeat()

@@ -14,7 +14,6 @@
 
 from cinder import objects
 
-from functional.crashes import service
 from functional.crashes import world as worlds
 
 
@@ -22,17 +21,11 @@ class Operation(object):
     """What Cinder asks of the driver in one request.
 
     :ivar options: options of the backend
-    :ivar stuck: states, as kind:status, in which Cinder leaves records, for
-        an administrator to reset
-    :ivar unbegun: how many steps change nothing: after these, nothing tells
-        the request from one that still waits, and it is left alone
     :ivar copy_seconds: how long the cluster takes for a copy
     :ivar takes_over: whether what is made is an object that was there
     """
 
     options = {}
-    stuck = ()
-    unbegun = 0
     copy_seconds = 0
     takes_over = False
 
@@ -64,13 +57,6 @@ class Operation(object):
 
     def check(self):
         """Check what only a request that worked brings about."""
-
-    def reset_first(self):
-        """Let an administrator reset what keeps the rest from being settled.
-
-        :returns: what it was, as kind:status
-        """
-        return []
 
     def after_crash(self):
         """Do what other services and users do when no answer came."""
@@ -266,13 +252,6 @@ class Extend(Changing):
         self.manager.extend_volume(self.ctxt, self.world.volume('volume'),
                                    self.size, [])
 
-    def after_crash(self):
-        """Wait for what the driver has asked Cinder for."""
-        if self.world.cluster.read(
-                self.world.volume('volume').name)[0] == self.size:
-            service.wait_for(lambda: self.world.volume(
-                'volume').status != 'extending', 'the end of the extension')
-
     def check(self):
         super().check()
         assert self.world.volume('volume').size == self.size
@@ -341,9 +320,6 @@ class Revert(Changing):
             self.world.snapshot('snapshot'))
 
     def after_crash(self):
-        """Wait for what the driver has asked Cinder for."""
-        service.wait_for(lambda: not objects.SnapshotList.get_all(
-            self.ctxt, {'status': 'deleting'}), 'the end of deletions')
         self._expect_old_data()
 
     def _expect_old_data(self):
@@ -361,7 +337,6 @@ class Revert(Changing):
 class Manage(Operation):
     """A volume that has no whole number of GiB, with limits."""
 
-    stuck = ('volume:creating',)
     takes_over = True
 
     NAME = 'legacy'
@@ -394,7 +369,6 @@ class Manage(Operation):
 class ManageSnapshot(Changing):
     """A snapshot of a Cinder volume that Cinder did not make."""
 
-    stuck = ('snapshot:creating',)
     takes_over = True
 
     NAME = 'legacy-snapshot'
@@ -464,23 +438,6 @@ class Moving(Changing):
         assert volume.host.endswith('#%d' % self.pool), volume.host
 
 
-class Copying(Moving):
-    """What Cinder does by a copy."""
-
-    def reset_first(self):
-        """Reset copies whose request was lost with the service's messages.
-
-        A real message broker keeps it, if it was not taken.
-        """
-        lost = [volume for volume in objects.VolumeList.get_all(self.ctxt)
-                if volume.status == 'creating' and (
-                    volume.migration_status or '').startswith('target:')]
-        for volume in lost:
-            volume.status = 'error'
-            volume.save()
-        return ['copy:creating'] if lost else []
-
-
 class MoveByCluster(Moving):
     """A migration that the cluster does, to another pool."""
 
@@ -503,7 +460,7 @@ class MoveByCluster(Moving):
         super().repeat()
 
 
-class MoveByCopy(Copying, MoveByCluster):
+class MoveByCopy(MoveByCluster):
     """A migration that Cinder does by a copy."""
 
     def run(self):
@@ -541,7 +498,7 @@ class RetypeToPool(Retype):
     copy_seconds = 0.2
 
 
-class RetypeByCopy(Copying, Retype):
+class RetypeByCopy(Retype):
     """From thin to thick, which Cinder does by a copy."""
 
     kind = worlds.LIMITED

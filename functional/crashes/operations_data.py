@@ -89,8 +89,6 @@ class ToImageAsVolume(ToImage):
     """A volume is cloned, and the clone is the image."""
 
     options = {'image_upload_use_cinder_backend': True}
-    # Before Cinder has recorded the clone, and when it has noted its image.
-    stuck = ('volume:uploading',)
 
 
 class Attach(operations.Changing):

@@ -99,9 +99,6 @@ class DeleteGroupSnapshot(MakeGroupSnapshot):
 class DeleteGroup(GroupOperation):
     """A group goes with its volumes."""
 
-    # What a clone may have left of the first one is deleted before.
-    unbegun = 1
-
     def request(self):
         if not self.is_there(self.world.group, 'source group'):
             return
@@ -122,9 +119,6 @@ class DeleteGroup(GroupOperation):
 
 class GroupFromGroup(GroupOperation):
     """Clones of all members at one point in time."""
-
-    # What an earlier attempt may have left is deleted before.
-    unbegun = len(MEMBERS)
 
     def origin(self, key):
         """Tell what a member is made from: a field, and what it holds."""
@@ -155,8 +149,6 @@ class GroupFromGroup(GroupOperation):
 
 class GroupFromSnapshot(GroupFromGroup, MakeGroupSnapshot):
     """Volumes from the snapshots of a group."""
-
-    unbegun = 0
 
     def prepare(self):
         MakeGroupSnapshot.prepare(self)
@@ -196,8 +188,6 @@ class OtherGroupFromGroup(GroupFromGroup):
     """Clones of the members, one after the other."""
 
     group_kind = worlds.OTHER
-    # What an earlier attempt may have left of the first one.
-    unbegun = 1
 
 
 OPERATIONS = (MakeGroupSnapshot, DeleteGroupSnapshot, DeleteGroup,

@@ -104,30 +104,18 @@ class VolumeService(object):
         if not self.driver.initialized:
             raise AssertionError('the driver did not start')
 
-    def look_after_the_dead(self, host, reset):
-        """Notice that another service is dead, as with each statistics.
+    def clean_up_after(self, host):
+        """Do what an operator's work-cleanup asks for after a death.
 
-        :param host: the name of its host
-        :param reset: called to let an administrator reset what keeps the
-            rest from being settled
-        :returns: what that returned
+        :param host: the name of the host of the service that is dead
         """
         admin = context.get_admin_context()
         dead = objects.Service.get_by_args(
             admin, '%s@%s' % (host, BACKEND), constants.VOLUME_BINARY)
         db.service_update(admin, dead.id, {
             'updated_at': timeutils.utcnow() - datetime.timedelta(1)})
-        # What an operator does, to have Cinder's own part cleared up.
         self.manager.do_cleanup(admin, objects.CleanupRequest(
             service_id=dead.id))
-        found = reset()
-        recovery = self.driver._cluster_recovery
-        wait_for(lambda: self._look(recovery), 'the end of clearing up')
-        return found
-
-    def _look(self, recovery):
-        self.driver.get_volume_stats(refresh=True)
-        return not recovery._deaths and not recovery._is_busy()
 
     def ask_for_statistics(self):
         """Do what Cinder does each minute.
@@ -137,14 +125,16 @@ class VolumeService(object):
         """
         self.driver.get_volume_stats(refresh=True)
 
-    def come_to_rest(self):
-        """Wait until nothing is settled or deleted any more."""
-        wait_for(lambda: not any(
-            thread.name.startswith('dsware-')
-            for thread in threading.enumerate()), 'the end of settling')
+    def come_to_rest(self, copies=True):
+        """Wait until nothing is done any more.
+
+        :param copies: whether somebody deletes the copies of migrations
+        """
         wait_for(lambda: self._requests.are_done, 'the end of requests')
-        wait_for(lambda: not any(map(_is_copy, objects.VolumeList.get_all(
-            context.get_admin_context()))), 'the end of copies')
+        if copies:
+            wait_for(lambda: not any(
+                map(_is_copy, objects.VolumeList.get_all(
+                    context.get_admin_context()))), 'the end of copies')
 
 
 def _is_copy(volume):

@@ -68,7 +68,6 @@ class Attachments:
         :param volume_id: the volume's id
         """
         self._attacher.remove_locks(volume_id)
-        self._claims.remove_locks(volume_id)
 
     def ensure_export(self, context, volume):
         """Do nothing: a Dsware volume needs no export."""

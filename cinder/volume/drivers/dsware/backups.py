@@ -21,7 +21,7 @@ snapshot's, and it goes when the attachment does.
 
 From before the attachment until nothing is left of it the snapshot's record
 says so (EXPORTED). Whatever is interrupted in between is undone when the
-snapshot is deleted or read again, or when the service starts. So is what the
+snapshot is deleted or read again. So is what the
 cluster may still carry out after the driver has given up (DOUBTFUL).
 """
 
@@ -165,27 +165,6 @@ class Exporter:
             return not isinstance(error, _NO_ANSWER)
         return True
 
-    def clear_leftovers(self, context, host=None, cluster=None):
-        """Detach what no backup reads any more.
-
-        :param context: the admin context
-        :param host: the volume service's host
-        :param cluster: its Cinder cluster, in place of a host
-        """
-        # Given a host too, the database would compare the volumes'
-        # provider_location.
-        snapshots = [
-            snapshot for mark in _MARKS
-            for snapshot in objects.SnapshotList.get_all(
-                context, {'provider_location': mark})
-            if _is_at(snapshot.volume, host, cluster)]
-        if not snapshots:
-            return
-        read = _being_read(context)
-        for snapshot in snapshots:
-            if snapshot.id not in read and not self.clear_quietly(snapshot):
-                return
-
 
 class Backups:
     """What cinder-backup asks for: a part of :class:`driver.DSWareDriver`."""
@@ -317,26 +296,6 @@ class Backups:
         super().unmanage_snapshot(snapshot)
 
 
-def is_temporary(snapshot) -> bool:
-    """Tell whether the driver made a snapshot for a backup.
-
-    :param snapshot: the Cinder snapshot
-    """
-    return (not snapshot.use_quota
-            and snapshot.display_name == _TEMPORARY % snapshot.volume_id)
-
-
-def temporary_ids(context) -> set:
-    """List the snapshots that backups have made and know of.
-
-    :param context: the admin context
-    :returns: their ids
-    """
-    return {backup.temp_snapshot_id
-            for backup in objects.BackupList.get_all(context)
-            if backup.temp_snapshot_id}
-
-
 @contextlib.contextmanager
 def _doubted(snapshot):
     """Note that something may appear yet, if nobody knows what was done."""
@@ -367,13 +326,6 @@ def _drop(snapshot, backup):
     backup.save()
     with snapshot.obj_as_admin():
         snapshot.destroy()
-
-
-def _is_at(volume, host, cluster):
-    if cluster:
-        return volume_utils.hosts_are_equivalent(volume.cluster_name or '',
-                                                 cluster)
-    return volume_utils.hosts_are_equivalent(volume.host, host)
 
 
 def _being_read(context):

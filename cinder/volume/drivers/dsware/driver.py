@@ -13,7 +13,6 @@
 """Cinder driver for Huawei Dsware (FusionStorage Block)."""
 
 import dataclasses
-import functools
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -31,37 +30,23 @@ from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import backups
 from cinder.volume.drivers.dsware import capabilities
-from cinder.volume.drivers.dsware import claims
-from cinder.volume.drivers.dsware import cluster_recovery
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import groups
 from cinder.volume.drivers.dsware import images
-from cinder.volume.drivers.dsware import interrupted
-from cinder.volume.drivers.dsware import interrupted_creations
-from cinder.volume.drivers.dsware import interrupted_deletions
-from cinder.volume.drivers.dsware import interrupted_extensions
-from cinder.volume.drivers.dsware import interrupted_groups
-from cinder.volume.drivers.dsware import interrupted_managing
-from cinder.volume.drivers.dsware import interrupted_reverts
-from cinder.volume.drivers.dsware import interrupted_uploads
 from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
-from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.dsware import owners
 from cinder.volume.drivers.dsware import provisioning
 from cinder.volume.drivers.dsware import qos
-from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import revert
-from cinder.volume.drivers.dsware import settling
 from cinder.volume.drivers.dsware import state_file
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
-from cinder.volume.drivers.dsware import uploads
 from cinder.volume.drivers.dsware import volume_types
 from cinder.volume.drivers.san import san
-from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -80,8 +65,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                    backups.Backups, capabilities.Capabilities,
                    groups.Groups, images.ImageVolumes,
                    manage.ManagedObjects, migration.Migrations,
-                   revert.RevertedVolumes, uploads.UploadedVolumes,
-                   driver.VolumeDriver):
+                   revert.RevertedVolumes, driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -101,8 +85,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self.configuration.append_config_values(options.DSWARE_OPTS)
         self._array = None
         self._attacher = None
-        self._claims = claims.Claims(self.cluster_name)
-        self._cluster_recovery = None
         self._exporter = None
         self._pools = None
         self._qos = None
@@ -168,42 +150,9 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                 'down and comes up when the cluster answers.')
 
     def set_initialized(self):
-        """Start to work; first clear what a crash has left behind."""
-        admin = cinder_context.get_admin_context()
-        if self._pools.up and not self.cluster_name:
-            recovery.clear_leftovers(self._array, admin, self.host)
-            self._exporter.clear_leftovers(admin, self.host)
-        self._attacher.recover(admin, self.host, self.cluster_name)
+        self._attacher.recover(cinder_context.get_admin_context(), self.host,
+                               self.cluster_name)
         super().set_initialized()
-        settler = self._make_settler(admin)
-        if self.cluster_name:
-            # Other services of the Cinder cluster may be at work.
-            self._cluster_recovery = cluster_recovery.ClusterRecovery(
-                self._array, admin, self.cluster_name, self._claims, settler,
-                self._exporter, self.configuration.dsware_copy_timeout,
-                functools.partial(self._attacher.recover, admin, self.host,
-                                  self.cluster_name))
-            self._cluster_recovery.start()
-        else:
-            settler.start()
-
-    def _make_settler(self, admin):
-        facts = self, self._array, admin
-        return settling.Settler(
-            (interrupted.Migrations(*facts, self._qos),
-             interrupted_extensions.Extensions(*facts),
-             interrupted_reverts.Reverts(*facts),
-             interrupted_creations.Creations(*facts),
-             interrupted_groups.Groups(*facts),
-             interrupted_groups.GroupSnapshots(*facts),
-             interrupted_deletions.Unmanaging(*facts),
-             interrupted_deletions.Snapshots(*facts),
-             interrupted_deletions.Groups(*facts),
-             interrupted_deletions.GroupSnapshots(*facts),
-             interrupted_managing.Volumes(*facts),
-             interrupted_managing.Snapshots(*facts),
-             interrupted_uploads.Uploads(*facts)),
-            admin, self.configuration.dsware_copy_timeout)
 
     # -- statistics -------------------------------------------------------
 
@@ -212,8 +161,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         up = self._pools.up
         if up:
             self._attacher.tidy()
-            if self._cluster_recovery:
-                self._cluster_recovery.look()
         self._stats = {
             'volume_backend_name':
                 self.configuration.safe_get('volume_backend_name')
@@ -267,7 +214,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises VolumeBackendAPIException: when that does not work
         """
         wishes = volume_types.wishes(volume, self.configuration)
-        with self._claims.held(volume), self._qos.of_new(volume):
+        with self._qos.of_new(volume):
             self._array.create_volume(
                 translation.volume_name(volume), self._pool_id(volume),
                 volume.size * _MIB_PER_GIB, wishes.thin)
@@ -280,6 +227,13 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises VolumeIsBusy: it is attached or has snapshots
         :raises VolumeBackendAPIException: for all other reasons
         """
+        if translation.is_taken_over(volume) and not volume.launched_at:
+            # Managing it broke off, so it is still its former owner's.
+            self.unmanage(volume)
+            return
+        if other := owners.other_record(volume):
+            # What both name is the other one's.
+            translation.complete_exchange(volume, other)
         name = translation.volume_name(volume)
         self._attacher.release(volume)
         with translation.for_volume(volume):
@@ -290,23 +244,10 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             try:
                 self._array.delete_volume(name)
             except exceptions.ObjectBusy:
-                # Cinder deletes no volume while it clones it, so what a
-                # clone was made through is no longer needed.
-                if not self._array.delete_temporaries_of(
-                        name, self._is_needed):
+                if not self._array.delete_temporaries_of(name):
                     raise
                 self._array.delete_volume(name)
         self._qos.forget(volume)
-
-    def _is_needed(self, temporary):
-        """Tell whether another service makes a clone through a snapshot.
-
-        Cinder deletes no volume while a user's request clones it, but it
-        may while it clones it for an image.
-        """
-        volume_id = volume_utils.extract_id_from_volume_name(
-            names.clone_of(temporary))
-        return bool(volume_id) and self._claims.is_worked_at(volume_id)
 
     def extend_volume(self, volume, new_size):
         """Make a volume larger, attached or not.
@@ -320,7 +261,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         name, size = translation.volume_name(volume), new_size * _MIB_PER_GIB
         thin = volume_types.is_thin(volume.volume_type,
                                     self.configuration.san_thin_provision)
-        with self._claims.held(volume), translation.for_volume(volume), \
+        with translation.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
             provisioning.check_extension(self._array, name, size, thin,
                                          self.configuration)
@@ -363,10 +304,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises SnapshotLimitReached: the snapshot can have no more clones
         :raises VolumeBackendAPIException: for all other reasons
         """
-        with self._claims.held(volume):
-            return self._create_from_snapshot(volume, snapshot)
-
-    def _create_from_snapshot(self, volume, snapshot):
         with self._qos.of_new(volume), translation.for_snapshot(snapshot):
             self._make_from(volume, translation.snapshot_name(snapshot))
         return translation.for_new(volume)
@@ -385,10 +322,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         images.check_source(volume, src_vref)
         # A type that is wrong is refused before anything is made.
         volume_types.wishes(volume, self.configuration)
-        with self._claims.held(volume):
-            return self._create_from_volume(volume, src_vref)
-
-    def _create_from_volume(self, volume, src_vref):
         with self._qos.of_new(volume), translation.for_volume(src_vref):
             self._array.clone(
                 translation.volume_name(volume),

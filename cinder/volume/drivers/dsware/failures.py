@@ -36,7 +36,7 @@ _UPPER = re.compile('([A-Z])')
 
 #: What Cinder asks a driver for, and that can fail on the cluster.
 OPERATIONS = (
-    'before_volume_copy', 'clone_image', 'create_cloned_volume',
+    'clone_image', 'create_cloned_volume',
     'create_export_snapshot', 'create_group', 'create_group_from_src',
     'create_group_snapshot', 'create_snapshot', 'create_volume',
     'create_volume_from_snapshot', 'delete_group', 'delete_group_snapshot',

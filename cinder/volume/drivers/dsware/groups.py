@@ -39,9 +39,8 @@ class Groups:
 
     The snapshots of a group whose type does not have
     ``consistent_group_snapshot_enabled = <is> True`` are made one after the
-    other. That could be left to Cinder; but then the driver would not know
-    the group, and no other service of a Cinder cluster could tell whether
-    this one still works at it: see :mod:`claims`.
+    other. Cinder would do that too, but leave what it has made when one
+    cannot be made, and forget members that are in use when a group goes.
     """
 
     def create_group(self, context, group):
@@ -79,8 +78,7 @@ class Groups:
             self.delete_volume(volume)
             utils.clean_volume_file_locks(volume.id, self)
 
-        with self._claims.held(group):
-            return _delete_each(volumes, delete)
+        return _delete_each(volumes, delete)
 
     def create_group_snapshot(self, context, group_snapshot, snapshots):
         """Make snapshots of all the members, or of none.
@@ -97,11 +95,10 @@ class Groups:
         :raises VolumeBackendAPIException: for all other reasons; none was
             made
         """
-        with self._claims.held(group_snapshot):
-            if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
-                self._snapshot_together(snapshots)
-            else:
-                self._snapshot_each(snapshots)
+        if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
+            self._snapshot_together(snapshots)
+        else:
+            self._snapshot_each(snapshots)
         return ({'status': fields.GroupSnapshotStatus.AVAILABLE},
                 [{'id': snapshot.id,
                   'status': fields.SnapshotStatus.AVAILABLE}
@@ -134,8 +131,7 @@ class Groups:
             self.delete_snapshot(snapshot)
             utils.clean_snapshot_file_locks(snapshot.id, self)
 
-        with self._claims.held(group_snapshot):
-            return _delete_each(snapshots, delete)
+        return _delete_each(snapshots, delete)
 
     def create_group_from_src(self, context, group, volumes,
                               group_snapshot=None, snapshots=None,
@@ -165,15 +161,14 @@ class Groups:
             volume_types.wishes(volume, self.configuration)
             self._qos.wanted(volume)
             _move_to_pool_of(volume, source)
-        with self._claims.held(group, *volumes):
-            if group_snapshot:
-                updates = self._make_each(self._create_from_snapshot,
-                                          volumes, snapshots)
-            elif volume_utils.is_group_a_cg_snapshot_type(group):
-                updates = self._clone_together(volumes, source_vols)
-            else:
-                updates = self._make_each(self._create_from_volume,
-                                          volumes, source_vols)
+        if group_snapshot:
+            updates = self._make_each(self.create_volume_from_snapshot,
+                                      volumes, snapshots)
+        elif volume_utils.is_group_a_cg_snapshot_type(group):
+            updates = self._clone_together(volumes, source_vols)
+        else:
+            updates = self._make_each(self.create_cloned_volume,
+                                      volumes, source_vols)
         # Cinder itself notes of no such volume that it was made.
         now = timeutils.utcnow()
         return {'status': fields.GroupStatus.AVAILABLE}, [

@@ -95,10 +95,6 @@ class ManagedObjects:
             not be given the limits of its type
         """
         found = self._manageable_volume(volume, existing_ref)
-        with self._claims.held(volume):
-            return self._take_over(volume, found)
-
-    def _take_over(self, volume, found):
         self._claim(found.name, volume, owners.volume_owner,
                     translation.volume_provider_id(volume, found.name))
         with _given_back(volume), translation.for_volume(volume):

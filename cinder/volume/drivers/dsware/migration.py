@@ -26,9 +26,6 @@ from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
-# The migration status of a volume whose type is being changed.
-_BEGUN = 'starting'
-
 
 class Migrations:
     """Moves volumes and changes their types: a part of the driver."""
@@ -48,10 +45,6 @@ class Migrations:
             is in its old pool, or still on its way when that takes longer
             than dsware_copy_timeout
         """
-        return self._claims.until_done(
-            volume.id, lambda: self._migrate(context, volume, host)), None
-
-    def _migrate(self, context, volume, host):
         if self._is_there(volume, host):
             raise exception.InvalidHost(reason=_(
                 'volume %(volume)s is in pool %(pool)d of cluster '
@@ -70,7 +63,7 @@ class Migrations:
                      'cluster, Cinder has to copy it: %(obstacle)s.', {
                          'volume': translation.described(volume),
                          'host': host['host'], 'obstacle': obstacle})
-        return obstacle is None
+        return obstacle is None, None
 
     def _is_there(self, volume, host):
         """Tell whether a volume is at its destination in a cluster already.
@@ -142,8 +135,8 @@ class Migrations:
         :param diff: what is different, as Cinder compares types
         :param host: host, cluster_name and capabilities of the destination,
             which is a pool of this backend
-        :returns: True and what changes in the volume's record, when it has
-            the new type; False when Cinder has to copy it
+        :returns: whether it has the new type, or else has to be copied by
+            Cinder
         :raises InvalidInput: an extra spec of the new type is wrong
         :raises InvalidQoSSpecs: its qos spec is wrong
         :raises VolumeNotFound: it is not on the cluster
@@ -151,17 +144,12 @@ class Migrations:
         :raises VolumeBackendAPIException: for all other reasons; the volume
             has the limits that it had
         """
-        return self._claims.until_done(
-            volume.id,
-            lambda: self._retype(context, volume, new_type, diff, host))
-
-    def _retype(self, context, volume, new_type, diff, host):
         wanted = volume_types.of_type(new_type, self.configuration)
         self._qos.wanted(volume, volume_type_id=new_type.id)
         obstacle = self._needs_copy(volume, wanted, diff)
         if obstacle is None:
-            return self._noted(volume, lambda: self._retype_in_place(
-                context, volume, new_type, diff, host))
+            return self._retype_in_place(context, volume, new_type, diff,
+                                         host)
         self._leave_to_cinder(volume, new_type, obstacle)
         return False
 
@@ -183,32 +171,6 @@ class Migrations:
                  'Cinder has to copy it: %(obstacle)s.', {
                      'volume': translation.described(volume),
                      'type': new_type.name, 'obstacle': obstacle})
-
-    @staticmethod
-    def _noted(volume, work):
-        """Note in Cinder's record that the request is no longer waiting.
-
-        Should the service die, nothing else tells: the API has set the
-        status already. So it comes first, before the cluster is asked.
-        Cinder itself notes the same before it copies: what is certainly left
-        to it needs no note.
-
-        :param volume: the Cinder volume
-        :param work: called to do it; tells whether all is done
-        :returns: what :meth:`retype` does
-        """
-        before = volume.migration_status
-        done = False
-        volume.conditional_update({'migration_status': _BEGUN},
-                                  {'status': 'retyping'})
-        try:
-            done = work()
-        finally:
-            if not done:
-                volume.conditional_update({'migration_status': before},
-                                          {'migration_status': _BEGUN})
-        # Together with the new type.
-        return done and (True, {'migration_status': before})
 
     def _needs_copy(self, volume, wanted, diff):
         """Say why a change of type needs a copy; None when it does not."""
@@ -252,16 +214,6 @@ class Migrations:
                       '%(error)s', {'volume': name, 'error': error})
         else:
             LOG.info('Volume %s has the limits of its old type again.', name)
-
-    def before_volume_copy(self, context, src_vol, dest_vol, remote=None):
-        """Show that Cinder copies a volume, even if it was told to.
-
-        :param context: the request's context
-        :param src_vol: the Cinder volume
-        :param dest_vol: the record of the copy
-        :param remote: not used
-        """
-        self._claims.take(src_vol.id)
 
     def update_migrated_volume(self, ctxt, volume, new_volume,
                                original_volume_status):

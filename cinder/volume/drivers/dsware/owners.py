@@ -36,6 +36,26 @@ def volume_owner(name: str):
                   {'id': found}, {'_name_id': found})
 
 
+def other_record(volume):
+    """Find another record that names the same object as a volume.
+
+    Such a pair is left by a migration that breaks off while Cinder exchanges
+    the names of a volume and its copy, one record after the other.
+
+    :param volume: the Cinder volume
+    :returns: the other Cinder volume, or None
+    """
+    name = translation.volume_name(volume)
+    context = cinder_context.get_admin_context()
+    for field in ('_name_id', 'id'):
+        for found in objects.VolumeList.get_all(
+                context, filters={field: volume.name_id}):
+            if (found.id != volume.id
+                    and translation.volume_name(found) == name):
+                return found
+    return None
+
+
 def snapshot_owner(name: str):
     """Find the snapshot that is an object on the cluster, of any host.
 

@@ -151,21 +151,6 @@ class Policies(calls.Calls):
         except exceptions.ObjectAbsent:
             LOG.debug('QoS %s is gone already.', name)
 
-    def delete_unused_qos(self, volume: str) -> None:
-        """Delete the QoS named after a volume, unless a volume has it.
-
-        Unlike :meth:`delete_qos` it never waits for one that is in use.
-
-        :param volume: the volume's name
-        :raises DSWareError: when that does not work
-        """
-        names.check(volume)
-        # An older cluster may know no QoS.
-        with contextlib.suppress(exceptions.ObjectAbsent,
-                                 exceptions.ObjectBusy,
-                                 exceptions.InvalidRequest):
-            self._client.call('deleteQoS', qosName=names.policy(volume))
-
     # -- steps ------------------------------------------------------------
 
     def _give(self, volume, limits, before):

@@ -53,6 +53,14 @@ def volume_name(volume):
     return _bound_name(volume, volume.name_id) or volume.name
 
 
+def is_taken_over(volume):
+    """Tell whether a volume has the name that it was taken over with.
+
+    :param volume: the Cinder volume
+    """
+    return bool(_bound_name(volume, volume.name_id))
+
+
 def snapshot_name(snapshot):
     """Name the object on the cluster that a snapshot is.
 
@@ -94,6 +102,22 @@ def bound(name):
     :param name: the object's name on the cluster
     """
     return name + _BINDING
+
+
+def complete_exchange(volume, other):
+    """Let a volume be the object that another one, its copy, has not taken.
+
+    Cinder exchanges both names when it has copied a volume. Where that broke
+    off between the two records, both name the same object.
+
+    :param volume: the Cinder volume that gets the other name
+    :param other: the Cinder volume that keeps the common one
+    """
+    if volume.name_id == volume.id:
+        volume._name_id = other.id
+        volume.provider_id = other.provider_id
+    else:
+        volume._name_id = None
 
 
 def _bind(name, owner):

@@ -15,13 +15,13 @@
 from unittest import mock
 
 import fixtures
+from oslo_utils import timeutils
 
 from cinder import context
 from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware import settled
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import driver
@@ -48,7 +48,6 @@ class DriverTestCase(test.TestCase):
         self.patch(backend.__name__ + '.transport.SocketTransport',
                    lambda endpoint, settings, tally: fakes.FakeTransport(
                        self.cluster, endpoint))
-        settled.at_once(self)
         self._made = 0
 
     def make_driver(self, cluster_name=None, **overrides):
@@ -102,7 +101,7 @@ class DriverTestCase(test.TestCase):
         :param name: its name on the cluster
         :returns: the volume, not on the cluster yet
         """
-        volume = self.make_volume(**kwargs)
+        volume = self.make_volume(launched_at=timeutils.utcnow(), **kwargs)
         volume.provider_id = translation.volume_provider_id(volume, name)
         return volume
 

@@ -40,21 +40,6 @@ class Locks:
         """
         return Lock(self, name)
 
-    def held_by(self, holder, volume):
-        """Let another service work at a volume.
-
-        :param holder: anything that is true
-        :param volume: the Cinder volume
-        """
-        self.holders['dsware-work-' + volume.id] = holder
-
-    def is_held(self, volume):
-        """Tell whether anybody works at a volume.
-
-        :param volume: the Cinder volume
-        """
-        return 'dsware-work-' + volume.id in self.holders
-
     def end(self, holder):
         """Let a service die.
 

@@ -245,19 +245,6 @@ class RemoveTestCase(QoSTestCase):
         self.array.limit('v', GOLD)
         self.raises(exceptions.ObjectBusy, self.array.delete_qos, 'v')
 
-    def test_delete_unused(self):
-        self.cluster.qos['other.qos'] = GOLD
-        self.array.limit('v', GOLD)
-        start = self.clock.now
-        for name in ('v', 'other', 'gone'):
-            self.array.delete_unused_qos(name)
-        self.assertEqual({'v.qos'}, set(self.cluster.qos))
-        self.assertLess(self.clock.now - start, 1)
-
-    def test_delete_unused_of_a_cluster_that_knows_no_qos(self):
-        self.cluster.fail('deleteQoS', 'result', 50500001)
-        self.array.delete_unused_qos('v')
-
 
 class NameTestCase(QoSTestCase):
 

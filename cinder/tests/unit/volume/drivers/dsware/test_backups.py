@@ -446,54 +446,6 @@ class ClearTestCase(BackupTestCase):
 
         self.assertEqual({AGENT}, self.cluster.attached[snapshot.name])
 
-    def test_at_start(self):
-        left = self.interrupt()
-        read = self.interrupt()
-        own = self.interrupt()
-        self.create_backup(read.volume, snapshot_id=read.id)
-        self.create_backup(own.volume, temp_snapshot_id=own.id)
-
-        self.make_started_driver()
-
-        for snapshot in (read, own):
-            self.assertIn(snapshot.name + '.read', self.cluster.volumes)
-            self.assertEqual({AGENT}, self.cluster.attached.pop(
-                snapshot.name + '.read'))
-        self.assert_nothing_left(left)
-
-    def test_at_start_of_another_host(self):
-        snapshot = self.interrupt()
-        volume = snapshot.volume
-        volume.host = 'other@dsware#0'
-        volume.save()
-
-        self.make_started_driver()
-
-        self.assertIn(snapshot.name + '.read', self.cluster.volumes)
-
-    def test_at_start_the_next_one_is_tried(self):
-        first, second = self.interrupt(), self.interrupt()
-        self.cluster.fail('deleteVolume', 'result', 50150013, times=1000,
-                          name=first.name)
-
-        self.make_started_driver()
-
-        self.assertIn(first.name + '.read', self.cluster.volumes)
-        self.assertNotIn(second.name + '.read', self.cluster.volumes)
-
-    def test_at_start_a_cluster_that_is_down_is_not_tried_again(self):
-        self.interrupt()
-        self.interrupt()
-        asked = set()
-        self.cluster.fail('detachVolumeByIp', 'lost', times=1000)
-        self.patch('cinder.volume.drivers.dsware.backups.Exporter.clear',
-                   self.noting(asked, backups.Exporter.clear))
-
-        self.make_started_driver()
-
-        self.assertEqual(1, len(asked))
-
-    @staticmethod
     def noting(asked, clear):
         def noted(exporter, snapshot):
             asked.add(snapshot.id)

@@ -24,7 +24,6 @@ from oslo_config import cfg
 from cinder.tests.unit.attachments import test_attachments_manager
 from cinder.tests.unit.group import test_groups_manager
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware import settled
 from cinder.tests.unit.volume import test_connection
 from cinder.tests.unit.volume import test_driver
 from cinder.tests.unit.volume import test_image
@@ -112,7 +111,6 @@ class OnThisDriver:
             patcher = mock.patch(name, new)
             patcher.start()
             self.addCleanup(patcher.stop)
-        settled.at_once(self)
         super().setUp()
 
 

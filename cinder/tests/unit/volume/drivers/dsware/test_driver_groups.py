@@ -344,9 +344,9 @@ class FromSourceTestCase(GroupTestCase):
         told = {'metadata': {'key': 'value'}, 'id': 'x', 'status': 'x'}
         self.patch(base.driver.__name__ + '.DSWareDriver._make_from',
                    return_value=told)
-        self.patch(base.driver.__name__
-                   + '.DSWareDriver._create_from_snapshot',
-                   return_value=told)
+        for make in ('create_cloned_volume', 'create_volume_from_snapshot'):
+            self.patch(f'{base.driver.__name__}.DSWareDriver.{make}',
+                       return_value=told)
         new = self.new_volumes()
         _group, volumes = self.make_sources(what)(new)
         self.assertEqual([

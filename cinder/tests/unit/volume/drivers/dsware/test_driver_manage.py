@@ -17,6 +17,7 @@ import json
 from unittest import mock
 
 import ddt
+from oslo_utils import timeutils
 
 from cinder import exception
 from cinder import objects
@@ -63,6 +64,7 @@ class ManageTestCase(base.DriverTestCase):
         reference = reference or LEGACY
         volume.size = self.driver.manage_existing_get_size(volume, reference)
         volume.update(self.driver.manage_existing(volume, reference))
+        volume.launched_at = timeutils.utcnow()
         volume.save()
         return volume
 
@@ -102,6 +104,15 @@ class VolumeTestCase(ManageTestCase):
         self.assertEqual('legacy', translation.volume_name(volume))
         self.driver.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)
+
+    def test_one_whose_managing_broke_off_is_not_deleted(self):
+        volume = self.make_stored()
+        self.driver.manage_existing(volume, LEGACY)
+        # The service died before Cinder had noted the end.
+        volume.refresh()
+        self.assertEqual('legacy', translation.volume_name(volume))
+        self.driver.delete_volume(volume)
+        self.assertEqual(['legacy'], list(self.cluster.volumes))
 
     def test_one_that_has_cinders_name_already(self):
         volume = self.make_stored()
@@ -291,11 +302,14 @@ class VolumeTestCase(ManageTestCase):
 
     def test_unmanage_clears_what_clones_left(self):
         volume = self.manage()
-        self.cluster.add_snapshot(self.make_volume().name + '.clone',
-                                  'legacy')
-        self.cluster.add_snapshot('theirs', 'legacy')
+        clone, in_work = self.make_volume(), self.make_volume()
+        self.stored(clone)
+        for name in (clone.name + '.clone', in_work.name + '.clone',
+                     'theirs'):
+            self.cluster.add_snapshot(name, 'legacy')
         self.driver.unmanage(volume)
-        self.assertEqual(['theirs'], list(self.cluster.snapshots))
+        self.assertEqual([in_work.name + '.clone', 'theirs'],
+                         list(self.cluster.snapshots))
 
     def test_unmanage_does_not_need_the_cluster(self):
         volume = self.manage()

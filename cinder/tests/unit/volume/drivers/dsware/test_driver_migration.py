@@ -13,6 +13,7 @@
 """Migration, change of type, and the names after a copy by Cinder."""
 
 import ddt
+from oslo_utils import timeutils
 
 from cinder import exception
 from cinder import objects
@@ -28,7 +29,7 @@ from cinder.volume import qos_specs
 from cinder.volume import volume_types
 
 MOVED, COPY = (True, None), (False, None)
-RETYPED = (True, {'migration_status': None})
+RETYPED = True
 
 
 class MigrationTestCase(base.DriverTestCase):
@@ -427,81 +428,6 @@ class RetypeLimitsTestCase(MigrationTestCase):
         self.assert_limit(100)
 
 
-@ddt.ddt
-class RetypeNotedTestCase(MigrationTestCase):
-    """Cinder's record tells that a request has reached the driver."""
-
-    def setUp(self):
-        super().setUp()
-        self.volume = utils.create_volume(
-            self.context, host='host@dsware#0', size=1, status='retyping',
-            previous_status='available', volume_type_id=None,
-            migration_status='success')
-        self.stored(self.volume)
-        self.noted = []
-
-    def retype(self, pool=1):
-        return self.dsware.retype(
-            self.context, self.volume, self.make_type(), {},
-            self.destination(f'host@dsware#{pool}'))
-
-    def record(self):
-        return dict(objects.Volume.get_by_id(
-            self.context, self.volume.id).obj_to_primitive()[
-                'versioned_object.data'])
-
-    def recorded(self):
-        return self.record()['migration_status']
-
-    def watch(self, *ops):
-        for op in ops:
-            self.cluster.fail(op, 'does',
-                              lambda: self.noted.append(self.recorded()))
-
-    def test_while_it_lasts(self):
-        self.watch('migrateVolumeCold')
-        changed, update = self.retype()
-        self.assertTrue(changed)
-        self.assertEqual(['starting'], self.noted)
-        # Cinder saves the rest together with the new type.
-        self.assertEqual('starting', self.recorded())
-        self.volume.update(update)
-        self.volume.save()
-        self.assertEqual('success', self.recorded())
-
-    def test_before_the_cluster_is_asked(self):
-        """Or a death meanwhile looks like a request that still waits."""
-        self.watch('queryVolume', 'querySnapOfVolume')
-        self.retype()
-        self.assertEqual({'starting'}, set(self.noted))
-
-    @ddt.data((50150002, None), (50150015, exceptions.BackendFault))
-    @ddt.unpack
-    def test_it_is_not_done(self, code, error):
-        self.cluster.fail('migrateVolumeCold', 'result', code)
-        if error:
-            self.assertRaises(error, self.retype)
-        else:
-            self.assertIs(False, self.retype())
-        self.assertEqual('success', self.recorded())
-
-    def test_cinder_has_to_copy_it(self):
-        """Between a note that goes and Cinder's own nothing would tell."""
-        thick = self.make_type({'provisioning:type': 'thick'})
-        before = self.record()
-        self.assertIs(False, self.dsware.retype(
-            self.context, self.volume, thick, {},
-            self.destination('host@dsware#0')))
-        self.assertEqual(before, self.record())
-
-    def test_its_state_was_reset(self):
-        self.volume.status = 'available'
-        self.volume.save()
-        self.watch('migrateVolumeCold')
-        self.retype()
-        self.assertEqual(['success'], self.noted)
-
-
 class UpdateTestCase(MigrationTestCase):
     """What Cinder does with its records when it has copied a volume."""
 
@@ -574,3 +500,60 @@ class UpdateTestCase(MigrationTestCase):
             record['vol_size'], record['pool_id'], record['status']))
         self.dsware.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)
+
+
+class BrokenExchangeTestCase(MigrationTestCase):
+    """Cinder died between the records of a volume and of its copy.
+
+    It has written one of them, so both name the same object.
+    """
+
+    def pair(self, common=None, keeps=None):
+        """Make a volume and its copy, on the cluster and in the database.
+
+        :param common: the name_id that both have; by default the copy's id
+        :param keeps: the name that the volume was taken over with
+        """
+        pair = [utils.create_volume(
+            self.context, host='host@dsware#0', size=1, volume_type_id=None,
+            launched_at=timeutils.utcnow()) for _each in range(2)]
+        volume, copy = pair
+        volume._name_id = common
+        if keeps:
+            volume.provider_id = translation.volume_provider_id(volume, keeps)
+        for each in pair:
+            self.stored(each)
+        if common:
+            copy._name_id = common
+        else:
+            volume._name_id = copy.id
+        for each in pair:
+            each.save()
+        self.assertEqual(*self.names(*pair))
+        return pair
+
+    names = UpdateTestCase.names
+
+    def delete(self, volume):
+        self.dsware.delete_volume(volume)
+        volume.destroy()
+
+    def test_the_copy_is_deleted(self):
+        volume, copy = self.pair()
+        self.delete(copy)
+        self.assertEqual(self.names(volume), list(self.cluster.volumes))
+
+    def test_the_volume_is_deleted_first(self):
+        for each in self.pair():
+            self.delete(each)
+        self.assertEqual({}, self.cluster.volumes)
+
+    def test_a_volume_that_was_copied_before(self):
+        volume, copy = self.pair(self.make_id())
+        self.delete(copy)
+        self.assertEqual(self.names(volume), list(self.cluster.volumes))
+
+    def test_a_volume_that_kept_its_name(self):
+        volume, copy = self.pair(keeps='legacy')
+        self.delete(copy)
+        self.assertEqual(self.names(volume), list(self.cluster.volumes))

@@ -15,13 +15,11 @@
 from unittest import mock
 
 import ddt
-from oslo_utils import timeutils
 
 from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import database
-from cinder.volume.drivers.dsware import recovery
 from cinder.volume.drivers.dsware import translation
 
 GIB = base.GIB
@@ -123,13 +121,8 @@ class TakenOverTestCase(base.DriverTestCase):
         self.assertEqual([translation.volume_name(self.volume)],
                          list(self.cluster.volumes))
 
-    def test_clearing_up_leaves_what_another_owner_named_alike(self):
+    def test_deleting_leaves_what_another_owner_named_alike(self):
         self.cluster.add_volume('other')
         self.cluster.add_snapshot('legacy.clone', 'other')
-        self.volume.created_at = timeutils.utcnow()
-        with mock.patch.object(objects.VolumeList, 'get_all_by_host',
-                               return_value=[self.volume]):
-            recovery.clear_leftovers(self.driver._array, self.context,
-                                     'host@dsware')
         self.driver.delete_volume(self.volume)
         self.assertEqual(['legacy.clone'], list(self.cluster.snapshots))

@@ -10,20 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The driver's start, and its clearing up."""
-
-from unittest import mock
+"""The driver's start."""
 
 import ddt
 
 from cinder import exception
-from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manager_attaching
-from cinder.volume.drivers.dsware import recovery
 
 
 @ddt.ddt
@@ -94,92 +90,6 @@ class StartTestCase(base.DriverTestCase):
                      'reserved_percentage', 'dsware_agents'):
             self.assertIn(name, names)
         self.assertEqual(len(names), len(set(names)))
-
-
-@ddt.ddt
-class RecoveryTestCase(base.DriverTestCase):
-    """What a crash left, with volumes in Cinder's database."""
-
-    def store(self, status, host='host@dsware#0', source=None):
-        volume = objects.Volume(
-            self.context, size=1, host=host, status=status,
-            source_volid=source, volume_type_id=self.vt['id'])
-        volume.create()
-        self.cluster.add_volume('source-' + volume.id)
-        self.cluster.add_snapshot(volume.name + '.clone',
-                                  'source-' + volume.id)
-        return volume.name + '.clone'
-
-    def start_service(self):
-        made = self.make_driver()
-        made.check_for_setup_error()
-        made.set_initialized()
-        return made
-
-    def left(self):
-        return set(self.cluster.snapshots)
-
-    @ddt.data('creating', 'downloading', 'error')
-    def test_an_interrupted_clone(self, status):
-        self.store(status, source=self.make_id())
-        made = self.start_service()
-        self.assertEqual(set(), self.left())
-        self.assertTrue(made.initialized)
-
-    def test_a_clone_for_an_image(self):
-        # Made from the image cache: Cinder names no source volume.
-        self.store('creating')
-        self.start_service()
-        self.assertEqual(set(), self.left())
-
-    def test_a_start_does_not_wait_for_thousands_in_error(self):
-        """The last to be changed comes first; the log tells of the rest."""
-        before = [self.store('error') for _number in range(3)]
-        self.store('creating')
-        deadline = mock.Mock()
-        type(deadline).expired = mock.PropertyMock(side_effect=[False, True])
-        with mock.patch.object(recovery, 'waiting') as waiting, \
-                self.assertLogs(recovery.LOG.logger, 'WARNING') as logs:
-            waiting.Deadline.return_value = deadline
-            recovery.clear_leftovers(self.make_driver()._array, self.context,
-                                     'host@dsware')
-        self.assertEqual(set(before), self.left())
-        self.assertIn('of 3 volumes in error', logs.output[0])
-
-    def test_what_others_own_is_left_alone(self):
-        kept = {self.store('creating', host='other@dsware#0',
-                           source=self.make_id()),
-                self.store('available', source=self.make_id()),
-                self.store('in-use', source=self.make_id())}
-        self.cluster.add_volume('v')
-        self.cluster.add_snapshot('volume-unknown.clone', 'v')
-        self.start_service()
-        self.assertEqual(kept | {'volume-unknown.clone'}, self.left())
-
-    def test_what_cannot_be_deleted_does_not_stop_the_service(self):
-        kept = self.store('error', source=self.make_id())
-        self.store('error', source=self.make_id())
-        self.cluster.fail('deleteSnapshot', 'result', 50150002, name=kept)
-        made = self.start_service()
-        self.assertEqual({kept}, self.left())
-        self.assertTrue(made.initialized)
-
-    def test_a_cluster_that_goes_down_meanwhile_is_not_waited_for(self):
-        for _ in range(5):
-            self.store('error')
-        self.cluster.fail('deleteSnapshot', 'unsent', times=10 ** 9)
-        start = self.clock.now
-        self.start_service()
-        self.assertLess(self.clock.now - start, 62)
-
-    def test_nothing_is_asked_of_a_cluster_that_is_down(self):
-        kept = self.store('error', source=self.make_id())
-        self.cluster.fail('', 'unsent', times=10 ** 9)
-        start = self.clock.now
-        made = self.start_service()
-        self.assertEqual({kept}, self.left())
-        self.assertTrue(made.initialized)
-        self.assertLess(self.clock.now - start, 13)
 
 
 class ReplicationTestCase(base.DriverTestCase):

@@ -147,6 +147,27 @@ class DeleteTestCase(VolumeTestCase):
         self.driver.delete_volume(self.volume)
         self.assertEqual({}, self.cluster.snapshots)
 
+    @ddt.data('linked', 'full')
+    def test_while_another_service_clones_it(self, kind):
+        """Cinder holds no lock on what it clones for its image cache."""
+        made = self.make_volume(specs={'dsware:clone': kind})
+        self.cluster.fail(
+            'createVolumeFromSnap' if kind == 'linked' else 'createVolume',
+            'does', lambda: self.assertRaises(
+                exception.VolumeIsBusy, self.driver.delete_volume,
+                self.volume))
+        self.driver.create_cloned_volume(made, self.volume)
+        self.assertIn(made.name, self.cluster.volumes)
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_what_a_finished_clone_left_goes_too(self):
+        made = self.make_volume()
+        self.stored(made)
+        self.cluster.add_snapshot(made.name + '.clone', self.volume.name)
+        self.driver.delete_volume(self.volume)
+        self.assertEqual({made.name}, set(self.cluster.volumes))
+        self.assertEqual({}, self.cluster.snapshots)
+
     def test_an_outage(self):
         self.cluster.fail('', 'unsent', times=10 ** 9)
         self.assertRaises(exception.VolumeBackendAPIException,

@@ -28,7 +28,6 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
-from cinder.volume.drivers.dsware import threads
 
 DRIVER = 'cinder.volume.drivers.dsware'
 FOR_EVER = 10 ** 6
@@ -310,18 +309,6 @@ class RecordsTestCase(LogTestCase):
         self.cluster.fail('createVolume', 'result', 50150016)
         line, = self.formatted(self.dsware.create_volume, self.make_volume())
         self.assertIn(context.request_id, line)
-
-    def test_the_request_id_of_a_thread(self):
-        admin = cinder_context.get_admin_context()
-        self.cluster.fail('createVolume', 'result', 50150016)
-
-        def run():
-            threads.start('some', admin, self.dsware.create_volume,
-                          self.make_volume()).join()
-
-        line, = self.formatted(run)
-        self.assertRegex(admin.request_id, 'req-[0-9a-f-]{36}$')
-        self.assertIn(admin.request_id, line)
 
     def test_text_of_the_cluster_is_cut_and_made_harmless(self):
         error = exceptions.from_result(

@@ -12,7 +12,6 @@
 
 """The driver attaches: what hosts are told, and who is detached when."""
 
-import functools
 import json
 import random
 from unittest import mock
@@ -27,7 +26,6 @@ from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware import locks
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import attach_records
-from cinder.volume.drivers.dsware import attach_runs
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manager_attaching
 
@@ -678,30 +676,6 @@ class TidyTestCase(ManagerTestCase):
         self.tidy()
         self.assertEqual({ONE}, self.on())
 
-    def test_another_service_of_the_cluster_was_killed(self):
-        """The others end what it used itself."""
-        held = locks.Locks().install(self)
-        self.patch('cinder.volume.drivers.dsware.driver.cluster_recovery'
-                   '.ClusterRecovery')
-        self.driver = self.make_manager(cluster_name='c@dsware')
-        other = self.make_manager(cluster_name='c@dsware')
-        other._attacher._runs = attach_runs.Runs('other@dsware', 'c@dsware')
-        other._attacher._runs.start()
-        other.initialize_connection(self.volume,
-                                    other._attacher.own_use(connector()))
-        database.change_volume(self.volume, cluster_name='c@dsware#1',
-                               status='available')
-        recover = functools.partial(
-            self.driver._attacher.recover, self.context, 'host@dsware',
-            'c@dsware')
-        recover()
-        self.tidy()
-        self.assertEqual({ONE}, self.on())
-        held.end(other._attacher._runs._lock)
-        recover()
-        self.tidy(0)
-        self.assertEqual((set(), set()), (self.on(), self.records()))
-
     def test_services_of_a_cluster(self):
         database.change_volume(self.volume, cluster_name='c@dsware#1')
         self.attach()
@@ -988,8 +962,6 @@ class LocksTestCase(ManagerTestCase):
     def test_the_statistics_do_not_wait_for_a_volume_that_is_attached(self):
         database.remove_attachment(self.use())
         held = locks.Locks().install(self)
-        self.patch('cinder.volume.drivers.dsware.driver.cluster_recovery'
-                   '.ClusterRecovery')
         held.holders['dsware-attach-' + self.volume.id] = 'another thread'
         self.clock.now += LATER
         self.driver.get_volume_stats(True)

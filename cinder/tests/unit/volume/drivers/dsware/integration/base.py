@@ -30,7 +30,6 @@ from oslo_config import cfg
 from cinder import context
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware.integration import making
-from cinder.tests.unit.volume.drivers.dsware import settled
 from dsware_sim import fsc_cli
 from dsware_sim import testing
 from tools import secret_search
@@ -215,7 +214,6 @@ class SimulatorTestCase(test.TestCase):
         self.control = self.simulator.control
         self.control.reset()
         self.control.set(copy_seconds=0)
-        settled.at_once(self)
         self._take_fsc_cli_from(self.simulator.bin)
 
     def _leave_running(self):

@@ -12,13 +12,12 @@
 
 """A volume service that is killed at every step of an operation: a program.
 
-Each job is a line of JSON: agents, coordination (a directory), cluster,
-transport, job (a method of Jobs), options of the driver, limits, and the ids
-that the job needs. For N = 0, 1, 2, ... a process of its own does the job
-and kills itself before the first change, after the first one was answered,
-after the second one, and so on. After each a line of JSON is printed, and a
-line of input waited for. The last one is that of a process that came to its
-end.
+Each job is a line of JSON: agents, transport, job (a method of Jobs),
+options of the driver, limits, and the ids that the job needs. For N = 0, 1,
+2, ... a process of its own does the job and kills itself before the first
+change, after the first one was answered, after the second one, and so on.
+After each a line of JSON is printed, and a line of input waited for. The
+last one is that of a process that came to its end.
 """
 
 import json
@@ -30,7 +29,6 @@ import uuid
 
 from oslo_config import cfg
 
-from cinder import coordination
 from cinder import objects
 from cinder.volume.drivers.dsware import groups
 
@@ -47,7 +45,7 @@ class Jobs:
     def __init__(self):
         """Make the driver; in the process that is killed."""
         self.dsware = making.make_driver(
-            'killed', SETTINGS['agents'], cluster_name=SETTINGS['cluster'],
+            'killed', SETTINGS['agents'],
             dsware_transport=SETTINGS['transport'], **SETTINGS['options'])
         self.dsware.do_setup(None)
         self.dsware.check_for_setup_error()
@@ -116,10 +114,6 @@ def _run(changes):
     """Do the job, or a part of it; never returns."""
     status = 1
     try:
-        cfg.CONF.set_override('backend_url',
-                              'file://' + SETTINGS['coordination'],
-                              group='coordination')
-        coordination.COORDINATOR.start()
         jobs = Jobs()
         _kill_after(jobs.dsware, changes)
         getattr(jobs, SETTINGS['job'])()

@@ -18,10 +18,7 @@ import socket
 
 import fixtures
 
-from cinder import context
 from cinder import exception
-from cinder import objects
-from cinder.objects import fields
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 ADDRESS = '127.0.78.1'
@@ -79,29 +76,6 @@ class StartTests:
                     exception.InvalidConfigurationValue, pattern,
                     dsware.do_setup, None)
         self.assertEqual([], self.ops())
-
-    def test_leftovers_of_a_crash(self):
-        """Temporary snapshots of interrupted clones go at the start."""
-        dsware = self.make_driver(dsware_request_timeout=5)
-        host = base.Host(self.simulator)
-        source = self.created(dsware)
-        left = self.stored(source, status='creating', host=dsware.host)
-        others = self.stored(source, status='creating', host='other@h')
-        for volume in (left, others):
-            host.run('createSnapshot', volName=source.name,
-                     snapName=volume.name + '.clone')
-        dsware.set_initialized()
-        self.assertEqual({source.name, others.name + '.clone'},
-                         {item[0] for item in self.contents()})
-
-    def stored(self, source, **values):
-        """Put a volume that is being cloned into Cinder's database."""
-        volume = objects.Volume(
-            context.get_admin_context(), size=1, source_volid=source.id,
-            attach_status=fields.VolumeAttachStatus.DETACHED,
-            volume_type_id=self.vt['id'], **values)
-        volume.create()
-        return volume
 
 
 class SocketStartTestCase(StartTests, base.SocketTestCase):
