@@ -16,9 +16,11 @@ import contextlib
 import uuid
 
 from functional.services import cloud
+from functional.services import waiting
 from functional.tests import base
 
 MICROVERSION = '3.42'
+SECONDS = 60
 
 
 class LimitOperations(object):
@@ -161,15 +163,25 @@ class LimitOperations(object):
         self.assertEqual([], self.control.status()['qos'])
 
     def extend_too_far(self, volume, size):
-        """Extend a volume further than is allowed; no cluster is asked.
-
-        The scheduler refuses it when it has the new figures already; the
-        driver when it has not.
-        """
+        """Extend a volume further than the scheduler allows."""
         asked = self.control.counts().get('expandVolume', 0)
         with contextlib.suppress(cloud.Failed):
             self.extend(volume, size)
         self.assertEqual(asked, self.control.counts().get('expandVolume', 0))
+
+    def wait_for_pool(self, pool, condition):
+        """Wait until the scheduler has other figures.
+
+        :param pool: the name of the pool
+        :param condition: tells whether its capabilities are those
+        """
+        def told():
+            now = self.pools()[pool]
+            if not condition(now):
+                raise waiting.NotYet('pool %s is %s' % (pool, now))
+            return now
+
+        waiting.wait_for(told, SECONDS, 'Statistics of pool ' + pool)
 
     def test_thick_volume_grows_into_free_space_only(self):
         thick = self.volume_type(self.backend + '-thick', **{
@@ -177,6 +189,7 @@ class LimitOperations(object):
         volume = self.create_volume(volume_type=thick)
         pool = self.volume_on_cluster(volume)['pool_id']
         self.control.fill_pool(pool, free=1500)
+        self.wait_for_pool(pool, lambda now: now['free_capacity_gb'] < 2)
 
         self.extend_too_far(volume, 3)
 
@@ -198,6 +211,8 @@ class LimitOperations(object):
             self.fsc_cli('createVolume', volName=name, thinFlag=1,
                          poolId=pool, volSize=9 * 1024 * (total - 1))
             self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
+        self.wait_for_pool(pool, lambda now: (
+            now['provisioned_capacity_gb'] > 18 * (total - 1)))
 
         self.extend_too_far(volume, 3 * total)
 

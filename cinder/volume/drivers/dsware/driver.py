@@ -38,7 +38,6 @@ from cinder.volume.drivers.dsware import manage
 from cinder.volume.drivers.dsware import migration
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import owners
-from cinder.volume.drivers.dsware import provisioning
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import revert
@@ -255,16 +254,11 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :param volume: the Cinder volume
         :param new_size: in GiB
         :raises VolumeNotFound: it is not on the cluster
-        :raises VolumeBackendAPIException: for all other reasons; its pool
-            has no room for it, or not within the over-subscription limit
+        :raises VolumeBackendAPIException: for all other reasons
         """
         name, size = translation.volume_name(volume), new_size * _MIB_PER_GIB
-        thin = volume_types.is_thin(volume.volume_type,
-                                    self.configuration.san_thin_provision)
         with translation.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
-            provisioning.check_extension(self._array, name, size, thin,
-                                         self.configuration)
             self._array.expand_volume(name, size)
 
     # -- snapshots and clones ---------------------------------------------

@@ -13,6 +13,8 @@
 
 """Operations that take objects over and let go of them; see matrix."""
 
+from oslo_utils import timeutils
+
 from cinder import context
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
@@ -45,6 +47,7 @@ class Manage(cases.Operation):
         reference = {'source-name': self.name}
         self.new.size = dsware.manage_existing_get_size(self.new, reference)
         self.new.update(dsware.manage_existing(self.new, reference))
+        self.new.launched_at = timeutils.utcnow()
 
     def changes(self):
         return ({(self.name, 1536, 0, 0, '')},

@@ -21,6 +21,7 @@ import uuid
 
 from hypothesis import stateful
 from hypothesis import strategies
+from oslo_utils import timeutils
 
 from cinder import context
 from cinder import objects
@@ -199,6 +200,7 @@ class Machine(model.Machine):
         size = self.dsware.manage_existing_get_size(volume, reference)
         volume.update(self.dsware.manage_existing(volume, reference))
         volume.size = size
+        volume.launched_at = timeutils.utcnow()
 
     @stateful.precondition(model.Machine.some_snapshots)
     @stateful.rule(index=model.indexes)

@@ -15,6 +15,8 @@
 
 import json
 
+from oslo_utils import timeutils
+
 from cinder import context
 from cinder import exception
 from cinder import objects
@@ -49,6 +51,7 @@ class ManageTests:
         reference = {'source-name': name}
         volume.size = self.dsware.manage_existing_get_size(volume, reference)
         volume.update(self.dsware.manage_existing(volume, reference))
+        volume.launched_at = timeutils.utcnow()
         volume.save()
         return volume
 
