@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``python -m cinder.volume.drivers.dsware``: check, and show counters."""
+"""``python -m cinder.volume.drivers.dsware``: check backends."""
 
 import sys
 

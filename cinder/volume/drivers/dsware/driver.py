@@ -12,8 +12,6 @@
 
 """Cinder driver for Huawei Dsware (FusionStorage Block)."""
 
-import dataclasses
-
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
@@ -41,7 +39,6 @@ from cinder.volume.drivers.dsware import owners
 from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import revert
-from cinder.volume.drivers.dsware import state_file
 from cinder.volume.drivers.dsware import stats
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
@@ -88,7 +85,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self._pools = None
         self._qos = None
         self._sign_in = None
-        self._state_file = None
 
     @staticmethod
     def get_driver_options():
@@ -125,7 +121,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self._exporter = backups.Exporter(self._array, self._attacher)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
-        self._state_file = state_file.StateFile(self.host)
 
     def check_for_setup_error(self):
         """Contact the cluster.
@@ -174,12 +169,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                                        self._attacher.online_extend)
                       for pool in pools],
         }
-        self._state_file.write(
-            version=self.VERSION, up=up,
-            interval=getattr(CONF, 'backend_stats_polling_interval', 60),
-            pools=[dataclasses.asdict(pool) for pool in pools],
-            health=self._array.client.health(),
-            counters=self._array.client.counters.report())
 
     def get_pool(self, volume):
         """Tell the pool of a volume.

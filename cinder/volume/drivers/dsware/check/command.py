@@ -31,9 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m cinder.volume.drivers.dsware',
         description='Check the configuration of Dsware backends and their '
-        'clusters, and show the counters of cinder-volume. Run it on the '
-        'host of cinder-volume, with the Python and as the user that the '
-        'service runs with, or as root. Nothing is changed.',
+        'clusters. Run it on the host of cinder-volume, with the Python and '
+        'as the user that the service runs with, or as root. Nothing is '
+        'changed.',
         epilog='Exit status: 0 all is well, 1 there are problems, 2 the '
         'command line or a configuration file is wrong.')
     parser.add_argument(
@@ -47,9 +47,6 @@ def _parser() -> argparse.ArgumentParser:
         '--backend', action='append', metavar='NAME',
         help='check this backend instead of all Dsware backends of '
         'enabled_backends; may be repeated')
-    parser.add_argument(
-        '--counters', action='store_true',
-        help='only show the counters of cinder-volume; nothing is contacted')
     parser.add_argument(
         '--no-listing', action='store_true',
         help='do not list the volumes and snapshots of the pools, which '
@@ -79,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error('the configuration cannot be used: %s' % error)
     check = run.Check(chosen, listing=not args.no_listing)
     try:
-        report = check.counters() if args.counters else check.all()
+        report = check.all()
     except cfg.Error as error:
         # The value of an option is looked at when it is used.
         parser.error('the configuration cannot be used: %s' % error)

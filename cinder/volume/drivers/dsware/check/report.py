@@ -29,13 +29,11 @@ class Report:
 
     :ivar host: this host
     :ivar sections: findings by subject, in the order to show them in
-    :ivar states: what cinder-volume tells, by backend
     """
 
     host: str
     sections: dict[str, list[findings.Finding]] = dataclasses.field(
         default_factory=dict)
-    states: dict[str, dict] = dataclasses.field(default_factory=dict)
 
     def problems(self) -> list[findings.Finding]:
         """List all problems.
@@ -80,5 +78,4 @@ def as_json(report: Report) -> str:
                      for title, found in sections.items() for one in found
                      if one.level == findings.PROBLEM],
         'sections': {title: [dataclasses.asdict(one) for one in found]
-                     for title, found in sections.items()},
-        'states': report.states}, indent=1)
+                     for title, found in sections.items()}}, indent=1)

@@ -22,7 +22,6 @@ from cinder.volume.drivers.dsware.check import coordination
 from cinder.volume.drivers.dsware.check import objects
 from cinder.volume.drivers.dsware.check import pools
 from cinder.volume.drivers.dsware.check import report as reports
-from cinder.volume.drivers.dsware.check import service
 from cinder.volume.drivers.dsware.check import settings
 from os_brick_dsware.hostcheck import findings
 
@@ -53,17 +52,6 @@ class Check:
             self._check(report, backend)
         return report
 
-    def counters(self) -> reports.Report:
-        """Show the counters alone.
-
-        :returns: what was found
-        """
-        report = reports.Report(CONF.host)
-        report.sections['Configuration'] = settings.check(self._chosen)
-        for backend in self._chosen:
-            self._counters(report, backend)
-        return report
-
     def _check(self, report, backend):
         def add(title, found):
             report.sections[f'Backend {backend.name}: {title}'] = found
@@ -76,7 +64,6 @@ class Check:
                 self._ask(add, backend, array)
             finally:
                 array.client.close()
-        self._counters(report, backend)
 
     def _ask(self, add, backend, array):
         if backend.configuration.dsware_transport == 'cli':
@@ -91,13 +78,6 @@ class Check:
         add('pools', found)
         if self._listing and used:
             add('objects', objects.check(backend.configuration, array, used))
-
-    @staticmethod
-    def _counters(report, backend):
-        found, state = service.check(backend.host)
-        report.sections[f'Backend {backend.name}: cinder-volume'] = found
-        if state is not None:
-            report.states[backend.name] = state
 
 
 def _templates():

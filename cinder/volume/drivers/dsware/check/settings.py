@@ -37,7 +37,6 @@ _READ = ('san_ip', 'san_api_port', 'san_login', 'san_password',
          'driver_ssl_cert_path', 'max_over_subscription_ratio',
          'reserved_percentage')
 # Cinder's services register these themselves when they start.
-_host_opt = cfg.StrOpt('backend_host')
 _driver_opt = cfg.StrOpt('volume_driver')
 _cluster_opt = cfg.StrOpt('cluster')
 
@@ -52,12 +51,6 @@ class Backend:
 
     name: str
     configuration: configuration.Configuration
-
-    @property
-    def host(self) -> str:
-        """The host of its volume service, ``HOST@BACKEND``."""
-        host = self.configuration.safe_get(_host_opt.name) or CONF.host
-        return f'{host}@{self.name}'
 
     @property
     def options(self) -> list[cfg.Opt]:
@@ -133,7 +126,7 @@ def _make(name):
     made = configuration.Configuration(base.volume_opts, config_group=name)
     made.append_config_values(san.san_opts)
     made.append_config_values(options.DSWARE_OPTS)
-    made.append_config_values([_host_opt, _driver_opt])
+    made.append_config_values([_driver_opt])
     return Backend(name, made)
 
 

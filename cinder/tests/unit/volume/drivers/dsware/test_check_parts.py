@@ -32,13 +32,10 @@ from cinder.volume.drivers.dsware.check import certificates as checked
 from cinder.volume.drivers.dsware.check import command_line
 from cinder.volume.drivers.dsware.check import coordination
 from cinder.volume.drivers.dsware.check import objects
-from cinder.volume.drivers.dsware.check import service
 from cinder.volume.drivers.dsware.check import settings
 from cinder.volume.drivers.dsware import client
-from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import state_file
 from os_brick_dsware.hostcheck import findings
 from tools import secret_marks
 
@@ -309,71 +306,6 @@ class ClockTestCase(PartTestCase):
         array.snapshot_records.return_value = iter([])
         found = objects.check(fakes.make_configuration(), array, [0])
         self.assertEqual(findings.NOTE, found[-1].level)
-
-
-@ddt.ddt
-class ServiceTestCase(PartTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.flags(state_path=self.directory)
-        self.file = state_file.StateFile('h@b')
-
-    def write(self, **state):
-        counters = counting.Counters()
-        tally = counters.agent(ONE)
-        counters.add(counting.CALLS, 'createVolume', 3)
-        counters.add(counting.ATTEMPTS, 'fail_overs')
-        tally.add(counting.REQUESTS, 'createVolume', 4)
-        tally.add(counting.FAILURES, 'TryAgain')
-        for key, number in (('opened', 3), ('closed', 1), ('sign_ins', 3),
-                            ('in_use', 1), ('pool_waits', 7)):
-            tally.add(counting.CONNECTIONS, key, number)
-        self.file.write(**{
-            'version': '1', 'up': True, 'interval': 60, 'pools': [],
-            'health': {str(ONE): {'failures': 2, 'asked_again_in': 3}},
-            'counters': counters.report(), **state})
-
-    def test_what_it_tells(self):
-        self.write()
-        found, state = service.check('h@b')
-        text = '\n'.join(one.text for one in found)
-        for part in ('calls: createVolume 3', 'fail overs 1',
-                     '192.0.2.1:10519 is left alone by it after 2 failures, '
-                     'for another 3 s',
-                     '192.0.2.1:10519: 4 requests; failures: TryAgain 1; '
-                     'connections: 3 opened, 2 open, 1 in use, 7 waits for '
-                     'one; sign-ins: 3, 0 of them refused'):
-            self.assertIn(part, text)
-        self.assertFalse(state['stale'])
-
-    def test_stale_is_shown_as_stale(self):
-        self.write()
-        with mock.patch.object(state_file, 'time') as clock:
-            clock.time.return_value = 4e9
-            found, state = service.check('h@b')
-        self.assertProblem('STALE: ', found[0])
-        self.assertTrue(state['stale'])
-
-    def test_a_backend_that_is_down(self):
-        self.write(up=False)
-        found, _state = service.check('h@b')
-        self.assertProblem('the backend was down', found[0])
-
-    @ddt.data({'counters': None}, {'interval': None}, {'health': []},
-              {'counters': {}})
-    def test_what_cannot_be_understood(self, state):
-        self.write(**state)
-        found, state = service.check('h@b')
-        self.assertProblem('cannot be understood', found[0])
-        self.assertIsNone(state)
-
-    def test_what_cannot_be_read(self):
-        self.write()
-        with open(state_file.path('h@b'), 'w') as stream:
-            stream.write('{')
-        found, state = service.check('h@b')
-        self.assertProblem('cannot be read', found[0])
 
 
 class SettingsTestCase(PartTestCase):
