@@ -63,7 +63,7 @@ def _volume():
     return objects.Volume(
         context.get_admin_context(), id=str(uuid.uuid4()), _name_id=None,
         size=1, host='bench@backend#0', volume_type=None,
-        volume_type_id=None, provider_id=None)
+        volume_type_id=None, provider_id=None, use_quota=True)
 
 
 def _query(dsware, volume):

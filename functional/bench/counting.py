@@ -107,7 +107,7 @@ def main():
         volume = objects.Volume(
             context.get_admin_context(), id=str(uuid.uuid4()),
             _name_id=None, size=1, host='bench@backend#0', volume_type=None,
-            volume_type_id=None, provider_id=None)
+            volume_type_id=None, provider_id=None, use_quota=True)
         dsware.create_volume(volume)
         try:
             rate, cpu = _ratio(lambda: dsware.get_pool(volume), arguments)

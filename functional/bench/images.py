@@ -154,6 +154,7 @@ class Bench:
             self._context, id=str(uuid.uuid4()), _name_id=None, size=(
                 -(-self._image.stat().st_size // content.GIB)),
             host='host@bench#0', provider_id=None, volume_type_id=None,
+            use_quota=True,
             volume_type=objects.VolumeType(extra_specs={}),
             encryption_key_id=None, glance_metadata={}, admin_metadata={})
         self._driver.create_volume(volume)

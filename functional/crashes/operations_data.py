@@ -173,13 +173,14 @@ class Detach(Attach):
         assert self.world.volume('volume').status == 'available'
 
 
-class BackupExport(operations.Changing):
-    """A backup reads a temporary snapshot of a volume."""
-
-    options = {'backup_use_temp_snapshot': True}
+class Backup(operations.Changing):
+    """A backup reads a temporary clone of a volume in use."""
 
     def request(self):
-        self.set_status('backing-up')
+        volume = self.set_status('backing-up')
+        # Whoever uses it has it attached elsewhere.
+        volume.previous_status = 'in-use'
+        volume.save()
         backup = objects.Backup(
             self.ctxt, volume_id=self.world.state['ids']['volume'],
             status=fields.BackupStatus.CREATING, user_id=worlds.USER,
@@ -197,30 +198,21 @@ class BackupExport(operations.Changing):
         backup = self.backup()
         device = self.manager.get_backup_device(self.ctxt, backup,
                                                 want_objects=True)
-        snapshot = device.device_obj
-        connector = {'host': 'backup', 'ip': self.world.cluster.address,
-                     'initiator': '', 'multipath': False}
-        self.manager.initialize_connection_snapshot(
-            self.ctxt, snapshot.id, connector)
-        self.manager.terminate_connection_snapshot(
-            self.ctxt, snapshot.id, connector)
-        self.manager.remove_export_snapshot(self.ctxt, snapshot.id)
+        assert device.device_obj.id == backup.temp_volume_id
         self.end('available')
 
     def end(self, status):
         """Do what cinder-backup does at the end of a backup."""
         backup = self.backup()
-        if backup.temp_snapshot_id:
-            snapshot = worlds.exists(objects.Snapshot.get_by_id, self.ctxt,
-                                     backup.temp_snapshot_id)
-            if snapshot:
-                snapshot.status = 'deleting'
-                snapshot.save()
-                self.manager.delete_snapshot(self.ctxt, snapshot)
+        if backup.temp_volume_id:
+            clone = worlds.exists(objects.Volume.get_by_id, self.ctxt,
+                                  backup.temp_volume_id)
+            if clone:
+                self.manager.delete_volume(self.ctxt, clone)
         volume = self.world.volume('volume')
         volume.status = 'available'
         volume.save()
-        backup.update({'status': status, 'temp_snapshot_id': None})
+        backup.update({'status': status, 'temp_volume_id': None})
         backup.save()
 
     def after_crash(self):
@@ -237,4 +229,4 @@ class BackupExport(operations.Changing):
 
 
 OPERATIONS = (FromImage, FromImageIntoCache, FromCache, FromImageVolume,
-              ToImage, ToImageAsVolume, Attach, Detach, BackupExport)
+              ToImage, ToImageAsVolume, Attach, Detach, Backup)

@@ -199,12 +199,9 @@ class BackupStack(stack.Stack):
         options = backup.options(directory / 'backups')
         options['transport_url'] = self.broker.url
         super().__init__(directory, {'main': main}, {
-            'socket': ('main', dict(_QUICK, backup_use_temp_snapshot=True)),
+            'socket': ('main', dict(_QUICK)),
             'cli': ('main', dict(_QUICK, dsware_transport='cli')),
-            'cli-snapshot': ('main', dict(_QUICK, dsware_transport='cli',
-                                          backup_use_temp_snapshot=True)),
-            'manager': ('main', dict(_QUICK, backup_use_temp_snapshot=True,
-                                     dsware_attach_by='manager')),
+            'manager': ('main', dict(_QUICK, dsware_attach_by='manager')),
         }, options=options)
         self.backup = None
 

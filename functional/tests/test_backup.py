@@ -13,7 +13,6 @@
 """cinder-backup: what it reads, and what is left when something fails."""
 
 import os
-import pathlib
 import unittest
 
 from functional.services import rabbitmq
@@ -71,27 +70,20 @@ class BackupTestCase(base.FunctionalTestCase):
         self.cloud.wait_for_backup(backup)
         return self.cloud.wait_for_volume(volume)
 
-    def being_read(self):
-        """Wait until a backup has something attached.
+    def being_read(self, volume):
+        """Wait until a backup has the clone of a volume attached.
 
-        :returns: the attachment as the cluster knows it
+        :param volume: the volume, which is in use
         """
         def attached():
             found = [one for one in self.control.status()['attachments']
                      if one['agent'] == self.agent[0]
-                     and one['name'].startswith('snapshot-')]
-            # The connector attaches it after it was tried out.
-            if not found or not self.recorded(found[0]['name']):
-                raise waiting.NotYet(found)
+                     and one['name'] != 'volume-' + volume.id]
+            if not found:
+                raise waiting.NotYet('nothing is attached')
             return found[0]
 
         return waiting.wait_for(attached, MOMENT, 'An attachment', 0.01)
-
-    def recorded(self, name):
-        """Tell whether the connector recorded the device of a volume."""
-        locks = self.stack.directory / 'cinder' / 'locks'
-        return any('"path": "/' in path.read_text()
-                   for path in locks.glob('dsware/*/%s.json' % name))
 
     def assert_backed_up(self, seed, offset, backup):
         """Check that a full backup has the bytes that write() wrote.
@@ -128,8 +120,8 @@ class BackupTestCase(base.FunctionalTestCase):
         self.assert_only(*volumes)
 
 
-class SnapshotBackupTest(BackupTestCase):
-    """Backups that read a snapshot, which the host's connector attaches."""
+class SocketBackupTest(BackupTestCase):
+    """Backups of volumes and snapshots; the host's connector attaches."""
 
     def test_incremental_and_restore(self):
         volume = self.create_volume()
@@ -162,41 +154,37 @@ class SnapshotBackupTest(BackupTestCase):
             self.assert_written(path, 'second', GIB - MIB)
         self.cloud.delete_backup(increment)
 
-    def test_agent_goes_down_in_the_middle(self):
-        volume = self.create_volume()
+    def test_of_a_volume_in_use(self):
+        volume = self.create_volume(volume_type=self.volume_type(
+            'full-clones', **{'dsware:clone': 'full'}))
         attached = self.attach(volume)
         self.write(attached.path, 'before', 0)
         os.sync()
-        backup = self.start_backup(volume)
-        read = self.being_read()
-        self.write(attached.path, 'after', 0)
-        self.assert_read_only(read)
+        before = self.control.counts()
 
-        self.control.agent_down(self.agent[0])
-        self.addCleanup(self.control.agent_up, self.agent[0])
+        backup = self.start_backup(volume)
+        self.being_read(volume)
+        self.write(attached.path, 'after', 0)
 
         self.cloud.wait_for_backup(backup)
         self.assert_backed_up('before', 0, backup)
-        self.cloud.wait_for_volume(volume, 'in-use')
+        self.assert_written(attached.path, 'after', 0)
         self.detach(attached)
         self.wait_for_only(volume)
-
-    def assert_read_only(self, attachment):
-        """Check that a snapshot is attached, to a device to read only."""
-        self.assertIsNone(self.on_cluster(attachment['name'] + '.read'))
-        block = pathlib.Path('/sys/class/block') / pathlib.Path(
-            attachment['device']).name
-        if block.exists():
-            self.assertEqual('1', (block / 'ro').read_text().strip())
+        # What is read is a linked clone.
+        self.assertEqual(*(counts.get('createFullVolumeFromSnap', 0)
+                           for counts in (before, self.control.counts())))
 
     def test_cancel(self):
         volume = self.create_volume()
+        attached = self.attach(volume)
         backup = self.start_backup(volume)
-        self.being_read()
+        self.being_read(volume)
 
         self.cloud.delete_backup(backup, force=True)
 
-        self.cloud.wait_for_volume(volume)
+        self.cloud.wait_for_volume(volume, 'in-use')
+        self.detach(attached)
         self.wait_for_only(volume)
 
     def test_nothing_can_be_attached(self):
@@ -211,69 +199,9 @@ class SnapshotBackupTest(BackupTestCase):
         self.cloud.wait_for_volume(volume)
         self.wait_for_only(volume)
 
-    def test_cluster_makes_no_snapshot(self):
-        volume = self.create_volume()
-        self.control.add_fault(kind='result', op='createSnapshot',
-                               code=50152502)
 
-        backup = self.start_backup(volume)
-
-        backup = self.cloud.wait_for_backup(backup, 'error')
-        self.assertIn('50152502', backup.fail_reason)
-        self.cloud.wait_for_volume(volume)
-        self.assert_only(volume)
-
-    def test_killed_in_the_middle(self):
-        volume = self.create_volume()
-        attached = self.attach(volume)
-        backup = self.start_backup(volume)
-        self.being_read()
-
-        self.stack.backup.kill()
-        self.stack.backup.start()
-
-        self.cloud.wait_for_backup(backup, 'error')
-        self.cloud.wait_for_volume(volume, 'in-use')
-        self.detach(attached)
-        self.wait_for_only(volume)
-        self.stack.backup.wait()
-
-
-class ManagerBackupTest(BackupTestCase):
-    """The driver attaches what is read."""
-
-    backend = 'manager'
-
-    def test_all_in_one_host_that_attaches_no_snapshots(self):
-        volume = self.create_volume()
-        locks = self.stack.directory / 'cinder' / 'locks'
-        with self.host.moved(self.agent, locks):
-            attached = self.attach(volume)
-            self.write(attached.path, 'before', 0)
-            os.sync()
-            # NODE_TYPE_ERROR
-            self.control.add_fault(kind='result', op='attachVolume',
-                                   code=50150010, count=1)
-            backup = self.start_backup(volume)
-
-            self.cloud.wait_for_backup(backup)
-
-            log = self.control.log()
-            self.assertEqual(1, len([1 for _agent, op, args, result in log
-                                     if op == 'createVolumeFromSnap'
-                                     and args['volName'].endswith('.read')
-                                     and result == 0]))
-            # It is still attached.
-            self.write(attached.path, 'after', 0)
-            self.detach(attached)
-        self.assert_backed_up('before', 0, backup)
-        self.wait_for_only(volume)
-
-
-class VolumeBackupTest(BackupTestCase):
-    """Backups of a temporary volume, by way of fsc_cli."""
-
-    backend = 'cli'
+class OneHost(object):
+    """Instances and cinder-backup on one host; needs a BackupTestCase."""
 
     def test_all_in_one_host(self):
         volume = self.create_volume()
@@ -291,23 +219,13 @@ class VolumeBackupTest(BackupTestCase):
         self.wait_for_only(volume)
 
 
-class SnapshotBackupCLITest(BackupTestCase):
-    """Backups that read a snapshot, by way of fsc_cli."""
+class CLIBackupTest(OneHost, BackupTestCase):
+    """By way of fsc_cli."""
 
-    backend = 'cli-snapshot'
+    backend = 'cli'
 
-    def test_of_a_volume_in_use(self):
-        volume = self.create_volume()
-        attached = self.attach(volume)
-        self.write(attached.path, 'before', 0)
-        os.sync()
 
-        backup = self.start_backup(volume)
-        self.being_read()
-        self.write(attached.path, 'after', 0)
+class ManagerBackupTest(OneHost, BackupTestCase):
+    """The driver attaches what is read."""
 
-        self.cloud.wait_for_backup(backup)
-        self.assert_backed_up('before', 0, backup)
-        self.assert_written(attached.path, 'after', 0)
-        self.detach(attached)
-        self.wait_for_only(volume)
+    backend = 'manager'

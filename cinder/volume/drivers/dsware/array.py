@@ -17,6 +17,8 @@ are in MiB. "Already exists" is a success only when this very call may have
 made the object and the cluster shows what was asked for.
 """
 
+from collections.abc import Callable
+
 from oslo_log import log as logging
 
 from cinder.i18n import _
@@ -281,27 +283,31 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         """
         self.delete_snapshot(names.temporary(name))
 
-    def delete_temporaries_of(self, name: str) -> bool:
+    def delete_temporaries_of(
+            self, name: str,
+            is_forgotten: Callable = lambda clone: False) -> bool:
         """Delete the snapshots that clones of a volume were made through.
 
         One stays when the cluster could not be reached at the end of a
-        clone that worked. Through one whose clone is not there, or not
-        complete, somebody may be making it: that one goes with the clone.
+        clone. Through one whose clone is not complete somebody may be making
+        it: that one goes with the clone, unless nobody knows that any more.
 
         :param name: the name of the volume that was cloned
+        :param is_forgotten: called with the name of a clone, tells whether
+            nobody knows it
         :returns: whether there was one
         :raises DSWareError: when that does not work
         """
         left = [snapshot for snapshot in self.snapshots_of(name)
                 if names.is_temporary(snapshot)
-                and self._is_complete(names.clone_of(snapshot))]
+                and self._is_over(names.clone_of(snapshot), is_forgotten)]
         for snapshot in left:
             self.delete_snapshot(snapshot)
         return bool(left)
 
-    def _is_complete(self, volume):
-        found = self.volume(volume)
-        return found is not None and found.ready
+    def _is_over(self, clone, is_forgotten):
+        found = self.volume(clone)
+        return bool(found and found.ready) or is_forgotten(clone)
 
     def expand_volume(self, name: str, size: int) -> None:
         """Make a volume larger; one of that size already is a success.

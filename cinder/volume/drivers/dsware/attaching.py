@@ -107,33 +107,6 @@ class HostAttacher:
         found = existing(self._array, volume)
         return self._told(found, agent, discard=discard)
 
-    def attach_snapshot(self, found, connector):
-        """Tell the host how to attach a snapshot read-only.
-
-        The host's connector could only fail when the agent does not attach
-        snapshots, so that is tried out first.
-
-        :param found: the :class:`models.Snapshot`
-        :param connector: the host's connector properties
-        :returns: connection_info
-        :raises InvalidInput: the host cannot attach Dsware volumes
-        :raises DSWareError: the agent does not attach it
-        """
-        agent = self._able_agent(connector)
-        self._array.try_to_attach(found.name, agent)
-        return self._told(found, agent, access_mode='ro')
-
-    def attach_clone(self, found, connector):
-        """Tell the host how to attach what stands in for a snapshot.
-
-        :param found: the :class:`models.Volume`
-        :param connector: the host's connector properties
-        :returns: connection_info
-        :raises InvalidInput: the host cannot attach Dsware volumes
-        """
-        return self._told(found, self._able_agent(connector),
-                          access_mode='ro')
-
     def _able_agent(self, connector):
         if connector.get('dsware_cli') is False:
             raise exception.InvalidInput(reason=_(

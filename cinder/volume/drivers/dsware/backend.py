@@ -144,10 +144,10 @@ def _name_of_template(option):
             'a name on a Dsware cluster has 1 to 95 of the characters A-Z '
             'a-z 0-9 _ . - and does not start with - or .; one made by this '
             'template has %d characters') % len(name))
-    if names.is_temporary(name) or names.is_stand_in(name):
+    if names.is_temporary(name):
         access.refuse(option, template, _(
-            'names that end like this are those of temporary snapshots and '
-            'volumes of the driver; let it end in another way'))
+            'names that end like this are those of temporary snapshots of '
+            'the driver; let it end in another way'))
     return name
 
 

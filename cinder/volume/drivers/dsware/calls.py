@@ -205,8 +205,7 @@ class Calls:
                 reporting.log_once(
                     LOG, logging.WARNING, error,
                     f'{name} stays on the cluster for now. It is removed '
-                    f'when the volume that it was made for is deleted, or '
-                    f'at the next start.')
+                    f'when the volume that it was made for is deleted.')
                 if isinstance(error, _NO_ANSWER):
                     # Each of the others would have to wait as long.
                     return

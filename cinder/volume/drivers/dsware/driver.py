@@ -26,7 +26,6 @@ from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
-from cinder.volume.drivers.dsware import backups
 from cinder.volume.drivers.dsware import capabilities
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
@@ -58,10 +57,10 @@ _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
 
 @interface.volumedriver
 class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
-                   backups.Backups, capabilities.Capabilities,
-                   groups.Groups, images.ImageVolumes,
-                   manage.ManagedObjects, migration.Migrations,
-                   revert.RevertedVolumes, driver.VolumeDriver):
+                   capabilities.Capabilities, groups.Groups,
+                   images.ImageVolumes, manage.ManagedObjects,
+                   migration.Migrations, revert.RevertedVolumes,
+                   driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -81,7 +80,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self.configuration.append_config_values(options.DSWARE_OPTS)
         self._array = None
         self._attacher = None
-        self._exporter = None
         self._pools = None
         self._qos = None
         self._sign_in = None
@@ -96,8 +94,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                     'san_thin_provision')
         return (options.DSWARE_OPTS
                 + [o for o in san.san_opts if o.name in used_san]
-                + [o for o in driver.volume_opts if o.name in _COMMON_OPTS]
-                + driver.backup_opts)
+                + [o for o in driver.volume_opts if o.name in _COMMON_OPTS])
 
     # -- start ------------------------------------------------------------
 
@@ -118,7 +115,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self._attacher = attachers.make_attacher(
             self._array, self.configuration, self.host, self.cluster_name)
         self._qos = qos.Limiter(self._array)
-        self._exporter = backups.Exporter(self._array, self._attacher)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
 
@@ -232,7 +228,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             try:
                 self._array.delete_volume(name)
             except exceptions.ObjectBusy:
-                if not self._array.delete_temporaries_of(name):
+                if not self._array.delete_temporaries_of(
+                        name, owners.is_forgotten):
                     raise
                 self._array.delete_volume(name)
         self._qos.forget(volume)
@@ -249,6 +246,14 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         with translation.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
             self._array.expand_volume(name, size)
+
+    def backup_use_temp_snapshot(self):
+        """Tell that a backup cannot read a snapshot."""
+        if super().backup_use_temp_snapshot():
+            LOG.warning('backup_use_temp_snapshot has no effect: no '
+                        'published operation attaches a snapshot. A backup '
+                        'reads a linked clone.')
+        return False
 
     # -- snapshots and clones ---------------------------------------------
 
@@ -273,7 +278,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises VolumeBackendAPIException: for all other reasons
         """
         with translation.for_snapshot(snapshot):
-            self._exporter.clear_abandoned(snapshot)
             self._array.delete_snapshot(
                 translation.snapshot_name(snapshot))
 

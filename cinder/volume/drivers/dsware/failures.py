@@ -36,18 +36,16 @@ _UPPER = re.compile('([A-Z])')
 
 #: What Cinder asks a driver for, and that can fail on the cluster.
 OPERATIONS = (
-    'clone_image', 'create_cloned_volume',
-    'create_export_snapshot', 'create_group', 'create_group_from_src',
-    'create_group_snapshot', 'create_snapshot', 'create_volume',
-    'create_volume_from_snapshot', 'delete_group', 'delete_group_snapshot',
-    'delete_snapshot', 'delete_volume', 'extend_volume', 'get_backup_device',
-    'get_manageable_snapshots', 'get_manageable_volumes', 'get_pool',
-    'initialize_connection', 'initialize_connection_snapshot',
+    'clone_image', 'create_cloned_volume', 'create_group',
+    'create_group_from_src', 'create_group_snapshot', 'create_snapshot',
+    'create_volume', 'create_volume_from_snapshot', 'delete_group',
+    'delete_group_snapshot', 'delete_snapshot', 'delete_volume',
+    'extend_volume', 'get_backup_device', 'get_manageable_snapshots',
+    'get_manageable_volumes', 'get_pool', 'initialize_connection',
     'manage_existing', 'manage_existing_get_size',
     'manage_existing_snapshot', 'manage_existing_snapshot_get_size',
-    'migrate_volume', 'remove_export_snapshot', 'retype',
-    'revert_to_snapshot', 'terminate_connection',
-    'terminate_connection_snapshot', 'unmanage', 'unmanage_snapshot',
+    'migrate_volume', 'retype', 'revert_to_snapshot',
+    'terminate_connection', 'unmanage', 'unmanage_snapshot',
     'update_group', 'update_migrated_volume')
 
 

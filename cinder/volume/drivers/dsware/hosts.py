@@ -66,20 +66,6 @@ class Hosts(calls.Calls):
                 op='attachVolume', name=name, endpoint=str(agent),
                 desc=str(error)) from error
 
-    def try_to_attach(self, name: str, agent) -> None:
-        """Find out whether an agent attaches something that nobody uses.
-
-        It is detached again; what an earlier use has left there, too.
-
-        :param name: the snapshot's name
-        :param agent: the :class:`operations.Endpoint` of the host's agent
-        :raises ObjectAbsent: the agent knows no such volume
-        :raises InvalidRequest: the agent does not attach it
-        :raises DSWareError: for all other reasons
-        """
-        self.attach(name, agent, _PATIENCE)
-        self.detach(name, agent)
-
     def detach(self, name: str, agent,
                seconds: float = _DETACH_SECONDS) -> None:
         """Detach a volume from the host of an agent.

@@ -167,7 +167,7 @@ class ManagedObjects:
         try:
             # Nobody would remove what clones have left any more.
             self._array.delete_leftovers(volume.name)
-            self._array.delete_temporaries_of(name)
+            self._array.delete_temporaries_of(name, owners.is_forgotten)
         except exceptions.DSWareError as error:
             LOG.warning('Temporary snapshots of volume %(name)s may be left '
                         'on the cluster: %(error)s', {
@@ -370,8 +370,6 @@ def _why_not(found):
         return _('Its name is not a legal one, so it cannot be asked for.')
     if names.is_temporary(found.name):
         return _('It exists only while Cinder makes a volume from it.')
-    if names.is_stand_in(found.name):
-        return _('It exists only while a backup is made from it.')
     if found.working:
         return _('The cluster is still creating or copying it.')
     if not found.ready:

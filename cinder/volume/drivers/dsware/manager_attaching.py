@@ -160,26 +160,6 @@ class ManagerAttacher(attaching.HostAttacher):
                     records.forget(place)
         return self._connection_info(found, path, discard, token)
 
-    def attach_snapshot(self, found, connector):
-        """Attach a snapshot to a host, read-only.
-
-        Nothing is recorded: nobody else ever uses it.
-
-        :param found: the :class:`models.Snapshot`
-        :param connector: the host's connector properties
-        :returns: connection_info
-        :raises InvalidInput: the agent of the host is not known
-        :raises DSWareError: it could not be attached
-        """
-        path = self._path_of(found, self.agent_of(connector), False)
-        info = self._connection_info(found, path, False, '')
-        info['data']['access_mode'] = 'ro'
-        return info
-
-    def attach_clone(self, found, connector):
-        """Attach what stands in for a snapshot; see attach_snapshot()."""
-        return self.attach_snapshot(found, connector)
-
     def _device_path(self, volume, found, agent, others):
         with translation.for_volume(volume):
             return self._path_of(found, agent, others)

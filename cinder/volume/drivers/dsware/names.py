@@ -23,8 +23,6 @@ _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}', re.ASCII)
 # A snapshot that exists only while a volume is made from another volume. It
 # is named after the new volume, so that whoever cleans up can find it.
 _TEMPORARY_SUFFIX = '.clone'
-# A volume that exists only while a backup reads it in place of a snapshot.
-_STAND_IN_SUFFIX = '.read'
 # The QoS of one volume is named after it, for the same reason.
 _POLICY_SUFFIX = '.qos'
 _LONGEST = 95
@@ -100,24 +98,6 @@ def clone_of(snapshot: str) -> str:
     :returns: the new volume's name, as far as it was not cut
     """
     return snapshot.removesuffix(_TEMPORARY_SUFFIX)
-
-
-def stand_in(snapshot: str) -> str:
-    """Name the volume that is read in place of a snapshot.
-
-    :param snapshot: the name that Cinder gives the snapshot
-    :returns: the name of the linked clone; a snapshot's name that leaves no
-        room for the suffix is cut and completed with a digest
-    """
-    return _derived(snapshot, _STAND_IN_SUFFIX)
-
-
-def is_stand_in(volume: str) -> bool:
-    """Tell whether a volume exists only to be read in place of a snapshot.
-
-    :param volume: the volume's name
-    """
-    return _is_derived(volume, _STAND_IN_SUFFIX)
 
 
 def policy(volume: str) -> str:

@@ -36,6 +36,15 @@ def volume_owner(name: str):
                   {'id': found}, {'_name_id': found})
 
 
+def is_forgotten(name):
+    """Tell whether a name is one of Cinder's volumes that it has no more.
+
+    :param name: the object's name, a legal one
+    """
+    return bool(volume_utils.extract_id_from_volume_name(name)
+                and volume_owner(name) is None)
+
+
 def other_record(volume):
     """Find another record that names the same object as a volume.
 
@@ -45,6 +54,9 @@ def other_record(volume):
     :param volume: the Cinder volume
     :returns: the other Cinder volume, or None
     """
+    if volume.use_quota and not volume._name_id:
+        # Neither such a copy nor what was copied.
+        return None
     name = translation.volume_name(volume)
     context = cinder_context.get_admin_context()
     for field in ('_name_id', 'id'):

@@ -22,6 +22,8 @@ CLONE_CHOICES = ('linked', 'full')
 PROVISIONING_KEY = 'provisioning:type'
 _OUR_SPECS = 'dsware:'
 _KNOWN_SPECS = (CLONE_KEY,)
+# What Cinder calls a volume that exists while a backup reads it.
+_BACKUP = 'backup-vol-'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,10 @@ def wishes(volume, configuration) -> Wishes:
     :raises InvalidInput: when an extra spec, or its value, is unknown, or
         two of them contradict each other
     """
+    if not volume.use_quota and (
+            volume.display_name or '').startswith(_BACKUP):
+        # It is only read, and gone soon.
+        return Wishes(thin=True, full_clone=False)
     return of_type(volume.volume_type, configuration)
 
 

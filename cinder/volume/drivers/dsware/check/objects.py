@@ -44,7 +44,7 @@ class _Seen:
         made = record.get('create_time', '')
         made = int(made) if made.isascii() and made.isdigit() else 0
         self.newest = max(self.newest, made)
-        if names.is_temporary(name) or names.is_stand_in(name):
+        if names.is_temporary(name):
             self.temporary.append(made)
 
 

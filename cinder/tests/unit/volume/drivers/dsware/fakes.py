@@ -134,8 +134,6 @@ class FakeCluster(fake_qos.FakeQoS):
         self.copy_time = 10.0
         self.copy_ends_as = READY
         self.with_wwn = True
-        # The code with which agents refuse to attach a snapshot.
-        self.refuses_snapshots = None
         self.faults = []
         # Addresses of agents that cannot be reached.
         self.dead = set()
@@ -393,8 +391,6 @@ class FakeCluster(fake_qos.FakeQoS):
         name = args['volName']
         if name not in self.volumes and name not in self.snapshots:
             return 50151404
-        if name in self.snapshots and self.refuses_snapshots:
-            return self.refuses_snapshots
         if endpoint.host in self.attached[name]:
             return 50151401
         self.attached[name].add(endpoint.host)

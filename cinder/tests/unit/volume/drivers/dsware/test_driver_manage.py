@@ -304,6 +304,7 @@ class VolumeTestCase(ManageTestCase):
         volume = self.manage()
         clone, in_work = self.make_volume(), self.make_volume()
         self.stored(clone)
+        database.add_volume(in_work)
         for name in (clone.name + '.clone', in_work.name + '.clone',
                      'theirs'):
             self.cluster.add_snapshot(name, 'legacy')

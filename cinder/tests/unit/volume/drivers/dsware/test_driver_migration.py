@@ -518,6 +518,7 @@ class BrokenExchangeTestCase(MigrationTestCase):
             self.context, host='host@dsware#0', size=1, volume_type_id=None,
             launched_at=timeutils.utcnow()) for _each in range(2)]
         volume, copy = pair
+        copy.use_quota = False
         volume._name_id = common
         if keeps:
             volume.provider_id = translation.volume_provider_id(volume, keeps)

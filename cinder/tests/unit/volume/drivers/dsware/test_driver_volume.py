@@ -16,6 +16,7 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 
@@ -151,6 +152,7 @@ class DeleteTestCase(VolumeTestCase):
     def test_while_another_service_clones_it(self, kind):
         """Cinder holds no lock on what it clones for its image cache."""
         made = self.make_volume(specs={'dsware:clone': kind})
+        database.add_volume(made)
         self.cluster.fail(
             'createVolumeFromSnap' if kind == 'linked' else 'createVolume',
             'does', lambda: self.assertRaises(
@@ -158,6 +160,13 @@ class DeleteTestCase(VolumeTestCase):
                 self.volume))
         self.driver.create_cloned_volume(made, self.volume)
         self.assertIn(made.name, self.cluster.volumes)
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_what_a_clone_that_cinder_forgot_left_goes_too(self):
+        """So Cinder does with the volume for a backup that failed."""
+        self.cluster.add_snapshot(self.make_volume().name + '.clone',
+                                  self.volume.name)
+        self.driver.delete_volume(self.volume)
         self.assertEqual({}, self.cluster.snapshots)
 
     def test_what_a_finished_clone_left_goes_too(self):

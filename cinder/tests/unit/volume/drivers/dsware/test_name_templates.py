@@ -30,7 +30,6 @@ BAD = (
     ('\u0430%s', '1 to 95'), ('%s\n', '1 to 95'), ('%40s', '1 to 95'),
     ('%r', '1 to 95'), ('x' * 60 + '%s', 'has 96 characters'),
     ('%s.clone', 'temporary snapshots'),
-    ('%s.read', 'temporary snapshots and volumes'),
     ('v-%s.x.clone', 'temporary snapshots'))
 OPTIONS = ('volume_name_template', 'snapshot_name_template')
 

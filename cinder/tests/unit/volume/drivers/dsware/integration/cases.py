@@ -39,8 +39,6 @@ class Operation:
     :ivar quiet_steps: those whose failure is no error: what they leave is
         removed later
     :ivar plain_steps: those whose errors name no object of Cinder's
-    :ivar fallback_steps: those in whose place something else can be done
-    :ivar met: those of the steps that meet faults; all when empty
     :ivar halfway: those after which an error leaves it half done; another
         attempt finishes it
     :ivar about: what an error is about: volume, snapshot or nothing
@@ -57,8 +55,6 @@ class Operation:
     empty_steps = ()
     quiet_steps = ()
     plain_steps = ()
-    fallback_steps = ()
-    met = ()
     halfway = ()
     tells_limits = True
     certain = True

@@ -65,7 +65,7 @@ def make_volume(size=1, pool=0, **values):
         **{'id': str(uuid.uuid4()), '_name_id': None, 'size': size,
            'host': f'host@backend#{pool}', 'volume_type': None,
            'volume_type_id': None, 'provider_id': None,
-           'migration_status': None,
+           'migration_status': None, 'use_quota': True,
            'volume_attachment': objects.VolumeAttachmentList(objects=[]),
            **values})
 

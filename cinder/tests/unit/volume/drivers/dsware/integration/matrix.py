@@ -122,8 +122,6 @@ class Case:
                 or not self.operation.certain):
             # The late request may undo what has been made meanwhile.
             return EITHER
-        if self.falls_back:
-            return EITHER
         if self._breaks_rollback and not fault.lasting:
             # It is begun once more.
             return DONE
@@ -149,14 +147,6 @@ class Case:
             # over before it is looked at, it has to be given up.
             return EITHER
         return fault.outcome
-
-    @property
-    def falls_back(self):
-        """Whether something else is done in place of the request."""
-        fault = self.fault
-        return self.step in self.operation.fallback_steps and (
-            fault.result == 'invalid' or fault.lasting
-            or fault.real and _PATIENCE <= fault.seconds < fault.timeout)
 
     @property
     def _breaks_rollback(self):
@@ -196,7 +186,7 @@ class Case:
         if self._breaks_rollback:
             # The volume is neither the old nor the new one.
             return True
-        if (operation.forgiving or self.falls_back or fault.blocks_cleaning
+        if (operation.forgiving or fault.blocks_cleaning
                 or self.step in operation.halfway):
             return True
         stubborn = fault.lasting or fault.outcome == FAILED
@@ -217,7 +207,7 @@ class Case:
                 'late', 'agent_down', 'agent_restart', 'killed', 'outage',
                 'disk_fills')
         if fault.anywhere:
-            return self.step == (operation.met or operation.steps)[0]
+            return self.step == operation.steps[0]
         if self.op.startswith('query'):
             return fault_table.OF_CHANGES.isdisjoint(
                 (fault.column, fault.name))
@@ -226,7 +216,7 @@ class Case:
 
 def _all(transport):
     for operation in OPERATIONS:
-        for step in operation.met or operation.steps or ('',):
+        for step in operation.steps or ('',):
             for fault in fault_table.FAULTS:
                 case = Case(operation, step, fault)
                 if case.exists and transport in fault.transports:
