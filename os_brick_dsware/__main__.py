@@ -78,7 +78,8 @@ class HostCheck:
         :param host: the devices of this host, None for the real ones
         """
         self._settings = all_settings
-        self._host = host or devices.Devices()
+        self._host = host or devices.Devices(simulated=any(
+            one.value('dsware_simulated_devices') for one in all_settings))
         self._instances = instances.ask(instances.uri(all_settings))
         # Services that share their records are looked at once.
         self._ledgers = {

@@ -10,8 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Whose agent it is that a volume driver names, when a volume is left.
+"""Whose agent it is that a volume driver names.
 
+A host without a setting of its own believes only in addresses of its own.
 Nova disconnects volumes with the connection information of another host at
 times: on a host whose instances were evacuated with that of the new host, and
 after a live migration that failed, on the destination with that of the source.
@@ -19,7 +20,6 @@ Whoever followed its hint would take the device from the host that needs it.
 """
 
 import contextlib
-import dataclasses
 import ipaddress
 import socket
 import threading
@@ -78,9 +78,17 @@ def _is_own(family: int, where: tuple) -> bool:
         return probe.getsockname()[0] == where[0]
 
 
-def _recorded(connection: properties.Connection,
-              users: list[attachments.User]) -> attachments.User | None:
-    """Find who leaves: by its token, else by its instance."""
+def recorded(connection: properties.Connection,
+             ledger: attachments.Ledger) -> attachments.User | None:
+    """Find the user that a volume is left for.
+
+    :param connection: what the volume driver said
+    :param ledger: who uses which volume
+    :returns: the user with its token, else of its instance; None if neither
+        is recorded on this host
+    :raises StateError: if the volume's record cannot be read
+    """
+    users = ledger.users(connection.volume)
     found = [user for user in users
              if connection.token and user.token == connection.token]
     found += [user for user in users
@@ -88,47 +96,40 @@ def _recorded(connection: properties.Connection,
     return found[0] if found else None
 
 
-def _has_worked_here(agent: str, ledger: attachments.Ledger) -> bool:
-    for name in ledger.volumes():
-        try:
-            if any(user.agent == agent for user in ledger.users(name)):
-                return True
-        except exceptions.DSWareError:
-            # Another volume's trouble.
-            continue
-    return False
+def named(connection: properties.Connection) -> str:
+    """Find this host's agent in what the volume driver said.
+
+    What it says may come from a user of the API, who must not choose where
+    this host connects to as root.
+
+    :param connection: what the volume driver said
+    :returns: the agent's address; empty if none of this host is named
+    """
+    agent = connection.agent_ip
+    return agent if agent and is_local(agent) else ''
 
 
-def of_leaving(connection: properties.Connection, ledger: attachments.Ledger,
-               host: devices.Devices) -> properties.Connection | None:
-    """Find the agent through which a volume is to be left.
+def is_elsewhere(connection: properties.Connection,
+                 host: devices.Devices) -> bool:
+    """Tell whether a volume without a record is but another host's.
 
     For a host that has no setting of its own.
 
     :param connection: what the volume driver said
-    :param ledger: who uses which volume
     :param host: the block devices of this host
-    :returns: the same, with the agent that attached the volume for this
-        user; None if there is nothing to leave on this host
-    :raises StateError: if the volume's record cannot be read
-    :raises ConfigurationError: if the volume is here, but the agent named
-        is another host's
+    :returns: True if there is nothing to leave on this host
+    :raises ConfigurationError: if the volume is here, but no agent of this
+        host is named
     """
-    user = _recorded(connection, ledger.users(connection.volume))
-    if user:
-        return dataclasses.replace(
-            connection, agent_ip=user.agent, agent_port=user.port,
-            manager_ip=user.manager or connection.manager_ip)
-    agent = connection.agent_ip
-    if not agent or is_local(agent) or _has_worked_here(agent, ledger):
-        return connection
+    if named(connection):
+        return False
+    agent = fsc_cli.printable(connection.agent_ip or '(not named)')
     if connection.wwn and host.exists(host.link(connection.wwn)):
         raise exceptions.ConfigurationError(
             "volume %s has a device on this host but no record, and its agent "
-            "%s is another host's: set option dsware_agent_ip in group "
-            "os_brick on this host"
-            % (connection.volume, fsc_cli.printable(agent)))
+            "%s is not known to be this host's: set option dsware_agent_ip "
+            "in group os_brick on this host" % (connection.volume, agent))
     LOG.warning('Volume %s is not attached to this host by us, and agent %s '
-                'is that of another host: nothing is detached',
-                connection.volume, fsc_cli.printable(agent))
-    return None
+                'is not known to be that of this host: nothing is detached',
+                connection.volume, agent)
+    return True

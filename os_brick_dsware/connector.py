@@ -31,6 +31,8 @@ from os_brick_dsware import agents
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
+from os_brick_dsware import identifying
 from os_brick_dsware import options
 from os_brick_dsware import properties
 from os_brick_dsware import sds_cli
@@ -139,7 +141,7 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :returns: device info: type, path, and what disconnect needs
         :raises DSWareError: if it cannot be done; nothing is left behind
         """
-        path = self._volume(connection_properties).connect()
+        path = self._of(self._connection(connection_properties)).connect()
         return properties.device_info(
             path, self._understood(connection_properties))
 
@@ -158,10 +160,10 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :raises ExceptionChainer: with force, what went wrong on the way
         """
         try:
-            connection = self._leaving(self._connection(
+            there = self._there(self._connection(
                 connection_properties, device_info))
-            if connection:
-                self._of(connection).disconnect(force, ignore_errors)
+            if there:
+                there.disconnect(force, ignore_errors)
         except exceptions.DSWareError as exc:
             # With force only what comes before the detach ends up here: no
             # address, no lock, no record.
@@ -178,7 +180,12 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :returns: the size in bytes
         :raises DSWareError: if it is not attached here, or does not grow
         """
-        return self._volume(connection_properties).extend()
+        connection = self._connection(connection_properties)
+        there = self._there(connection)
+        if not there:
+            raise exceptions.DeviceNotFound(
+                "volume %s is not attached to this host" % connection.volume)
+        return there.extend()
 
     def get_volume_paths(self, connection_properties):
         """List the paths of a volume on this host.
@@ -186,7 +193,8 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :param connection_properties: what the volume driver sent
         :returns: list of existing paths; empty if it is not attached
         """
-        return self._volume(connection_properties).paths()
+        there = self._there(self._connection(connection_properties))
+        return there.paths() if there else []
 
     def get_search_path(self):
         """Name the directory of the stable device names.
@@ -205,9 +213,9 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         if connection_properties:
             return self.get_volume_paths(connection_properties)
         ledger, host = self._ledger(), self._host()
-        return sorted({user.path for name in ledger.volumes()
-                       for user in ledger.users(name)
-                       if user.path and host.exists(user.path)})
+        return sorted({identifying.path_of(user, host)
+                       for name in ledger.volumes()
+                       for user in ledger.users(name)} - {''})
 
     # Its parts --------------------------------------------------------------
 
@@ -219,7 +227,8 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         return attachments.Ledger(ledger_directory(CONF))
 
     def _host(self) -> devices.Devices:
-        return devices.Devices()
+        return devices.Devices(
+            simulated=CONF.os_brick.dsware_simulated_devices)
 
     def _waits(self) -> waiting.Waits:
         timeout = CONF.os_brick.dsware_cli_timeout
@@ -230,10 +239,10 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         """Read what the volume driver sent, as our own driver sends it."""
         return connection_properties
 
-    def _leaving(self, connection: properties.Connection
-                 ) -> properties.Connection | None:
-        """Decide where a volume is left; None if it is not here."""
-        return connection
+    def _there(self, connection: properties.Connection
+               ) -> volume.HostVolume | None:
+        """Find a volume that is to be here; None if it is not."""
+        return self._of(connection)
 
     def _connection(self, connection_properties,
                     device_info=None) -> properties.Connection:
@@ -243,12 +252,10 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             return dataclasses.replace(found, kind=attachments.LOCAL)
         return found
 
-    def _volume(self, connection_properties) -> volume.HostVolume:
-        return self._of(self._connection(connection_properties))
-
-    def _of(self, connection: properties.Connection) -> volume.HostVolume:
+    def _of(self, connection: properties.Connection,
+            target: adapters.Target | None = None) -> volume.HostVolume:
         return volume.HostVolume(
-            connection, self._adapter(self._target(connection)),
+            connection, self._adapter(target or self._target(connection)),
             self._ledger(), self._host(), self._run_as_root, self._waits())
 
 
@@ -258,22 +265,44 @@ class DSWareConnector(BaseDSWareConnector):
     def _target(self, connection: properties.Connection) -> adapters.Target:
         """Choose the addresses: this host's own settings win."""
         conf = CONF.os_brick
-        manager = conf.dsware_manager_ip or connection.manager_ip
-        agent = conf.dsware_agent_ip or connection.agent_ip
-        for what, value in (('manager', manager), ('agent', agent)):
+        agent = conf.dsware_agent_ip or agents.named(connection)
+        if not agent and connection.agent_ip:
+            raise exceptions.ConfigurationError(
+                "the agent that is named for volume %s, %s, has no address "
+                "of this host: set option dsware_agent_ip in group os_brick "
+                "on this host to the address of its agent" % (
+                    connection.volume,
+                    fsc_cli.printable(connection.agent_ip)))
+        port = (connection.agent_port
+                if connection.agent_port and agents.is_local(agent) else None)
+        return self._at(connection, connection.manager_ip, agent, port)
+
+    def _at(self, connection, manager, agent, port) -> adapters.Target:
+        conf = CONF.os_brick
+        target = adapters.Target(conf.dsware_manager_ip or manager, agent,
+                                 conf.dsware_agent_port or port)
+        for what, value in (('manager', target.manager_ip),
+                            ('agent', target.agent_ip)):
             if not value:
                 raise exceptions.ConfigurationError(
                     "no address of the Dsware %s for volume %s: set option "
                     "dsware_%s_ip in group os_brick on this host"
                     % (what, connection.volume, what))
-        return adapters.Target(
-            manager, agent, conf.dsware_agent_port or connection.agent_port)
+        return target
 
-    def _leaving(self, connection: properties.Connection
-                 ) -> properties.Connection | None:
+    def _there(self, connection: properties.Connection
+               ) -> volume.HostVolume | None:
+        """Find a volume through who attached it, unless a setting says."""
         if CONF.os_brick.dsware_agent_ip:
-            return connection
-        return agents.of_leaving(connection, self._ledger(), self._host())
+            return self._of(connection)
+        user = agents.recorded(connection, self._ledger())
+        if user:
+            return self._of(connection, self._at(
+                connection, user.manager or connection.manager_ip,
+                user.agent, user.port))
+        if agents.is_elsewhere(connection, self._host()):
+            return None
+        return self._of(connection)
 
     def _adapter(self, target: adapters.Target) -> adapters.FSCAdapter:
         """Give access to ``fsc_cli``; see BaseDSWareConnector."""

@@ -14,7 +14,8 @@
 
 Everything here reads /dev, /sys and /proc and needs no privileges; what only
 root may see is left out. Without root the Dsware simulator gives a plain file
-where a host has a block device: these are understood too.
+where a host has a block device: these are understood where the operator has
+said that devices are simulated.
 """
 
 import errno
@@ -24,6 +25,10 @@ import re
 import stat
 
 _SECTOR = 512
+# The page of identifiers of a SCSI device: what names a logical unit.
+_HEADER, _DESCRIPTOR = 4, 4
+_OF_UNIT = 0
+_EUI, _NAA = 2, 3
 _WWN = re.compile(r'(?:wwn-)?(?:0x)?([0-9a-f]{1,64})')
 
 
@@ -37,12 +42,54 @@ def normal_wwn(wwn: object) -> str:
     return match[1] if match else ''
 
 
-def _read(path: str) -> str:
+def _read_bytes(path: str) -> bytes:
     try:
-        with open(path, encoding='utf-8', errors='replace') as stream:
-            return stream.read().strip()
+        with open(path, 'rb') as stream:
+            return stream.read()
     except OSError:
+        return b''
+
+
+def _read(path: str) -> str:
+    return _read_bytes(path).decode(errors='replace').strip('\0 \t\r\n')
+
+
+def _named(wwid: str) -> str:
+    """Tell what name a kernel's line has: digits, or text that is none."""
+    kind, _dot, digits = wwid.partition('.')
+    known = normal_wwn(digits) if kind in ('naa', 'eui') else ''
+    return known or wwid
+
+
+def _page_names(page: bytes) -> set[str]:
+    """Read the names of a SCSI device in its page of identifiers."""
+    found = set()
+    at = _HEADER
+    while at + _DESCRIPTOR <= len(page):
+        kind, length = page[at + 1], page[at + 3]
+        name = page[at + _DESCRIPTOR:at + _DESCRIPTOR + length]
+        if (kind >> 4 & 3 == _OF_UNIT and kind & 15 in (_EUI, _NAA)
+                and 0 < length == len(name)):
+            found.add(name.hex())
+        at += _DESCRIPTOR + length
+    return found
+
+
+def _own_names(directory: str) -> frozenset[str]:
+    wwids = {_read('%s/%s' % (directory, name))
+             for name in ('device/wwid', 'wwid')} - {''}
+    page = _read_bytes(directory + '/device/vpd_pg83')
+    return frozenset({_named(wwid) for wwid in wwids} | _page_names(page))
+
+
+def _generation(directory: str) -> str:
+    """Number a disk; empty for the node of one that was taken away."""
+    number = _read(directory + '/dev').partition(':')
+    if not number[2] or _read(directory + '/size') in ('', '0'):
         return ''
+    # Kernels before 5.15 do not count their disks.
+    return '%d.%s' % (os.makedev(int(number[0]), int(number[2])),
+                      _read(directory + '/diskseq'))
 
 
 def _stat(path: str) -> os.stat_result | None:
@@ -56,15 +103,19 @@ class Devices:
     """The block devices of one host."""
 
     def __init__(self, links: str = '/dev/disk/by-id', sys: str = '/sys',
-                 proc: str = '/proc', dev: str = '/dev'):
+                 proc: str = '/proc', dev: str = '/dev',
+                 simulated: bool = False):
         """Nothing is read yet.
 
         :param links: directory of the stable names
         :param sys: where the sys file system is mounted
         :param proc: where the proc file system is mounted
         :param dev: directory of the device nodes
+        :param simulated: whether a plain file can be a device, and a disk
+            can lack its name
         """
         self.links = links
+        self.simulated = simulated
         self._sys = sys
         self.proc = proc
         self._dev = dev
@@ -78,14 +129,14 @@ class Devices:
         return os.path.join(self.links, 'wwn-0x' + wwn)
 
     def exists(self, path: str) -> bool:
-        """Tell whether a path leads to a block device or a plain file.
+        """Tell whether a path leads to a device.
 
         :param path: the path
-        :returns: True if it does
+        :returns: True if it does; so does a plain file if it may be one
         """
         there = _stat(path)
-        return bool(there) and (stat.S_ISBLK(there.st_mode)
-                                or stat.S_ISREG(there.st_mode))
+        return self.is_block(path) or self.simulated and (
+            bool(there) and stat.S_ISREG(there.st_mode))
 
     def is_block(self, path: str) -> bool:
         """Tell whether a path leads to a block device.
@@ -126,15 +177,22 @@ class Devices:
         there = _stat(path)
         return there.st_size if there and self.exists(path) else None
 
-    def wwn(self, path: str) -> str:
-        """Ask a device for its own World Wide Name.
+    def own_names(self, path: str) -> frozenset[str]:
+        """Ask a device for the names that it has of itself.
 
         :param path: its path
-        :returns: the digits; empty if the device does not tell
+        :returns: digits of World Wide Names, and names of other kinds;
+            empty if the device does not tell
         """
         directory = self._sysfs(path)
-        told = _read(directory + '/device/wwid') if directory else ''
-        return normal_wwn(told.partition('naa.')[2])
+        return _own_names(directory) if directory else frozenset()
+
+    def _disks(self) -> dict[str, str]:
+        """Give the directories of all disks, by their nodes."""
+        # The kernel writes a ! where a name has a /.
+        return {os.path.join(self._dev, os.path.basename(path).replace(
+            '!', '/')): path for path in sorted(glob.glob(
+                self._sys + '/block/*'))}
 
     def with_wwn(self, wwn: str) -> list[str]:
         """Find the devices that say they have a World Wide Name.
@@ -142,12 +200,25 @@ class Devices:
         :param wwn: its digits
         :returns: paths of device nodes
         """
-        found = []
-        for path in glob.glob(self._sys + '/block/*/device/wwid'):
-            if normal_wwn(_read(path).partition('naa.')[2]) == wwn:
-                name = path.removeprefix(self._sys + '/block/')
-                found.append(os.path.join(self._dev, name.split('/')[0]))
-        return found
+        return [node for node, directory in self._disks().items()
+                if wwn in _own_names(directory)]
+
+    def generations(self) -> frozenset[str]:
+        """List the generations of all disks that there are.
+
+        :returns: see generation()
+        """
+        return frozenset(filter(None, map(
+            _generation, self._disks().values())))
+
+    def is_partition(self, path: str) -> bool:
+        """Tell whether a device is but a part of a disk.
+
+        :param path: its path
+        :returns: True if it is
+        """
+        directory = self._sysfs(path)
+        return bool(directory) and os.path.exists(directory + '/partition')
 
     def wwns(self) -> dict[str, str]:
         """Find the devices that have a World Wide Name.
@@ -157,12 +228,13 @@ class Devices:
         found = {}
         for link in glob.glob(glob.escape(self.links) + '/wwn-*'):
             wwn = normal_wwn(os.path.basename(link))
-            if wwn and self.exists(link):
+            names = self.own_names(link)
+            # A link may be of a device that is gone.
+            if wwn and self.exists(link) and wwn in (names or {wwn}):
                 found[wwn] = os.path.realpath(link)
-        for path in glob.glob(self._sys + '/block/*/device/wwid'):
-            wwn = normal_wwn(_read(path).partition('naa.')[2])
-            if wwn:
-                found.update((wwn, device) for device in self.with_wwn(wwn))
+        for node, directory in self._disks().items():
+            found.update((wwn, node) for wwn in map(
+                normal_wwn, _own_names(directory)) if wwn)
         return found
 
     def generation(self, path: str) -> str:
@@ -172,17 +244,13 @@ class Devices:
         :returns: something that differs from device to device; empty if there
             is no device, or only the node of one that was taken away
         """
-        there = _stat(path)
-        if not there or not self.exists(path):
+        if not self.exists(path):
             return ''
         directory = self._sysfs(path)
         if not directory:
             name = os.lstat(path)
             return '%d.%d' % (name.st_ino, name.st_ctime_ns)
-        if not self.size(path):
-            return ''
-        # Kernels before 5.15 do not count their disks.
-        return '%d.%s' % (there.st_rdev, _read(directory + '/diskseq'))
+        return _generation(directory)
 
     def can_rescan(self, path: str) -> str:
         """Name what makes the kernel ask a SCSI device for its size again.
@@ -208,26 +276,63 @@ class Devices:
         directory = self._sysfs(path)
         if not directory:
             return []
-        number = os.stat(path).st_rdev
-        found = self._stacked(directory)
-        found += self._mounts(directory)
-        found += self._processes(number)
-        if not found and self._claimed(path):
-            found.append('the kernel or a process, exclusively')
-        return found
+        found = self._kept(directory)
+        found += self._processes(os.stat(path).st_rdev)
+        return found or self._claims(path)
+
+    def keepers(self, path: str) -> list[str]:
+        """Find out what on this host has taken a block device for itself.
+
+        A process that has it open is none: it may be a guest's.
+
+        :param path: path of the device
+        :returns: what has taken it, in words; empty if nothing was found
+        """
+        directory = self._sysfs(path)
+        if not directory:
+            return []
+        return self._kept(directory) or self._claims(path)
+
+    def _kept(self, directory: str) -> list[str]:
+        numbers = {_read(part) for part in [
+            directory + '/dev', *glob.glob(directory + '/*/dev')]} - {''}
+        return (self._stacked(directory) + self._mounts(numbers)
+                + self._swaps(numbers))
+
+    def _claims(self, path: str) -> list[str]:
+        return (['the kernel or a process, exclusively']
+                if self._claimed(path) else [])
 
     def _stacked(self, directory: str) -> list[str]:
-        return ['device %s' % os.path.basename(holder) for holder in sorted(
-            glob.glob(directory + '/holders/*')
-            + glob.glob(directory + '/*/holders/*'))]
+        devices = ['device %s' % os.path.basename(holder)
+                   for holder in sorted(
+                       glob.glob(directory + '/holders/*')
+                       + glob.glob(directory + '/*/holders/*'))]
+        # One of several disks of a file system, whose mount names another.
+        return devices + ['file system %s' % path.split('/')[-3]
+                          for path in glob.glob(
+                              self._sys + '/fs/btrfs/*/devices/'
+                              + os.path.basename(os.path.realpath(directory)))]
 
-    def _mounts(self, directory: str) -> list[str]:
-        numbers = {os.path.basename(directory)} | {
-            _read(part) for part in glob.glob(directory + '/*/dev')}
+    def _mounts(self, numbers: set[str]) -> list[str]:
         mounts = (line.split() for line in
                   _read(self.proc + '/self/mountinfo').splitlines())
+        # Btrfs gives its mounts numbers of their own.
         return ['mount %s' % fields[4] for fields in mounts
-                if len(fields) > 4 and fields[2] in numbers]
+                if len(fields) > 4 and numbers & {
+                    fields[2], self._number(fields[-2])}]
+
+    def _swaps(self, numbers: set[str]) -> list[str]:
+        swaps = (line.split() for line in
+                 _read(self.proc + '/swaps').splitlines())
+        return ['swap space %s' % fields[0] for fields in swaps
+                if fields and self._number(fields[0]) in numbers]
+
+    def _number(self, path: str) -> str:
+        """Tell the number of a device, if that is what a path is of."""
+        directory = (self._sysfs(path)
+                     if path.startswith(self._dev + '/') else '')
+        return _read(directory + '/dev') if directory else ''
 
     def _processes(self, number: int) -> list[str]:
         found = []

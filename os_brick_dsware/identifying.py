@@ -15,6 +15,16 @@
 What the agent names, what the records say and what World Wide Names lead to
 may contradict each other: no device is used that is not shown to be the
 volume's.
+
+- What a device says of itself decides. Where it says nothing, the link with
+  the volume's World Wide Name does if it leads there, or the record of this
+  volume.
+- A volume without a World Wide Name has a device that was not there before it
+  was attached, and that has its size. So has any volume where devices are
+  simulated, for one machine can play several hosts but has one link.
+- A device that is recorded for another volume is never it. Nor is one that
+  this host has taken for itself (a mount, say), unless it is recorded for
+  this volume: what is on an encrypted volume is.
 """
 
 import os
@@ -23,6 +33,7 @@ import time
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
 from os_brick_dsware import result_codes
 from os_brick_dsware import waiting
 
@@ -48,7 +59,7 @@ class Identification:
             look, self._waits.device if sure else self._waits.link)
         if found:
             return found
-        if any(self._host.exists(device) for device in doubts):
+        if not all(map(self._absent, doubts)):
             raise exceptions.WrongDevice(
                 "volume %s is attached, but no device could be shown to be "
                 "its own: %s" % (self._name, '; '.join(doubts.values())))
@@ -92,46 +103,102 @@ class Identification:
 
         :returns: the path, empty if it is not shown; and the doubt
         """
-        size = self._host.size(device)
-        if not size:
+        if self._absent(device):
             return '', '%s is not there' % device
-        wwn = self._connection.wwn
+        wwn = self._wwn()
+        doubt = (self._no_disk(device) or self._of_another(device, wwn)
+                 or self._taken(device))
+        return ('', doubt) if doubt else self._shown(device, wwn, patient)
+
+    def _absent(self, device: str) -> bool:
+        return not self._host.size(device) and (
+            self._host.is_block(device) or not os.path.exists(device))
+
+    def _no_disk(self, device: str) -> str:
+        if self._host.size(device) and not self._host.is_partition(device):
+            return ''
+        return ('%s is no disk (a file can stand in for one only where option '
+                'dsware_simulated_devices in group os_brick says so)' % device)
+
+    def _of_another(self, device: str, wwn: str) -> str:
+        """Tell why a device cannot be this volume's."""
+        names = self._host.own_names(device)
+        if wwn and names and wwn not in names:
+            return ('%s says its World Wide Name is %s, the volume has %s'
+                    % (device, fsc_cli.printable(' '.join(sorted(names))),
+                       wwn))
+        other = self._recorded_for_another(device, wwn in names)
+        return '%s is recorded as the device of volume %s' % (
+            device, other) if other else ''
+
+    def _taken(self, device: str) -> str:
+        keepers = ([] if self._recorded(device)
+                   else self._host.keepers(device))
+        return '%s is used by %s' % (
+            device, ', '.join(keepers)) if keepers else ''
+
+    def _shown(self, device: str, wwn: str, patient: bool) -> tuple[str, str]:
+        """Find what shows that a device is the volume's.
+
+        :returns: as _judge()
+        """
         link = self._host.link(wwn) if wwn else ''
-        if link and self._host.exists(link):
-            if os.path.realpath(link) == os.path.realpath(device):
-                return link, ''
-        elif link and patient and self._host.is_block(device):
+        if link and self._leads_to(link, device):
+            return link, ''
+        block = self._host.is_block(device)
+        if link and block and patient and not self._host.exists(link):
             return '', '%s is not there yet' % link
-        told = self._host.wwn(device) if wwn else ''
-        if told:
-            return (device if told == wwn else ''), (
-                '%s says its World Wide Name is %s, the volume has %s'
-                % (device, told, wwn))
-        described = self._describe()
+        if wwn and wwn in self._host.own_names(device):
+            return device, ''
         if self._adapter.tells_device:
-            return self._judge_told(device, described)
-        other = self._recorded_for_another(device)
-        if other:
-            return '', '%s is recorded as the device of volume %s' % (
-                device, other)
+            return self._shown_by_program(device)
+        if wwn and block and not (
+                self._host.simulated or self._recorded(device)):
+            return '', '%s does not say its World Wide Name, and %s does ' \
+                'not lead to it' % (device, link)
+        return self._shown_by_size(device)
+
+    def _leads_to(self, link: str, device: str) -> bool:
+        return (self._host.exists(link)
+                and os.path.realpath(link) == os.path.realpath(device))
+
+    def _shown_by_size(self, device: str) -> tuple[str, str]:
+        if not (self._is_new(device) or self._recorded(device)):
+            return '', '%s was there before the volume was attached' % device
+        size, described = self._host.size(device), self._describe()
         return (device if size == described.size else ''), (
             '%s has %d bytes, the volume %s' % (
                 device, size, described.size or 'cannot be queried: '
                 + described.text))
 
-    def _judge_told(self, device, described) -> tuple[str, str]:
+    def _shown_by_program(self, device: str) -> tuple[str, str]:
         """Judge by what the program says, which knows no size."""
+        described = self._describe()
         if not described.device:
             return '', '%s: %s' % (device, described.text)
         if (self._host.canonical(described.device)
                 != self._host.canonical(device)):
             return '', '%s is not %s, which the cluster names' % (
                 device, described.device)
-        other = self._recorded_for_another(device)
-        return ('', '%s is recorded as the device of volume %s' % (
-            device, other)) if other else (device, '')
+        if self._made and not self._is_new(device):
+            return '', '%s was there before the volume was attached' % device
+        return device, ''
 
-    def _recorded_for_another(self, device: str) -> str:
+    def _is_new(self, device: str) -> bool:
+        """Tell whether a disk has come since attaching began.
+
+        What stands in for a disk may have been there for long.
+        """
+        return not self._host.is_block(device) or (
+            self._disks is not None
+            and self._host.generation(device) not in self._disks)
+
+    def _recorded_for_another(self, device: str, sure: bool = False) -> str:
+        """Find the other volume that has a device, as it is recorded.
+
+        :param sure: the device says itself that it is this volume's, so
+            users who are gone had another device of the same name
+        """
         for name in self._ledger.volumes():
             try:
                 users = self._ledger.users(name)
@@ -139,11 +206,36 @@ class Identification:
                 # Another volume's trouble.
                 continue
             if name != self._name and any(
-                    user.device == self._host.canonical(device)
-                    and self._ledger.alive(user) and self._is_still(user)
+                    self._has(user, device)
+                    and (not sure or self._ledger.alive(user))
                     for user in users):
                 return name
         return ''
+
+    def _recorded(self, device: str) -> bool:
+        """Tell whether a device is recorded for this volume."""
+        return any(self._has(user, device) for user
+                   in self._had + self._ledger.users(self._name))
+
+    def _has(self, user: attachments.User, device: str) -> bool:
+        """Tell whether a record is of a device, whatever it is called."""
+        if self._host.is_block(device):
+            return bool(user.generation) and (
+                user.generation == self._host.generation(device))
+        return (user.device == self._host.canonical(device)
+                and self._is_still(user))
+
+    def _refuse_shared(self, device: str) -> None:
+        """See that nobody else was given the device meanwhile.
+
+        Of two who were given it at once both have recorded it by now, so
+        that at least one of them sees the other.
+        """
+        other = self._of_another(device, self._wwn())
+        if other:
+            raise exceptions.WrongDevice(
+                "volume %s is attached, but no device could be shown to be "
+                "its own: %s" % (self._name, other))
 
     def _is_still(self, user: attachments.User) -> bool:
         return bool(user.device) and (
@@ -169,4 +261,27 @@ class Identification:
             return '', False
         others = {user.device for user in users if user not in sharing}
         return next((device for device in self._by_wwn()
-                     if device not in others), ''), False
+                     if device not in others
+                     and not self._of_another(
+                         device, self._connection.wwn)), ''), False
+
+    def _linked(self) -> str:
+        """Find the stable path of a volume without a record."""
+        wwn = self._connection.wwn
+        link = self._host.link(wwn) if wwn else ''
+        device = os.path.realpath(link)
+        return link if link and self._host.exists(link) and not (
+            self._of_another(device, wwn) or self._taken(device)) else ''
+
+
+def path_of(user: attachments.User, host: devices.Devices) -> str:
+    """Tell by which path a user has a volume now.
+
+    :param user: a user of a volume
+    :param host: the block devices of this host
+    :returns: the path; empty if the device is gone
+    """
+    if not user.device or user.generation != host.generation(user.device):
+        return ''
+    same = os.path.realpath(user.path) == os.path.realpath(user.device)
+    return user.path if user.path and same else user.device

@@ -27,12 +27,14 @@ dsware_opts = [
         'dsware_agent_ip',
         help='Address of the Dsware agent of this host, as fsc_cli on this '
              'host is to be told it. When not set, the address that the '
-             'volume driver sends with each attachment is used.'),
+             'volume driver sends with each attachment is used, provided '
+             'that it is one of this host; any other is refused.'),
     cfg.PortOpt(
         'dsware_agent_port',
         help='Port of the Dsware agent of this host. When not set, the port '
-             'that the volume driver sends with each attachment is used, '
-             'and without one the default of fsc_cli.'),
+             'that the volume driver sends with each attachment is used if '
+             'the agent has an address of this host, and else the default of '
+             'fsc_cli.'),
     cfg.StrOpt(
         'dsware_fsc_cli',
         default='fsc_cli',
@@ -53,6 +55,14 @@ dsware_opts = [
         help='Seconds that one run of a command line program may '
              'take. A run that takes longer is ended, and what it did is '
              'found out by asking the cluster.'),
+    cfg.BoolOpt(
+        'dsware_simulated_devices',
+        default=False,
+        help='Whether the devices of this host are those of the Dsware '
+             'simulator: plain files, or block devices that do not tell '
+             'their World Wide Name. For tests and demonstrations only: who '
+             'controls the agent can then have any file of the right size '
+             'written.'),
 ]
 
 

@@ -80,6 +80,10 @@ class HostVolume(identifying.Identification, growing.Growth):
         self._tried = False
         # The agent said that it attached the volume just now.
         self._made = False
+        # Who had the volume, and the disks that were there, before it was
+        # attached.
+        self._had: list[attachments.User] = []
+        self._disks: frozenset[str] | None = None
 
     # What callers ask for ---------------------------------------------------
 
@@ -103,6 +107,7 @@ class HostVolume(identifying.Identification, growing.Growth):
                     user, device=device, path=path,
                     generation=self._host.generation(device))
                 self._ledger.save(self._name, rest + [user])
+                self._refuse_shared(device)
             except BaseException:
                 self._abandon(before, user)
                 raise
@@ -170,12 +175,9 @@ class HostVolume(identifying.Identification, growing.Growth):
 
         :returns: existing paths; none if it is not attached
         """
-        found = [user.path for user in self._shared()
-                 if user.path and self._host.exists(user.path)]
-        if not found and self._connection.wwn:
-            link = self._host.link(self._connection.wwn)
-            found = [link] if self._host.exists(link) else []
-        return sorted(set(found))
+        found = {identifying.path_of(user, self._host)
+                 for user in self._shared()} - {''}
+        return sorted(found or {self._linked()} - {''})
 
     # Users ------------------------------------------------------------------
 
@@ -298,6 +300,7 @@ class HostVolume(identifying.Identification, growing.Growth):
 
     def _attached(self, before) -> tuple[str, str]:
         self._tried = bool(self._of_agent(before))
+        self._had, self._disks = before, self._host.generations()
         reply = self._repeat(self._adapter.attach)
         self._made = reply.kind == result_codes.OK
         if not self._made and reply.kind not in (
@@ -305,7 +308,7 @@ class HostVolume(identifying.Identification, growing.Growth):
             raise self._error('attach', reply)
         try:
             return self._identified(reply, before)
-        except exceptions.DeviceNotFound:
+        except (exceptions.DeviceNotFound, exceptions.WrongDevice):
             if reply.kind == result_codes.UNKNOWN:
                 raise self._error('attach', reply)
             if self._made or not self._only_ours(before):
@@ -316,12 +319,13 @@ class HostVolume(identifying.Identification, growing.Growth):
         """Get the name of a device that was attached without being told it.
 
         An attempt of ours (an earlier one of this call, or of a process that
-        died) attached the volume, its answer was lost, and no World Wide
-        Name leads to the device.
+        died) attached the volume, its answer was lost, and nothing shows
+        which device it is.
         """
         LOG.warning('Volume %s was attached by an attempt whose answer was '
                     'lost: attaching it anew', self._name)
         self._detach()
+        self._disks = self._host.generations()
         reply = self._repeat(self._adapter.attach)
         self._made = reply.kind == result_codes.OK
         if not self._made:

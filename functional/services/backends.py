@@ -47,4 +47,4 @@ def brick(agent, fsc_cli):
     """
     address, port = agent
     return {'dsware_agent_ip': address, 'dsware_agent_port': port,
-            'dsware_fsc_cli': fsc_cli}
+            'dsware_fsc_cli': fsc_cli, 'dsware_simulated_devices': True}

@@ -131,4 +131,5 @@ class Glance(object):
                 'flavor': 'keystone',
                 'config_file': self.config_dir / 'glance-api-paste.ini'},
             'oslo_concurrency': {'lock_path': self.directory / 'locks'},
+            'os_brick': {'dsware_simulated_devices': True},
         }

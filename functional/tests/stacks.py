@@ -180,7 +180,8 @@ class TwoClustersStack(stack.Stack):
         return sections
 
     def _brick(self, index):
-        return {'dsware_fsc_cli': self.simulator.fsc_cli}
+        return {'dsware_fsc_cli': self.simulator.fsc_cli,
+                'dsware_simulated_devices': True}
 
 
 class BackupStack(stack.Stack):

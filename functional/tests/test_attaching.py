@@ -451,6 +451,37 @@ class KilledTest(AttachingTestCase):
             self.write(path, 'first', 0)
 
 
+class ConfusedAgentTest(AttachingTestCase):
+    """An agent names the device of another volume of the same size."""
+
+    def test_device_of_another_volume(self):
+        theirs, volume = self.create_volume(), self.create_volume()
+        # Of a service that keeps its records elsewhere.
+        own_locks = self.directory / 'locks'
+        with self.attached(theirs) as path:
+            self.write(path, 'theirs', 0)
+            service = self.own_service(
+                locks=own_locks, dsware_simulated_devices=None,
+                dsware_fsc_cli=self.confused(os.path.realpath(path)))
+            service.start()
+            made = self.reserve(service, volume)
+
+            error = self.assertRaises(calls.CallFailed, service.connect, made)
+
+            self.assertIn('no device could be shown to be its own',
+                          str(error))
+            self.assert_written(path, 'theirs', 0)
+        self.assert_nothing_is_left(volume, own_locks)
+
+    def confused(self, device):
+        path = self.directory / 'fsc_cli'
+        path.write_text(
+            '#!/bin/sh\n%s "$@" | sed "s:devName=[^]]*:devName=%s:"\n'
+            % (self.simulator.fsc_cli, device))
+        path.chmod(0o755)
+        return path
+
+
 class BootTest(AttachingTestCase):
     """The host is booted while a volume is attached."""
 

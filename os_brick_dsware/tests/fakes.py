@@ -14,6 +14,7 @@
 
 import os
 import re
+import shutil
 
 from oslo_concurrency import processutils
 from oslo_config import cfg
@@ -53,7 +54,8 @@ class FakeDevices(devices.Devices):
 
     def __init__(self, root):
         super().__init__(links=root + '/by-id', sys=root + '/sys',
-                         proc=root + '/proc', dev=root + '/dev')
+                         proc=root + '/proc', dev=root + '/dev',
+                         simulated=True)
         self.root = root
         self.busy = []
 
@@ -65,6 +67,10 @@ class FakeDevices(devices.Devices):
 
     def is_block(self, path):
         return bool(self._sysfs(path))
+
+    def allow_files(self, allowed):
+        """Say whether a file that plays no block device is one."""
+        self.simulated = allowed
 
     def holders(self, path):
         return self.busy.pop(0) if self.busy else []
@@ -95,6 +101,7 @@ class FakeCluster:
         self.calls = []
         self.commands = []
         self._made = 0
+        self._numbers = {}
         for name in ('dev', 'by-id', 'sys/dev/block', 'sys/block', 'proc'):
             os.makedirs(os.path.join(root, name))
 
@@ -230,18 +237,20 @@ class FakeCluster:
             self.make_link(self.wwns[name], device)
 
     def make_block(self, device, size, **attributes):
-        name = os.path.basename(device)
-        directory = self.path('sys/dev/block', name)
+        directory = self.path('sys/dev/block', os.path.basename(device))
         os.makedirs(os.path.join(directory, 'device'), exist_ok=True)
-        os.makedirs(self.path('sys/block', name), exist_ok=True)
-        if not os.path.exists(self.path('sys/block', name, 'device')):
-            os.symlink(os.path.join(directory, 'device'),
-                       self.path('sys/block', name, 'device'))
-        attributes.update({'size': size // 512, 'diskseq': self._made})
+        if not os.path.lexists(self._disk(device)):
+            os.symlink(directory, self._disk(device))
+        number = self._numbers.setdefault(device, len(self._numbers) + 1)
+        attributes.update({'size': size // 512, 'diskseq': number,
+                           'dev': '8:%d' % number})
         for key, value in attributes.items():
             with open(os.path.join(directory, key.replace('__', '/')),
                       'w') as stream:
                 stream.write('%s\n' % value)
+
+    def _disk(self, device):
+        return self.path('sys/block', os.path.basename(device))
 
     def make_link(self, wwn, device):
         link = self.path('by-id', 'wwn-0x' + wwn)
@@ -252,6 +261,9 @@ class FakeCluster:
     def remove_node(self, device):
         if os.path.exists(device):
             os.unlink(device)
+        if os.path.lexists(self._disk(device)):
+            shutil.rmtree(os.path.realpath(self._disk(device)))
+            os.unlink(self._disk(device))
         for name in os.listdir(self.path('by-id')):
             link = self.path('by-id', name)
             if os.readlink(link) == device:

@@ -125,34 +125,37 @@ class LeavingTestCase(fakes.ConnectorTestCase):
                          list(self.cluster.attached))
 
     def test_agent_elsewhere_that_serves_this_host(self):
-        """As with dsware_host_agents, when the record was lost."""
-        self.cluster.add('volume-2', wwn='6888603000000002')
-        self.connect(agent_ip=ELSEWHERE, volume_name='volume-2',
-                     wwn='6888603000000002')
-        self.connect(agent_ip=ELSEWHERE)
-        ledger = self.connector._ledger()
-        os.unlink(ledger.record(fakes.NAME))
-        with open(ledger.record('damaged'), 'w') as stream:
-            stream.write('{')
-        self.disconnect()
-        self.assertEqual([(ELSEWHERE, 'volume-2')],
-                         list(self.cluster.attached))
+        """The one that is recorded, which a setting named at that time."""
+        self.conf.config(group='os_brick', dsware_agent_ip=ELSEWHERE)
+        self.connect()
+        self.conf.config(group='os_brick', dsware_agent_ip=None)
+        self.assertEqual([self.link], self.connector.get_volume_paths(
+            self.properties('here', agent_ip='missing')))
+        self.assertEqual(fakes.MIB, self.connector.extend_volume(
+            self.properties('here', agent_ip='missing')))
+        self.disconnect('here', agent_ip='missing')
+        self.assertEqual({}, self.cluster.attached)
 
     def test_agent_elsewhere_and_a_device_here(self):
-        self.connect(agent_ip=ELSEWHERE)
-        ledger = self.connector._ledger()
-        os.unlink(ledger.record(fakes.NAME))
-        with open(ledger.record('damaged'), 'w') as stream:
-            stream.write('{')
-        error = self.assertRaises(exceptions.ConfigurationError,
-                                  self.disconnect)
-        for part in (fakes.NAME, ELSEWHERE, 'dsware_agent_ip'):
-            self.assertIn(part, str(error))
+        self.connect()
+        os.unlink(self.connector._ledger().record(fakes.NAME))
+        for agent in (ELSEWHERE, 'missing'):
+            error = self.assertRaises(exceptions.ConfigurationError,
+                                      self.disconnect, agent_ip=agent)
+            for part in (fakes.NAME, agent if agent == ELSEWHERE
+                         else 'not named', 'dsware_agent_ip'):
+                self.assertIn(part, str(error))
         self.assertEqual(1, len(self.cluster.attached))
 
     def test_no_agent_at_all(self):
-        self.assertRaises(exceptions.ConfigurationError, self.disconnect,
-                          agent_ip='missing')
+        """As on a host that was evacuated, of a host that has a setting."""
+        self.attach_elsewhere()
+        self.disconnect(agent_ip='missing')
+        self.assertEqual([], self.cluster.calls)
+        sent = self.properties(agent_ip='missing')
+        self.assertEqual([], self.connector.get_volume_paths(sent))
+        self.assertRaises(exceptions.DeviceNotFound,
+                          self.connector.extend_volume, sent)
 
     def test_recorded_manager_and_port(self):
         self.connect(agent_port=1234)
@@ -163,6 +166,43 @@ class LeavingTestCase(fakes.ConnectorTestCase):
         argv = self.cluster.commands[-1][0]
         self.assertEqual('1234', argv[argv.index('--port') + 1])
         self.assertEqual('10.0.0.1', argv[argv.index('--manage_ip') + 1])
+
+
+class ForeignAgentTestCase(fakes.ConnectorTestCase):
+    """What an API user writes does not decide where a host connects to."""
+
+    def refused(self, **changes):
+        error = self.assertRaises(
+            exceptions.ConfigurationError, self.connector.connect_volume,
+            self.properties(**changes))
+        self.assertEqual([], self.cluster.commands)
+        self.assertEqual([], self.users())
+        return str(error)
+
+    def test_address_of_another_host(self):
+        for agent in (ELSEWHERE, 'no-such-host.invalid', '192.0.2.1\n'):
+            with mock.patch.object(agents, '_look_up', return_value=[]):
+                text = self.refused(agent_ip=agent, agent_port=6666)
+            self.assertIn('dsware_agent_ip', text)
+            self.assertTrue(text.isprintable())
+
+    def test_no_address(self):
+        self.assertIn('dsware_agent_ip', self.refused(agent_ip='missing'))
+
+    def test_address_that_is_configured(self):
+        self.conf.config(group='os_brick', dsware_agent_ip=ELSEWHERE)
+        for sent in (ELSEWHERE, '192.0.2.78', 'missing'):
+            self.connector.connect_volume(self.properties(
+                agent_ip=sent, agent_port=6666))
+            argv = self.cluster.commands[-1][0]
+            self.assertEqual(ELSEWHERE, argv[argv.index('--ip') + 1])
+            # Of an agent elsewhere the port is configured, too.
+            self.assertNotIn('--port', argv)
+
+    def test_port_of_an_own_address(self):
+        self.connector.connect_volume(self.properties(agent_port=10600))
+        argv = self.cluster.commands[0][0]
+        self.assertEqual('10600', argv[argv.index('--port') + 1])
 
 
 class InstancesTestCase(fakes.ConnectorTestCase):

@@ -62,7 +62,9 @@ class HostCheckTestCase(test_simulator.SimulatorTestCase):
                    'dsware_fsc_cli': self.program,
                    'dsware_sds_cli': os.path.join(self.simulator.bin,
                                                   'sds_cli'),
-                   'dsware_cli_timeout': 5, **changes}
+                   'dsware_cli_timeout': 5,
+                   'dsware_simulated_devices': self.devices == 'file',
+                   **changes}
         with open(self.path, 'w') as stream:
             stream.write('[os_brick]\n' + ''.join(
                 '%s = %s\n' % option for option in options.items()))

@@ -156,12 +156,12 @@ class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
 
     def test_one_agent_is_called_by_two_addresses(self):
         self.connect('a')
-        self.cluster.attached['10.0.0.5', fakes.NAME] = (
+        self.cluster.attached['127.0.1.5', fakes.NAME] = (
             self.cluster.path('dev/sdb'))
-        self.connect('b', agent_ip='10.0.0.5')
+        self.connect('b', agent_ip='127.0.1.5')
         self.disconnect('a')
         self.assertTrue(os.path.exists(self.cluster.path('dev/sdb')))
-        self.disconnect('b', agent_ip='10.0.0.5')
+        self.disconnect('b', agent_ip='127.0.1.5')
         self.assertFalse(os.path.exists(self.cluster.path('dev/sdb')))
 
 

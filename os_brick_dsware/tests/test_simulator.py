@@ -58,7 +58,7 @@ def execute_confined(*cmd, **kwargs):
 class Quick:
 
     def _waits(self):
-        return waiting.Waits(device=5, link=0.5, busy=0.5, removal=5,
+        return waiting.Waits(device=3, link=0.5, busy=0.5, removal=5,
                              growth=5, command=2, lock=30)
 
 
@@ -91,6 +91,7 @@ class SimulatorTestCase(testtools.TestCase):
                          dsware_sds_cli=os.path.join(
                              self.simulator.bin, 'sds_cli'),
                          dsware_cli_timeout=20,
+                         dsware_simulated_devices=self.devices == 'file',
                          lock_path=os.path.join(self.directory, 'lock'))
         self.connector = self.connector_class('sudo', execute=execute)
         self.cli('createVolume', volName=NAME, poolId=0, volSize=4,
@@ -341,6 +342,8 @@ class Hosts:
     """What only a program that is told an agent can do on one machine."""
 
     def test_two_hosts(self):
+        # They have one link for their two devices.
+        self.conf.config(group='os_brick', dsware_simulated_devices=True)
         first, second = self.connect('a'), self.connect('b', agent=1)
         with open(first, 'r+b') as device:
             device.write(b'seen by both')
@@ -544,6 +547,51 @@ class Loops:
                       'loop devices need root and the loop driver')
 class LoopTestCase(Loops, Scenarios, Hosts, SimulatorTestCase):
     """With fsc_cli."""
+
+    def test_agent_names_another_device(self):
+        self.cli('createVolume', volName='volume-2', poolId=0, volSize=4,
+                 thinFlag=1)
+        other, = self.cli('attachVolume', volName='volume-2')
+        path = os.path.join(self.directory, 'file')
+        with open(path, 'wb') as stream:
+            stream.truncate(4 * MIB)
+        disk = os.stat('/').st_dev
+        system = os.path.realpath('/sys/dev/block/%d:%d' % (
+            os.major(disk), os.minor(disk)))
+        for device in (other['devName'], path,
+                       '/dev/' + os.path.basename(system)):
+            self.conf.config(group='os_brick', dsware_fsc_cli=self.confused(
+                device))
+            self.assertRaises(exceptions.WrongDevice, self.connect)
+            self.assertEqual([], self.connector._ledger().users(NAME))
+            self.assertEqual(set(), self.attached())
+
+    def test_stale_link(self):
+        """It leads to a device that a volume of this host has."""
+        self.cli('createVolume', volName='volume-2', poolId=0, volSize=4,
+                 thinFlag=1)
+        other = self.connector.connect_volume(
+            {**self.properties('other'), 'volume_name': 'volume-2',
+             'wwn': self.cli('queryVolume', volName='volume-2')[0]['wwn']})
+        self.cli('attachVolume', volName=NAME)
+        link = '/dev/disk/by-id/wwn-0x' + self.wwn()
+        os.unlink(link)
+        os.symlink(os.path.realpath(other['path']), link)
+        self.assertEqual([], self.connector.get_volume_paths(
+            self.properties()))
+        error = self.assertRaises(exceptions.WrongDevice, self.connect)
+        self.assertIn('volume-2', str(error))
+        self.disconnect()
+        self.assertEqual(set(), self.attached())
+
+    def confused(self, device):
+        """Make a program that names a certain device, whatever is asked."""
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'cli')
+        with open(path, 'w') as stream:
+            stream.write('#!/bin/sh\n%s "$@" | sed "s:devName=[^]]*:'
+                         'devName=%s:"\n' % (self.program, device))
+            os.fchmod(stream.fileno(), 0o755)
+        return path
 
 
 class SDSTestCase(SimulatorTestCase):
