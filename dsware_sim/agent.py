@@ -102,7 +102,8 @@ class Agent:
         self.port = self._tcp.sockets[0].getsockname()[1]
         self._unix = await loop.create_unix_server(
             lambda: Connection(self, None, local=True), self._unix_path)
-        # fsc_cli may run as anybody, with next to no capabilities.
+        # Whoever may look into the state directory, with next to no
+        # capabilities: nobody else gets as far as this socket.
         os.chmod(self._unix_path, 0o666)
 
     def close_listeners(self):

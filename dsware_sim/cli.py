@@ -13,6 +13,7 @@
 
 import argparse
 import asyncio
+import importlib.metadata
 import json
 import os
 import sys
@@ -23,13 +24,25 @@ from dsware_sim import report
 from dsware_sim import settings
 
 _EPILOG = '''examples:
-  dsware-sim serve --state /tmp/dsware --agent 127.0.0.11 --agent 127.0.0.12 \\
+  dsware-sim serve --state ~/dsware --agent 127.0.0.11 --agent 127.0.0.12 \\
       --pool 0:1024 --pool 1:512
-  dsware-sim status --state /tmp/dsware
-  dsware-sim fault --state /tmp/dsware add drop_after --op createVolume \\
-      --count 1
-  dsware-sim stop --state /tmp/dsware
+  dsware-sim status --state ~/dsware
+  dsware-sim fault add drop_after --state ~/dsware --op createVolume --count 1
+  dsware-sim stop --state ~/dsware
 '''
+
+
+class _Version(argparse.Action):
+    """Look the version up when it is asked for, and not at each start."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Print it and end; part of argparse's interface."""
+        try:
+            version = importlib.metadata.version('cinder-dsware')
+        except importlib.metadata.PackageNotFoundError:
+            version = 'of a source tree that is not installed'
+        print('dsware-sim (cinder-dsware) %s' % version)
+        parser.exit()
 
 
 def _setting(parser):
@@ -48,7 +61,8 @@ def _add_serve(commands):
         description='Run a simulated cluster in the foreground. When it '
         'answers requests it prints one line of JSON that says where '
         'everything is; the same is in DIR/ready.json.')
-    _add_state(parser)
+    _add_state(parser, help='directory that holds the cluster; it is made '
+               'when missing, and must be closed to other users')
     parser.add_argument(
         '--agent', action='append', type=_setting(settings.parse_agent),
         metavar='HOST[:PORT]', help='an agent, which is a host with that '
@@ -93,9 +107,10 @@ def _add_security(parser):
                        help='file whose first line is the password')
 
 
-def _add_state(parser):
-    parser.add_argument('--state', required=True, metavar='DIR',
-                        help='directory that holds the cluster')
+def _add_state(parser, **kwargs):
+    parser.add_argument('--state', metavar='DIR',
+                        **{'help': 'directory that holds the cluster',
+                           'required': True, **kwargs})
 
 
 def _add_simple(commands):
@@ -127,7 +142,8 @@ def _add_fault(commands):
     parser = commands.add_parser(
         'fault', help='switch faults on and off',
         description='Add, list and clear faults while the cluster runs.')
-    _add_state(parser)
+    # Before the action, as it once had to be, or after it.
+    _add_state(parser, required=False, help=argparse.SUPPRESS)
     actions = parser.add_subparsers(dest='action', required=True,
                                     metavar='ACTION')
     add = actions.add_parser(
@@ -135,6 +151,7 @@ def _add_fault(commands):
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description='Switch a fault on, for all requests unless selected '
         'otherwise.\n\nkinds:\n' + kinds)
+    _add_fault_state(add)
     add.add_argument('kind', choices=list(faults.KINDS), metavar='KIND')
     add.add_argument('--op', default='*', help='only this operation')
     add.add_argument('--agent', help='only the agent with this address')
@@ -147,12 +164,18 @@ def _add_fault(commands):
     add.add_argument('--pool', type=int, metavar='ID', help='of pool_full')
     add.set_defaults(run=_fault_add)
     show = actions.add_parser('list', help='show the faults')
+    _add_fault_state(show)
     show.set_defaults(run=_fault_list)
     clear = actions.add_parser('clear', help='switch faults off')
+    _add_fault_state(clear)
     clear.add_argument('number', type=int, nargs='*',
                        help='of a fault (default: all)')
     clear.set_defaults(run=lambda options: _control(options).clear_faults(
         *options.number))
+
+
+def _add_fault_state(parser):
+    _add_state(parser, required=False, default=argparse.SUPPRESS)
 
 
 def make_parser():
@@ -165,6 +188,8 @@ def make_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description='A simulated Dsware cluster, to develop, demonstrate and '
         'test against.')
+    parser.add_argument('--version', action=_Version, nargs=0,
+                        help='show the version and exit')
     commands = parser.add_subparsers(dest='command', required=True,
                                      metavar='COMMAND')
     _add_serve(commands)
@@ -213,7 +238,8 @@ def _settings(options):
         tls_key=options.tls_key, tls_client_ca=options.tls_client_ca,
         credentials=_credentials(options),
         agents=tuple(options.agent or settings.DEFAULT_AGENTS),
-        pools=dict(options.pool or settings.default_pools()))
+        pools=(settings.pools(options.pool) if options.pool
+               else settings.default_pools()))
     chosen.tls_context()
     return chosen
 
@@ -242,7 +268,10 @@ def main(argv=None):
     :param argv: the arguments, those of the process by default
     :returns: exit status
     """
-    options = make_parser().parse_args(argv)
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    if options.state is None:
+        parser.error('fault %s: --state DIR is missing' % options.action)
     try:
         options.run(options)
     except (control.ControlError, settings.SettingError) as error:

@@ -52,9 +52,12 @@ class Control:
         try:
             reply = json.loads(self._exchange(line.encode() + b'\n',
                                               until_end))
+        except FileNotFoundError as error:
+            raise ControlError('no simulator serves %s: there is no %s'
+                               % (self.state_dir, error.filename or 'socket'))
         except (OSError, ValueError) as error:
-            raise ControlError('no simulator answers for %s: %s'
-                               % (self.state_dir, error))
+            raise ControlError('no simulator answers for %s: %s' % (
+                self.state_dir, getattr(error, 'strerror', None) or error))
         if 'error' in reply:
             raise ControlError(reply['error'])
         return reply['result']

@@ -98,8 +98,8 @@ class Files:
         """
         path = self.path(number)
         if number not in self._present:
-            os.close(os.open(
-                path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+                             | os.O_CLOEXEC, 0o600))
         if os.stat(path).st_size != size * model.MIB:
             os.truncate(path, size * model.MIB)
         self._present.add(number)
@@ -191,7 +191,8 @@ def _copy_file(source, target, size, stop):
     reader = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         writer = os.open(
-            target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            | os.O_CLOEXEC, 0o600)
         try:
             if not _reflink(reader, writer):
                 _copy_extents(reader, writer, size, stop)

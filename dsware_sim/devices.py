@@ -90,7 +90,11 @@ class FileDevices:
         :param read_only: whether it must not be written
         :returns: path of the device
         """
-        os.chmod(path, 0o400 if read_only else 0o600)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(handle, 0o400 if read_only else 0o600)
+        finally:
+            os.close(handle)
         host = os.path.join(self._directory, agent)
         os.makedirs(host, exist_ok=True)
         device = os.path.join(host, name)

@@ -23,6 +23,7 @@ The exit status is 0 when the cluster answered, whatever the result code, and
 """
 
 import _socket
+import posix
 import sys
 
 SOCKET_NAME = 'agent-%s'
@@ -173,6 +174,28 @@ def show(operation, frames, out):
                           for line in lines))
 
 
+def _connect(connection, directory, address):
+    """Connect to an agent, or say why there is none."""
+    try:
+        connection.connect(directory + '/' + SOCKET_NAME % address)
+    except FileNotFoundError:
+        raise NoAnswer('no agent listens at %s; %s'
+                       % (address, _who_listens(directory)))
+    except ConnectionRefusedError:
+        raise NoAnswer('the agent at %s does not listen' % address)
+
+
+def _who_listens(directory):
+    try:
+        entries = posix.listdir(directory)
+    except FileNotFoundError:
+        return 'the simulator does not run'
+    prefix = SOCKET_NAME % ''
+    agents = sorted(entry.removeprefix(prefix) for entry in entries
+                    if entry.startswith(prefix))
+    return 'agents of this cluster: ' + ', '.join(agents)
+
+
 def ask(directory, address, manager, operation, options):
     """Ask an agent.
 
@@ -186,10 +209,10 @@ def ask(directory, address, manager, operation, options):
     :raises NoAnswer: the agent gave no answer
     """
     if set(address) - _ADDRESS:
-        raise NoAnswer('no agent at %s' % address)
+        raise NoAnswer('%s is not the IP address of an agent' % address)
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        connection.connect(directory + '/' + SOCKET_NAME % address)
+        _connect(connection, directory, address)
         connection.sendall(request(manager, operation, options))
         yield from replies(connection)
     finally:

@@ -12,11 +12,12 @@
 """Puts the simulated command lines into the state directory."""
 
 import os
+import pathlib
 import py_compile
-import shutil
 import sys
 
 from dsware_sim import fsc_cli
+from dsware_sim import private
 from dsware_sim import sds_cli
 
 _PROGRAM = '''#!%s -IS
@@ -54,19 +55,18 @@ def install(directory, run_dir, agent):
     os.makedirs(programs, exist_ok=True)
     for source in (fsc_cli, sds_cli):
         module = os.path.join(library, os.path.basename(source.__file__))
-        shutil.copyfile(source.__file__, module)
+        _write(module, pathlib.Path(source.__file__).read_text(), 0o644)
         # Compiled now: who runs it may not be allowed to write there.
         py_compile.compile(module, doraise=True)
     # Not the interpreter of a virtual environment, as the programs need
     # nothing of it and would have to find out about it.
     known = os.path.realpath(sys.executable), directory, library, run_dir
-    _write(os.path.join(programs, 'fsc_cli'), _PROGRAM % known)
-    _write(os.path.join(programs, 'sds_cli'), _SDS_PROGRAM % (*known, agent))
+    _write(os.path.join(programs, 'fsc_cli'), _PROGRAM % known, 0o755)
+    _write(os.path.join(programs, 'sds_cli'), _SDS_PROGRAM % (*known, agent),
+           0o755)
     return programs
 
 
-def _write(path, text):
-    with open(path + '.new', 'w') as program:
-        program.write(text)
-        os.fchmod(program.fileno(), 0o755)
-    os.replace(path + '.new', path)
+def _write(path, text, mode):
+    with private.replacing(path, mode) as output:
+        output.write(text.encode())

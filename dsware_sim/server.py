@@ -20,6 +20,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import tempfile
 
 from dsware_sim import agent as agent_
@@ -32,6 +33,7 @@ from dsware_sim import engine
 from dsware_sim import faults
 from dsware_sim import fsc_cli
 from dsware_sim import install
+from dsware_sim import private
 from dsware_sim import service
 from dsware_sim import state as state_
 from dsware_sim import store
@@ -41,6 +43,7 @@ _THREADS = 4
 _COPY_THREADS = 2
 # A unix socket's path has at most 107 bytes; ours end in an address.
 _MAX_RUN_DIR = 50
+_RUN_DIR_PREFIX = 'dsware-sim-'
 _DEV_BY_ID = '/dev/disk/by-id'
 GIB = 1024
 
@@ -54,7 +57,7 @@ class Server:
         :param settings: a :class:`dsware_sim.settings.Settings`
         """
         self.settings = settings
-        self.directory = os.path.realpath(settings.state)
+        self.directory = None
         self.agents = {}
         self.tls = None
         self.credentials = None
@@ -84,6 +87,7 @@ class Server:
                          answered
         :param stop_on_eof: whether the end of standard input means to stop
         :raises StoreError: the state directory is in use or damaged
+        :raises NotPrivateError: others could get at the state directory
         """
         self.stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -118,7 +122,7 @@ class Server:
             self.stopping.set()
 
     def _load(self):
-        os.makedirs(self.directory, exist_ok=True)
+        self.directory = private.claim(self.settings.state)
         self.store = store.Store(os.path.join(self.directory, 'journal'))
         self.store.load(self.state)
         if self.settings.single_pool and set(self.state.pools) - {0}:
@@ -232,20 +236,24 @@ class Server:
         path = self._path('run')
         self._remove_old_run_dir()
         if len(os.fsencode(path)) > _MAX_RUN_DIR:
-            path = tempfile.mkdtemp(prefix='dsware-sim-')
-            os.chmod(path, 0o755)
+            path = tempfile.mkdtemp(prefix=_RUN_DIR_PREFIX)
+            # For those who may look into the state directory.
+            status = os.stat(self.directory)
+            if status.st_mode & stat.S_IRWXG:
+                os.chown(path, -1, status.st_gid)
+                os.chmod(path, stat.S_IMODE(status.st_mode))
         else:
             os.makedirs(path)
         return path
 
     def _remove_old_run_dir(self):
         # A process that was killed leaves it, maybe outside our directory.
-        try:
+        shutil.rmtree(self._path('run'), ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
             with open(self._path(control.READY)) as ready:
                 path = os.path.dirname(json.load(ready)['control'])
-        except FileNotFoundError:
-            path = self._path('run')
-        shutil.rmtree(path, ignore_errors=True)
+            if os.path.basename(path).startswith(_RUN_DIR_PREFIX):
+                shutil.rmtree(path, ignore_errors=True)
 
     def _control_path(self):
         return os.path.join(self._run_dir, 'control')
@@ -266,10 +274,8 @@ class Server:
         }
 
     def _write_ready(self):
-        path = self._path(control.READY)
-        with open(path + '.new', 'w') as ready:
-            json.dump(self.ready, ready)
-        os.replace(path + '.new', path)
+        with private.replacing(self._path(control.READY), 0o644) as ready:
+            ready.write(json.dumps(self.ready).encode())
 
     def _apply_faults(self):
         """Follow the faults that are about agents and pools."""

@@ -98,6 +98,23 @@ class Settings:
         return context
 
 
+def pools(pairs):
+    """Put pools together.
+
+    :param pairs: iterable of (number, size in GiB)
+    :returns: dict of sizes in GiB by number
+    :raises SettingError: a number is there twice
+    """
+    found = {}
+    for number, size in pairs:
+        if number in found:
+            raise SettingError('--pool %d:%d: pool %d is there already, with '
+                               '%d GiB' % (number, size, number,
+                                           found[number]))
+        found[number] = size
+    return found
+
+
 def check_speed(copy_rate, copy_seconds):
     """Check how long copies are to take.
 

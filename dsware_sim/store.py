@@ -24,6 +24,8 @@ import json
 import os
 import zlib
 
+from dsware_sim import private
+
 IMAGE = 'image'
 _JOURNAL = 'journal.'
 # A journal that is shorter is never compacted.
@@ -102,14 +104,13 @@ class Store:
         """
         generation = self._generation + 1
         path = os.path.join(self.directory, IMAGE)
-        with open(path + '.new', 'wb') as image:
+        with private.replacing(path) as image:
             image.write(_encode([['generation', generation]]))
             for event in state.dump():
                 image.write(_encode([event]))
             image.flush()
             os.fsync(image.fileno())
             self._compacted_size = image.tell()
-        os.replace(path + '.new', path)
         os.close(self._journal)
         self._open(generation)
         self._remove_before(generation)
@@ -130,7 +131,8 @@ class Store:
         self._generation = generation
         self._journal = os.open(
             self._path(generation),
-            os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+            | os.O_CLOEXEC, 0o600)
         self._size = os.fstat(self._journal).st_size
 
     def _remove_before(self, generation):
@@ -168,7 +170,8 @@ class Store:
 
 
 def _lock(path):
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+                     | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -116,7 +116,7 @@ class Simulator:
         :raises SimulatorError: it did not start; the message has what it
                                 said
         """
-        os.makedirs(self.state_dir, exist_ok=True)
+        os.makedirs(self.state_dir, 0o700, exist_ok=True)
         log = os.path.join(self.state_dir, 'log')
         with open(log, 'ab') as errors:
             self.process = subprocess.Popen(

@@ -271,4 +271,9 @@ def refusal(error):
     code = codes.DSWARE_ERROR
     if error.errno == errno.EBUSY:
         code = codes.NODE_IN_USE
+    elif error.errno == errno.EFBIG:
+        return codes.Refused(
+            code, 'the simulator failed: the file system of its state '
+            'directory holds no file of that size. Use one that does, such '
+            'as XFS: that of ext4 ends below 16 TiB')
     return codes.Refused(code, 'the simulator failed: %s' % error)

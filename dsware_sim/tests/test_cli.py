@@ -12,6 +12,7 @@
 """The command line of the simulator."""
 
 import contextlib
+import importlib.metadata
 import io
 import json
 
@@ -47,9 +48,18 @@ class HelpTestCase(base.TestCase):
             self.assertEqual(0, run(command, '--help')[0])
 
     def test_help_of_faults(self):
-        out = run('fault', '--state', 'x', 'add', '--help')[1]
+        out = run('fault', 'add', '--help')[1]
+        self.assertIn('--state', out)
         for kind in faults.KINDS:
             self.assertIn(kind, out)
+
+    def test_no_fixed_name_that_all_users_share(self):
+        self.assertNotIn('/tmp', run('--help')[1])
+
+    def test_version(self):
+        code, out, _ = run('--version')
+        self.assertEqual(0, code)
+        self.assertIn(importlib.metadata.version('cinder-dsware'), out)
 
     def test_mistakes(self):
         for argv, message in (
@@ -60,6 +70,8 @@ class HelpTestCase(base.TestCase):
                  '65535'),
                 (('serve', '--state', 'x', '--pool', '0'), '0:1024'),
                 (('serve', '--state', 'x', '--pool', '0:0'), '0:1024'),
+                (('serve', '--state', 'x', '--pool', '0:16', '--pool',
+                  '1:16', '--pool', '0:32'), 'pool 0 is there already'),
                 (('serve', '--state', 'x', '--copy-rate', '1',
                   '--copy-seconds', '1'), 'not allowed'),
                 (('serve', '--state', 'x', '--agent', '127.0.0.1', '--agent',
@@ -75,12 +87,15 @@ class HelpTestCase(base.TestCase):
                 (('serve', '--state', 'x', '--user', 'u'),
                  '--password-file'),
                 (('fault', '--state', 'x', 'add', 'nonsense'), 'hang'),
-                (('status', '--state', '/nonexistent'), '/nonexistent')):
+                (('fault', 'list'), '--state'),
+                (('status', '--state', '/nonexistent'),
+                 'no simulator serves /nonexistent')):
             code, out, err = run(*argv)
             self.assertNotEqual(0, code, argv)
             self.assertEqual('', out)
             self.assertIn(message, err)
             self.assertNotIn('Traceback', err)
+            self.assertNotIn('Errno', err)
 
 
 class AddressTestCase(base.TestCase):
@@ -102,9 +117,8 @@ class AddressTestCase(base.TestCase):
 class CommandTestCase(base.SimulatorTestCase):
     """Commands to a running simulator."""
 
-    def command(self, name, *argv):
-        code, out, err = run(name, '--state', self.simulator.state_dir,
-                             *argv)
+    def command(self, *argv):
+        code, out, err = run(*argv, '--state', self.simulator.state_dir)
         self.assertEqual((0, ''), (code, err))
         return out
 
@@ -153,6 +167,11 @@ class CommandTestCase(base.SimulatorTestCase):
                                     self.control.faults()])
         self.command('fault', 'clear')
         self.assertIn('Faults: none', self.command('fault', 'list'))
+
+    def test_directory_before_the_action(self):
+        code, out, _ = run('fault', '--state', self.simulator.state_dir,
+                           'list')
+        self.assertEqual((0, 'Faults: none\n'), (code, out))
 
     def test_wrong_fault(self):
         code, _, err = run('fault', '--state', self.simulator.state_dir,

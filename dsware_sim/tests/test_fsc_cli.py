@@ -13,6 +13,7 @@
 
 import io
 import os
+import resource
 import shutil
 import subprocess
 import unittest
@@ -113,6 +114,28 @@ class FscCliTestCase(base.SimulatorTestCase):
         self.assertEqual(['result=0', 'desc=success'], self.run_op(
             'detachVolume', '--volName', 'v', agent=1))
 
+    def test_larger_than_the_file_system_can_hold(self):
+        # As ext4 says of 16 TiB.
+        soft, hard = resource.prlimit(self.simulator.pid,
+                                      resource.RLIMIT_FSIZE)
+        self.addCleanup(resource.prlimit, self.simulator.pid,
+                        resource.RLIMIT_FSIZE, (soft, hard))
+        resource.prlimit(self.simulator.pid, resource.RLIMIT_FSIZE,
+                         (64 * model.MIB, hard))
+        client = self.connect()
+        self.volume(client, 'large', size=65)
+        self.volume(client, 'growing', size=64)
+        self.attach(client, 'growing')
+        for argv in (('attachVolume', '--volName', 'large'),
+                     ('expandVolume', '--volName', 'growing', '--volSize',
+                      '65')):
+            lines = self.run_op(*argv)
+            self.assertEqual('result=50000001', lines[0])
+            self.assertIn('holds no file of that size', lines[1])
+        record, = self.ok(client, 'queryVolume', volName='growing')
+        self.assertEqual('64', record['vol_size'])
+        self.ok(client, 'deleteVolume', volName='large')
+
     def test_malformed_command_lines(self):
         complete = ['--manage_ip', 'm', '--ip', self.address, '--op', 'x']
         for argv in ([], ['--op', 'x'], complete[2:], complete[:4],
@@ -142,11 +165,32 @@ class FscCliTestCase(base.SimulatorTestCase):
             self.assertEqual((1, ''), (done.returncode, done.stdout))
             self.assertIn('no answer from the agent', done.stderr)
 
+    def test_wrong_agent_is_told_which_there_are(self):
+        done = self.execute('--manage_ip', 'm', '--ip', '127.0.0.99', '--op',
+                            'queryAllPoolInfo')
+        self.assertEqual(
+            'fsc_cli: no answer from the agent: no agent listens at '
+            '127.0.0.99; agents of this cluster: %s\n' % ', '.join(
+                sorted(address for address, _port in self.simulator.agents)),
+            done.stderr)
+
+    def test_no_simulator(self):
+        simulator = self.own_simulator()
+        simulator.control.stop()
+        done = subprocess.run(
+            [os.path.join(simulator.bin, 'fsc_cli'), '--manage_ip', 'm',
+             '--ip', simulator.agents[0][0], '--op', 'queryAllPoolInfo'],
+            capture_output=True, text=True)
+        self.assertEqual(1, done.returncode)
+        self.assertIn('the simulator does not run', done.stderr)
+
     def test_agent_down(self):
         self.control.agent_down(self.address)
         done = self.execute('--manage_ip', 'm', '--ip', self.address, '--op',
                             'queryAllPoolInfo')
         self.assertEqual((1, ''), (done.returncode, done.stdout))
+        self.assertIn(self.address, done.stderr)
+        self.assertNotIn('Errno', done.stderr)
 
     def test_faults(self):
         for kind in ('drop_before', 'drop_after', 'cut_frame', 'garbage',

@@ -136,7 +136,9 @@ class SdsCliTestCase(base.SimulatorTestCase):
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which('setpriv'),
                          'dropping capabilities needs root and setpriv')
     def test_as_nobody(self):
-        os.chmod(self.simulator.state_dir, 0o755)
+        # Of the group that the simulator is open to.
+        os.chown(self.simulator.state_dir, -1, 65534)
+        os.chmod(self.simulator.state_dir, 0o750)
         self.assertEqual('ret_code=0', self.code('attach', prefix=(
             shutil.which('setpriv'), '--reuid=65534', '--regid=65534',
             '--clear-groups')))

@@ -369,7 +369,7 @@ class ProcessTestCase(base.SimulatorTestCase):
         self.assertIn('address already in use', str(self.assertRaises(
             testing.SimulatorError, simulator.start)))
 
-    def test_sockets_of_fsc_cli_are_open_to_all(self):
+    def test_sockets_of_fsc_cli_need_no_capabilities(self):
         run_dir = os.path.dirname(self.simulator.ready['control'])
         modes = {entry: os.stat(os.path.join(run_dir, entry)).st_mode & 0o777
                  for entry in os.listdir(run_dir)}

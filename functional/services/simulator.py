@@ -70,7 +70,7 @@ class Simulator(object):
 
         :raises functional.services.process.ProcessFailed: it does not
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(0o700, parents=True, exist_ok=True)
         (self.directory / control.READY).unlink(missing_ok=True)
         self.process = process.Process(
             'simulator', self._command(), self.log_path,
