@@ -40,6 +40,8 @@ LOG = logging.getLogger(__name__)
 _ONLY_POOL = 0
 # Characters that tell what is there in place of a new object.
 _MAX_DESCRIPTION = 500
+# Snapshots that an error names.
+_MAX_NAMED = 5
 
 
 class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
@@ -149,16 +151,19 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
             raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
         return found.pool_id == pool_id
 
-    def snapshots_of(self, volume: str) -> list[str]:
+    def snapshots_of(self, volume: str,
+                     deadline: waiting.Deadline | None = None) -> list[str]:
         """Name the snapshots of a volume.
 
         :param volume: the volume's name
+        :param deadline: when to give up
         :returns: the snapshots' names
         :raises DSWareError: when the cluster does not answer
         """
         names.check(volume)
         try:
-            reply = self._client.call('querySnapOfVolume', volName=volume)
+            reply = self._client.call('querySnapOfVolume',
+                                      deadline=deadline, volName=volume)
         except exceptions.ObjectAbsent:
             return []
         found = [self._read(models.Snapshot, record, 'querySnapOfVolume',
@@ -258,22 +263,61 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         return True
 
     def delete_volume(self, name: str,
-                      patience: float | None = None) -> None:
+                      patience: float | None = None) -> bool:
         """Delete a volume; one that is gone already is a success.
 
         :param name: its name
         :param patience: seconds after which to give up when no agent can
             be reached
-        :raises ObjectBusy: it is attached, has snapshots, or is in work
+        :returns: whether a request that is still under way could delete
+            what gets this name next
+        :raises HasSnapshots: it has snapshots other than those that clones
+            are made through
+        :raises ObjectBusy: it is attached, is cloned, or is in work
         :raises DSWareError: for all other reasons
         """
         names.check(name)
         try:
-            self._change('deleteVolume',
-                         lambda deadline: not self.volume(name, deadline),
-                         patience=patience, volName=name)
-        except exceptions.ObjectAbsent:
+            return self._change(
+                'deleteVolume',
+                lambda deadline: not self.volume(name, deadline),
+                patience=patience, told=self._with_holder, volName=name)
+        except exceptions.ObjectAbsent as error:
             LOG.info('Volume %s is gone already.', name)
+            return error.in_doubt
+
+    def _with_holder(self, error, deadline):
+        """Add to an error about an object in use what uses it."""
+        if error.result != result_codes.NODE_IN_USE:
+            # Something under way, which its meaning names.
+            return error
+        try:
+            snapshots = self.snapshots_of(error.name, deadline)
+        except exceptions.DSWareError as failure:
+            LOG.debug('What holds %(name)s is not known: %(failure)s',
+                      {'name': error.name, 'failure': failure})
+            return error
+        kept = [snapshot for snapshot in snapshots
+                if not names.is_temporary(snapshot)]
+        if kept:
+            raise self._held(error, exceptions.HasSnapshots, _(
+                'It has snapshots, which do not go with it: %s. Manage them '
+                'into Cinder, or delete them on the cluster, before it is '
+                'deleted') % _listed(kept))
+        return error if snapshots else self._attached(error)
+
+    def _attached(self, error, _deadline=None):
+        """Add to an error about an object in use that a host has it."""
+        if error.result != result_codes.NODE_IN_USE:
+            return error
+        return self._held(error, exceptions.ObjectBusy, _(
+            'It is attached to a host; it can be deleted when it is detached '
+            'there'))
+
+    @staticmethod
+    def _held(error, kind, advice):
+        return kind(op=error.op, name=error.name, result=error.result,
+                    desc=error.desc, endpoint=error.endpoint, advice=advice)
 
     def delete_leftovers(self, name: str) -> None:
         """Delete what an interrupted creation of a volume left behind.
@@ -357,19 +401,31 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
                        'createSnapshot', deadline)
 
     def delete_snapshot(self, name: str,
-                        patience: float | None = None) -> None:
+                        patience: float | None = None) -> bool:
         """Delete a snapshot; one that is gone already is a success.
 
         :param name: its name
         :param patience: seconds after which to give up when no agent can
             be reached
+        :returns: whether a request that is still under way could delete
+            what gets this name next
         :raises ObjectBusy: it is in use or in work
         :raises DSWareError: for all other reasons
         """
         names.check(name)
         try:
-            self._change('deleteSnapshot',
-                         lambda deadline: not self.snapshot(name, deadline),
-                         patience=patience, snapName=name)
-        except exceptions.ObjectAbsent:
+            return self._change(
+                'deleteSnapshot',
+                lambda deadline: not self.snapshot(name, deadline),
+                patience=patience, told=self._attached, snapName=name)
+        except exceptions.ObjectAbsent as error:
             LOG.debug('Snapshot %s is gone already.', name)
+            return error.in_doubt
+
+
+def _listed(found):
+    """Name some of many objects."""
+    more = len(found) - _MAX_NAMED
+    named = ', '.join(found[:_MAX_NAMED])
+    return named if more <= 0 else _('%(named)s and %(more)d more') % {
+        'named': named, 'more': more}

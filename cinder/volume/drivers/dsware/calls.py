@@ -96,7 +96,8 @@ class Calls:
 
     def _change(self, op: str, settle: Callable, *,
                 deadline: waiting.Deadline | None = None,
-                patience: float | None = None, **args) -> None:
+                patience: float | None = None,
+                told: Callable | None = None, **args) -> bool:
         """Carry out a change; settle it when the outcome is unknown.
 
         Busy objects are waited for. Everything together ends by one
@@ -109,32 +110,56 @@ class Calls:
         :param deadline: when to give up; by default the request timeout
         :param patience: seconds after which to give up when no agent can
             be reached; by default the deadline decides
+        :param told: called with an ObjectBusy and the deadline, gives an
+            error that says more, or raises one when waiting cannot help
         :param args: the operation's arguments
+        :returns: whether an earlier request may be carried out yet, besides
+            the one that made the change
         :raises DSWareError: when the change has not been made, or, as
             OutcomeUnknown, when that cannot be found out
         """
-        deadline = deadline or self._client.deadline()
+        doubts = []
+        with self._marked(doubts):
+            return self._repeated(op, settle, doubts,
+                                  deadline or self._client.deadline(),
+                                  patience, told, args)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _marked(doubts):
+        """Mark what fails when a request may have been carried out, or yet.
+
+        :param doubts: the errors that such requests ended with
+        """
+        try:
+            yield
+        except exceptions.DSWareError as error:
+            error.in_doubt = error.in_doubt or bool(doubts)
+            raise
+
+    def _repeated(self, op, settle, doubts, deadline, patience, told, args):
         doubt = failure = None
         series = self._series()
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call(op, deadline=deadline,
                                   patience=patience, **args)
-                return
+                return bool(doubts)
             except exceptions.OutcomeUnknown as error:
                 failure = doubt = error
+                doubts.append(error)
             except exceptions.ObjectBusy as error:
-                failure = error
+                failure = told(error, deadline) if told else error
             except exceptions.DSWareError as error:
                 # What an attempt in doubt did may look like a refusal now:
                 # it exists, or it is gone, because it was carried out.
                 if doubt is None or not self._settled(settle, doubt,
                                                       deadline):
                     raise self._more_telling(error, failure, deadline)
-                return
+                return len(doubts) > 1
             series.note(failure, deadline)
             if doubt is not None and self._settled(settle, doubt, deadline):
-                return
+                return len(doubts) > 1
         raise failure
 
     @staticmethod
@@ -192,23 +217,33 @@ class Calls:
         """Remove what this call has made, if the block fails."""
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             with excutils.save_and_reraise_exception():
-                self._remove_quietly(remove, *objects)
+                if not self._remove_quietly(remove, *objects):
+                    error.in_doubt = True
 
     @staticmethod
     def _remove_quietly(remove, *objects):
+        """Remove objects.
+
+        :returns: whether they are gone, and no request that is still under
+            way could remove what gets their names next
+        """
+        gone = True
         for name in objects:
             try:
-                remove(name, patience=_CLEAN_UP_PATIENCE)
+                late = remove(name, patience=_CLEAN_UP_PATIENCE)
+                gone = gone and not late
             except exceptions.DSWareError as error:
+                gone = False
                 reporting.log_once(
                     LOG, logging.WARNING, error,
                     f'{name} stays on the cluster for now. It is removed '
                     f'when the volume that it was made for is deleted.')
                 if isinstance(error, _NO_ANSWER):
                     # Each of the others would have to wait as long.
-                    return
+                    break
+        return gone
 
     def _wait(self, query, name, op, deadline=None):
         """Wait until an object that is in work is ready.

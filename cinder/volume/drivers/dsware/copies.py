@@ -72,29 +72,38 @@ class Copies(calls.Calls):
         source = self.snapshot(snapshot)
         if source is None:
             raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
+        doubts = []
+        with self._marked(doubts):
+            self._copy(name, pool_id, source, size, thin, doubts)
+
+    def _copy(self, name, pool_id, source, size, thin, doubts):
         deadline = self._client.deadline()
         for _elapsed in self._tries(deadline):
             # Made with the snapshot's size and grown afterwards: nothing
             # published says that a copy may have another size.
             self.create_volume(name, pool_id, source.size, thin)
             with self._undone(self.delete_volume, name):
-                started = self._start_copy(name, snapshot)
-                if started:
+                if self._start_copy(name, source.name, doubts):
                     self._wait(lambda limit: self.volume(name, limit),
                                name, 'createFullVolumeFromSnap')
                     if size > source.size:
                         self.expand_volume(name, size)
                     return
             # Whether a copy into this volume began is beyond finding out;
-            # a new empty volume is the only sure start.
-            self.delete_volume(name)
+            # a new empty volume is the only sure start, unless a request to
+            # delete this one could still come upon that.
+            if self.delete_volume(name):
+                break
         raise exceptions.OutcomeUnknown(
             op='createFullVolumeFromSnap', name=name,
             desc=_('the cluster did not say whether the copy began; the '
                    'volume was removed'))
 
-    def _start_copy(self, name, snapshot):
-        """Start a copy; tell whether it is certain that it runs."""
+    def _start_copy(self, name, snapshot, doubts):
+        """Start a copy; tell whether it is certain that it runs.
+
+        :param doubts: gets the errors of requests that may be carried out
+        """
         deadline = self._client.deadline()
         series = self._series()
         for _elapsed in self._tries(deadline):
@@ -106,6 +115,7 @@ class Copies(calls.Calls):
                 failure = error
                 series.note(error, deadline)
             except exceptions.OutcomeUnknown as error:
+                doubts.append(error)
                 series.note(error, deadline)
                 found = self.volume(name)
                 return found is not None and found.working

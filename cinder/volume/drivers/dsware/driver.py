@@ -195,10 +195,11 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
 
         :param volume: the Cinder volume, its size in GiB
         :returns: what changes in Cinder's record, or None
+        :raises CreationInDoubt: the cluster may have made it, or may yet
         :raises VolumeBackendAPIException: when that does not work
         """
         wishes = volume_types.wishes(volume, self.configuration)
-        with self._qos.of_new(volume):
+        with translation.for_creation(volume), self._qos.of_new(volume):
             self._array.create_volume(
                 translation.volume_name(volume), self._pool_id(volume),
                 volume.size * _MIB_PER_GIB, wishes.thin)
@@ -209,8 +210,18 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
 
         :param volume: the Cinder volume
         :raises VolumeIsBusy: it is attached or has snapshots
-        :raises VolumeBackendAPIException: for all other reasons
+        :raises VolumeBackendAPIException: for all other reasons, and when
+            a volume whose creation was never finished is busy
         """
+        if not volume.host:
+            # No user asks for that. Cinder has handed the creation of this
+            # volume on and clears up: what is there by now was made by
+            # another attempt, in another pool or by another backend of the
+            # same cluster. A creation that may have left something is not
+            # handed on: see CreationInDoubt.
+            LOG.info('Volume %s is made elsewhere; nothing is deleted.',
+                     volume.name)
+            return
         if translation.is_taken_over(volume) and not volume.launched_at:
             # Managing it broke off, so it is still its former owner's.
             self.unmanage(volume)
@@ -220,13 +231,15 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             translation.complete_exchange(volume, other)
         name = translation.volume_name(volume)
         self._attacher.release(volume)
-        with translation.for_volume(volume):
+        with translation.for_deletion(volume):
             # An interrupted clone may have left the snapshot that it was
             # made through; nothing else would ever find it again. Volumes
             # are only made with Cinder's name.
             self._array.delete_leftovers(volume.name)
             try:
                 self._array.delete_volume(name)
+            except exceptions.HasSnapshots:
+                raise
             except exceptions.ObjectBusy:
                 if not self._array.delete_temporaries_of(
                         name, owners.is_forgotten):
@@ -240,10 +253,12 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :param volume: the Cinder volume
         :param new_size: in GiB
         :raises VolumeNotFound: it is not on the cluster
+        :raises CreationInDoubt: it cannot be extended and is not finished
         :raises VolumeBackendAPIException: for all other reasons
         """
         name, size = translation.volume_name(volume), new_size * _MIB_PER_GIB
-        with translation.for_volume(volume), \
+        with translation.for_extension(volume), \
+                translation.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
             self._array.expand_volume(name, size)
 
@@ -275,9 +290,10 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
 
         :param snapshot: the Cinder snapshot
         :raises SnapshotIsBusy: it is in use
-        :raises VolumeBackendAPIException: for all other reasons
+        :raises VolumeBackendAPIException: for all other reasons, and when
+            a snapshot that was never finished is busy
         """
-        with translation.for_snapshot(snapshot):
+        with translation.for_snapshot_deletion(snapshot):
             self._array.delete_snapshot(
                 translation.snapshot_name(snapshot))
 
@@ -289,9 +305,11 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :returns: what changes in Cinder's record, or None
         :raises SnapshotNotFound: it is not on the cluster
         :raises SnapshotLimitReached: the snapshot can have no more clones
+        :raises CreationInDoubt: the cluster may have made it, or may yet
         :raises VolumeBackendAPIException: for all other reasons
         """
-        with self._qos.of_new(volume), translation.for_snapshot(snapshot):
+        with translation.for_creation(volume), self._qos.of_new(volume), \
+                translation.for_snapshot(snapshot):
             self._make_from(volume, translation.snapshot_name(snapshot))
         return translation.for_new(volume)
 
@@ -303,13 +321,15 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :returns: what changes in Cinder's record, or None
         :raises VolumeNotFound: the source is not on the cluster
         :raises SnapshotLimitReached: the source can have no more clones
+        :raises CreationInDoubt: the cluster may have made it, or may yet
         :raises VolumeBackendAPIException: for all other reasons
         :raises InvalidVolume: an image is only said to be stored in it
         """
         images.check_source(volume, src_vref)
         # A type that is wrong is refused before anything is made.
         volume_types.wishes(volume, self.configuration)
-        with self._qos.of_new(volume), translation.for_volume(src_vref):
+        with translation.for_creation(volume), self._qos.of_new(volume), \
+                translation.for_volume(src_vref):
             self._array.clone(
                 translation.volume_name(volume),
                 translation.volume_name(src_vref),

@@ -47,9 +47,12 @@ class DSWareError(exception.VolumeBackendAPIException):
     :ivar endpoint: ``host:port`` of the agent that said it
     :ivar summary: all of that in one text
     :ivar logged: the level at which it was logged, 0 when it was not
+    :ivar in_doubt: whether the cluster may have made, or may yet make, what
+        could not be made
     """
 
     logged = 0
+    in_doubt = False
 
     def __init__(self, op='', name='', result=None, desc='', endpoint='',
                  advice=''):
@@ -93,6 +96,10 @@ class ObjectAbsent(DSWareError):
 
 class ObjectBusy(DSWareError):
     """Refused because of the object's state; nothing was changed."""
+
+
+class HasSnapshots(ObjectBusy):
+    """Refused because of snapshots, which no waiting takes away."""
 
 
 class TryAgain(DSWareError):
@@ -141,6 +148,27 @@ class CommandUnavailable(EndpointUnavailable):
 
 class ObjectMismatch(DSWareError):
     """An object of that name is there, but it is not what was asked for."""
+
+
+class CreationInDoubt(exception.VolumeBackendAPIException,
+                      exception.MetadataUpdateFailure):
+    """A volume could not be made, or could; Cinder must not hand it on.
+
+    After another error Cinder has another pool or backend, maybe of the same
+    cluster, make a volume of the same name, and forgets where the first one
+    was. Of errors of the second base it knows that the volume "still exists
+    locally": it stays in error, on its host, until its user deletes it.
+    """
+
+
+def is_in_doubt(error: BaseException) -> bool:
+    """Tell whether what failed may have been made, or may yet be made.
+
+    :param error: what a creation has raised
+    """
+    cause = error.__cause__
+    return getattr(error, 'in_doubt', False) or (
+        cause not in (None, error) and is_in_doubt(cause))
 
 
 _BY_CLASS = {

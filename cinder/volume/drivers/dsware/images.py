@@ -35,6 +35,7 @@ from cinder import exception
 from cinder.i18n import _
 from cinder import objects
 from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.san import san
 from cinder.volume import volume_utils
@@ -122,7 +123,7 @@ class ImageVolumes:
 
         It is cloned as the type of the new volume wants it, linked or in
         full, in any pool of the cluster. Whatever prevents that is logged,
-        and Cinder then copies the image.
+        and Cinder then copies the image, unless a clone may be there.
 
         :param context: the context of the request
         :param volume: the new Cinder volume, its size in GiB
@@ -150,6 +151,9 @@ class ImageVolumes:
                 self._objections(image_volume, volume, image_meta), None)
             if problem is None:
                 return self.create_cloned_volume(volume, image_volume), True
+        except exceptions.CreationInDoubt:
+            # There is no other way while this one may have made the volume.
+            raise
         except exception.CinderException as error:
             problem = error
         getattr(volume, _REFUSED).add(volume_id)

@@ -25,6 +25,7 @@ import functools
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume import volume_utils
 
@@ -41,6 +42,9 @@ _SOURCE_LIMITS = frozenset((
 _OTHER_OBJECTS = frozenset((
     result_codes.POOL_NOT_EXIST, result_codes.POOL_ID_NOT_IN_USE,
     result_codes.QOS_NOT_EXIST))
+
+# On the object of a new volume: why no more attempts are made to make it.
+_DOUBT = '_dsware_doubt'
 
 
 def volume_name(volume):
@@ -172,10 +176,15 @@ def for_volume(volume):
     :raises SnapshotLimitReached: it cannot have more snapshots or clones
     :raises VolumeBackendAPIException: for all other reasons
     """
+    return _for_volume(volume, functools.partial(
+        exception.VolumeIsBusy, volume_name=volume.name))
+
+
+def _for_volume(volume, busy):
     return _translated(
         volume.name, volume_name(volume),
         functools.partial(exception.VolumeNotFound, volume_id=volume.id),
-        functools.partial(exception.VolumeIsBusy, volume_name=volume.name))
+        busy)
 
 
 def for_volumes(volumes):
@@ -195,6 +204,85 @@ def for_volumes(volumes):
         functools.partial(exception.VolumeIsBusy, volume_name=ids))
 
 
+@contextlib.contextmanager
+def for_creation(volume, is_there=False):
+    """Keep Cinder from handing on a creation whose outcome is not certain.
+
+    Cinder tries several ways to make a volume from an image, one after the
+    other and with the same object: after the first one that leaves a doubt
+    there is no other one.
+
+    :param volume: the new Cinder volume
+    :param is_there: whether it is on the cluster, so that every failure
+        leaves something there
+    :returns: a context manager for the call
+    :raises CreationInDoubt: the cluster may have made the volume, or may yet
+    """
+    if hasattr(volume, _DOUBT):
+        raise exceptions.CreationInDoubt(data=getattr(volume, _DOUBT))
+    try:
+        yield
+    except exception.VolumeNotFound:
+        # Cinder does not hand that on.
+        raise
+    except Exception as error:
+        if not (is_there or exceptions.is_in_doubt(error)):
+            raise
+        problem = _('%(name)s stays in status error, because the cluster '
+                    'may have made it, or may do so yet. Deleting it removes '
+                    'what was made. %(error)s') % {
+                        'name': volume.name,
+                        'error': reporting.text(error)}
+        setattr(volume, _DOUBT, problem)
+        raise exceptions.CreationInDoubt(data=problem) from error
+
+
+def for_extension(volume):
+    """Translate errors of the extension of a volume.
+
+    Cinder makes some volumes from images with the size of the image, and
+    extends them when the image is in them.
+
+    :param volume: the Cinder volume
+    :returns: a context manager for the call
+    :raises CreationInDoubt: the volume is not finished yet
+    """
+    if _is_finished(volume):
+        return contextlib.nullcontext()
+    return for_creation(volume, is_there=True)
+
+
+def for_deletion(volume):
+    """Translate errors of the deletion of a volume.
+
+    Cinder calls a volume available that is busy, whatever it was before. So
+    only one that was available once is busy.
+
+    :param volume: the Cinder volume
+    :returns: a context manager for the call
+    :raises VolumeIsBusy: its state forbids it, or it has snapshots
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    if _is_finished(volume):
+        return for_volume(volume)
+    host = volume_utils.extract_host(volume.host, level='host')
+    return _for_volume(volume, lambda message: _unfinished(
+        message, _('Its creation was never finished. If it is attached, '
+                   'that is most likely to host %s, which was filling it')
+        % host))
+
+
+def _unfinished(message, hint=''):
+    # Messages that are translated late refuse to be added.
+    return exception.VolumeBackendAPIException(
+        data='. '.join(filter(None, (message, hint))))
+
+
+def _is_finished(volume):
+    """Tell whether Cinder has ever called a volume available."""
+    return volume.launched_at is not None
+
+
 def for_snapshot(snapshot):
     """Translate errors of a call that acts on a snapshot.
 
@@ -205,12 +293,31 @@ def for_snapshot(snapshot):
     :raises SnapshotLimitReached: it cannot have more clones
     :raises VolumeBackendAPIException: for all other reasons
     """
+    return _for_snapshot(snapshot, functools.partial(
+        exception.SnapshotIsBusy, snapshot_name=snapshot.name))
+
+
+def _for_snapshot(snapshot, busy):
     return _translated(
         snapshot.name, snapshot_name(snapshot),
         functools.partial(exception.SnapshotNotFound,
-                          snapshot_id=snapshot.id),
-        functools.partial(exception.SnapshotIsBusy,
-                          snapshot_name=snapshot.name))
+                          snapshot_id=snapshot.id), busy)
+
+
+def for_snapshot_deletion(snapshot):
+    """Translate errors of the deletion of a snapshot.
+
+    As with volumes, only one that was available once is busy.
+
+    :param snapshot: the Cinder snapshot
+    :returns: a context manager for the call
+    :raises SnapshotIsBusy: its state forbids it
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    # Cinder notes no progress of one that is taken over.
+    if snapshot.progress == '100%' or snapshot.provider_id:
+        return for_snapshot(snapshot)
+    return _for_snapshot(snapshot, _unfinished)
 
 
 @contextlib.contextmanager
@@ -233,6 +340,6 @@ def _translated(name, on_cluster, absent, busy):
 
 def _message(name, on_cluster, error):
     if name == on_cluster:
-        return error.msg
+        return error.summary
     # The error names the object on the cluster.
-    return f'{_both(name, on_cluster)}: {error.msg}'
+    return f'{_both(name, on_cluster)}: {error.summary}'

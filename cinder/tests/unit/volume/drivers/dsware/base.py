@@ -88,6 +88,7 @@ class DriverTestCase(test.TestCase):
         volume = fake_volume.fake_volume_obj(
             self.context, **{'id': self.make_id(), 'size': size,
                              'host': f'host@dsware#{pool}',
+                             'launched_at': timeutils.utcnow(),
                              'volume_type_id': None, **updates})
         volume.volume_type = None
         if specs is not None:
@@ -109,7 +110,7 @@ class DriverTestCase(test.TestCase):
         """Make a Cinder snapshot of a volume."""
         snapshot = fake_snapshot.fake_snapshot_obj(
             self.context, id=self.make_id(), volume_id=volume.id,
-            volume_size=volume.size)
+            volume_size=volume.size, progress='100%')
         snapshot.volume = volume
         return snapshot
 

@@ -139,18 +139,40 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.array.delete_volume('w')
         self.assertIn('v', self.cluster.volumes)
 
-    @ddt.data('attached', 'snapshot')
+    @ddt.data('attached', 'cloned')
     def test_in_use(self, use):
+        clone = 'volume-00000000-0000-4000-8000-000000000001.clone'
         if use == 'attached':
             self.cluster.attached['v'].add('192.0.2.1')
         else:
-            self.cluster.add_snapshot('s', 'v')
+            self.cluster.add_snapshot(clone, 'v')
         start = self.clock.now
         error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
                             'v')
         self.assertEqual(50150013, error.result)
+        self.assertEqual(use == 'attached',
+                         'attached to a host' in str(error))
         self.assertIn('v', self.cluster.volumes)
         self.assertAlmostEqual(60, self.clock.now - start, delta=0.1)
+
+    def test_snapshots_are_not_waited_for(self):
+        for number in range(7):
+            self.cluster.add_snapshot(f's{number}', 'v')
+        start = self.clock.now
+        error = self.raises(exceptions.HasSnapshots,
+                            self.array.delete_volume, 'v')
+        self.assertEqual(50150013, error.result)
+        self.assertIn('s0, s1, s2, s3, s4 and 2 more', str(error))
+        self.assertLess(self.clock.now - start, 1)
+        self.assertEqual(1, self.cluster.count('deleteVolume'))
+        self.assertEqual(7, len(self.cluster.snapshots))
+
+    def test_in_use_by_what_cannot_be_found_out(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.fail('querySnapOfVolume', 'unsent', times=10 ** 9)
+        error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
+                            'v')
+        self.assertEqual(50150013, error.result)
 
     def test_in_use_for_a_while(self):
         self.cluster.fail('deleteVolume', 'result', 50150013, times=5)

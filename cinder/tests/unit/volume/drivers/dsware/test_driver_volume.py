@@ -140,7 +140,42 @@ class DeleteTestCase(VolumeTestCase):
         error = self.assertRaises(exception.VolumeIsBusy,
                                   self.driver.delete_volume, self.volume)
         self.assertIn('NODE_IN_USE', str(error))
+        self.assertIn('attached to a host', str(error))
         self.assertIn(self.volume.name, self.cluster.volumes)
+
+    def test_an_unfinished_volume_is_never_busy(self):
+        """Cinder calls a busy volume available."""
+        self.volume.launched_at = None
+        self.cluster.attached[self.volume.name].add('192.0.2.1')
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  self.driver.delete_volume, self.volume)
+        self.assertIn('attached to a host', str(error))
+        self.assertIn('most likely to host host, which', str(error))
+        self.assertIn(self.volume.name, self.cluster.volumes)
+
+    @ddt.data(True, False)
+    def test_snapshots_that_cinder_does_not_know(self, finished):
+        if not finished:
+            self.volume.launched_at = None
+        self.cluster.add_snapshot('theirs', self.volume.name)
+        self.cluster.add_snapshot(self.make_id() + '.clone',
+                                  self.volume.name)
+        start = self.clock.now
+        error = self.assertRaises(
+            exception.VolumeIsBusy if finished
+            else exception.VolumeBackendAPIException,
+            self.driver.delete_volume, self.volume)
+        self.assertIn('snapshots, which do not go with it: theirs.',
+                      str(error))
+        self.assertLess(self.clock.now - start, 1)
+        self.assertEqual(2, len(self.cluster.snapshots))
+
+    def test_a_volume_that_another_attempt_makes(self):
+        """Cinder deletes what it has handed on, to clear up."""
+        self.volume.host = None
+        self.driver.delete_volume(self.volume)
+        self.assertIn(self.volume.name, self.cluster.volumes)
+        self.assertEqual([], self.cluster.ops())
 
     def test_leftovers_go_too(self):
         self.cluster.add_volume('source')
@@ -262,6 +297,14 @@ class SnapshotTestCase(VolumeTestCase):
                           times=10 ** 9)
         self.assertRaises(exception.SnapshotIsBusy,
                           self.driver.delete_snapshot, self.snapshot)
+
+    def test_an_unfinished_snapshot_is_never_busy(self):
+        self.driver.create_snapshot(self.snapshot)
+        self.snapshot.progress = '0%'
+        self.cluster.attached[self.snapshot.name].add('192.0.2.1')
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  self.driver.delete_snapshot, self.snapshot)
+        self.assertIn('attached to a host', str(error))
 
     def test_delete_in_an_outage_is_not_busy(self):
         self.cluster.fail('', 'unsent', times=10 ** 9)

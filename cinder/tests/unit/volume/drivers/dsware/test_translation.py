@@ -48,7 +48,7 @@ class TranslationTestCase(testtools.TestCase):
         raised = self.assertRaises(BaseException, translate, raising, error)
         if raised is not error:
             # All that was said is said on.
-            self.assertIn(error.msg, str(raised))
+            self.assertIn(error.summary, str(raised))
             self.assertIs(error, raised.__cause__)
         return raised
 
@@ -122,7 +122,7 @@ class TranslationTestCase(testtools.TestCase):
                 raise error
 
         raised = self.assertRaises(exception.CinderException, call)
-        self.assertIn('the-name (legacy on the cluster): ' + error.msg,
+        self.assertIn('the-name (legacy on the cluster): ' + error.summary,
                       str(raised))
 
 

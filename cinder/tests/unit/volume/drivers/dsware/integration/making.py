@@ -15,6 +15,7 @@
 import uuid
 
 from oslo_config import cfg
+from oslo_utils import timeutils
 
 from cinder import context
 from cinder import objects
@@ -66,6 +67,7 @@ def make_volume(size=1, pool=0, **values):
            'host': f'host@backend#{pool}', 'volume_type': None,
            'volume_type_id': None, 'provider_id': None,
            'migration_status': None, 'use_quota': True,
+           'launched_at': timeutils.utcnow(),
            'volume_attachment': objects.VolumeAttachmentList(objects=[]),
            **values})
 
@@ -106,7 +108,7 @@ def make_snapshot(volume):
     """
     return objects.Snapshot(
         context.get_admin_context(), id=str(uuid.uuid4()), volume=volume,
-        volume_id=volume.id, volume_size=volume.size, provider_id=None,
+        volume_id=volume.id, volume_size=volume.size, progress='100%', provider_id=None,
         provider_location=None, provider_auth=None)
 
 
