@@ -123,6 +123,26 @@ def make_old(directory):
         options=_FORMULAS, native_threads=has_native_threads())
 
 
+def make_rescheduling(directory):
+    """One cluster, with two backends of it for each transport.
+
+    What one pool or backend fails to make is tried in the others; that a
+    backend is down the scheduler learns after all the tests.
+
+    :param directory: path
+    :returns: a Stack
+    """
+    main = simulator.Simulator(directory / 'main')
+    return stack.Stack(directory, {'main': main}, {
+        f'{transport}-{number}': ('main', dict(
+            _QUICK, dsware_transport=transport,
+            volume_backend_name=transport))
+        for transport in ('socket', 'cli') for number in (1, 2)
+    }, options=dict(
+        _SCHEDULING, scheduler_max_attempts=3, quota_volumes=-1,
+        backend_stats_polling_interval=3600))
+
+
 def make_late(directory):
     """A cluster that is not there yet when Cinder starts; names are long.
 

@@ -18,6 +18,7 @@ made the object and the cluster shows what was asked for.
 """
 
 from collections.abc import Callable
+import contextlib
 
 from oslo_log import log as logging
 
@@ -203,15 +204,21 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
                                  pool_id=pool_id, size=size, father='')
 
         deadline = self._client.deadline()
-        self._create('createVolume', name, created, deadline, volName=name,
-                     poolId=pool_id, volSize=size, thinFlag=int(thin))
-        with self._undone(self.delete_volume, name):
+        late = self._create(
+            'createVolume', name, created, deadline, volName=name,
+            poolId=pool_id, volSize=size, thinFlag=int(thin))
+        with self._marked(late), self._undone(self.delete_volume, name):
             self._wait(lambda limit: self.volume(name, limit), name,
                        'createVolume', deadline)
 
     def _create(self, op, name, settle, deadline, **args):
+        """Make an object.
+
+        :returns: whether an earlier request may still make it
+        """
         try:
-            self._change(op, settle, deadline=deadline, **args)
+            with self._expected(name):
+                return self._change(op, settle, deadline=deadline, **args)
         except exceptions.ObjectExists as error:
             raise exceptions.ObjectExists(
                 op=op, name=name, result=error.result, desc=error.desc,
@@ -219,6 +226,16 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
                 advice=self._what_is_there(name, args)) from error
         except exceptions.CapacityExceeded as error:
             raise self._with_room(error, args) from error
+
+    @contextlib.contextmanager
+    def _expected(self, name):
+        """Expect what a request makes late, if the block leaves a doubt."""
+        try:
+            yield
+        except exceptions.DSWareError as error:
+            if error.in_doubt:
+                self._late.expect(name)
+            raise
 
     def _with_room(self, error, args):
         """Add to an error about a full pool how full the pools are."""
@@ -277,6 +294,12 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         :raises DSWareError: for all other reasons
         """
         names.check(name)
+        late = self._delete_volume(name, patience)
+        if patience is None:
+            self._outlast(self.volume, self._delete_volume, name)
+        return late
+
+    def _delete_volume(self, name, patience=None):
         try:
             return self._change(
                 'deleteVolume',
@@ -413,6 +436,12 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         :raises DSWareError: for all other reasons
         """
         names.check(name)
+        late = self._delete_snapshot(name, patience)
+        if patience is None:
+            self._outlast(self.snapshot, self._delete_snapshot, name)
+        return late
+
+    def _delete_snapshot(self, name, patience=None):
         try:
             return self._change(
                 'deleteSnapshot',

@@ -69,6 +69,31 @@ class _Series:
                           f'That is waited for, {left}.')
 
 
+class _Late:
+    """What requests in doubt may make after all.
+
+    How late a request may be nobody has published. It is given as much time
+    again as a call has, from when it was given up.
+    """
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+        # Deadline by name.
+        self._expected = {}
+
+    def expect(self, *names):
+        for name, deadline in list(self._expected.items()):
+            if deadline.expired:
+                self._expected.pop(name, None)
+        self._expected.update(
+            (name, waiting.Deadline(self._seconds)) for name in names)
+
+    def looks(self, name):
+        """Pause between looks at what may be made, as long as it may."""
+        deadline = self._expected.get(name)
+        return waiting.pauses(deadline) if deadline else ()
+
+
 class Calls:
     """Changes, waiting and cleaning up on one cluster.
 
@@ -79,6 +104,7 @@ class Calls:
     def __init__(self, client, copy_timeout):
         self._client = client
         self._copy_timeout = copy_timeout
+        self._late = _Late(client.request_timeout)
 
     @property
     def client(self):
@@ -244,6 +270,18 @@ class Calls:
                     # Each of the others would have to wait as long.
                     break
         return gone
+
+    def _outlast(self, query, remove, name):
+        """Remove what a request in doubt makes when it has been removed.
+
+        :param query: gives the object of a name, or None
+        :param remove: removes it
+        :param name: its name
+        """
+        for _elapsed in self._late.looks(name):
+            if query(name) is not None:
+                LOG.info('%s was made late, and is removed again.', name)
+                remove(name)
 
     def _wait(self, query, name, op, deadline=None):
         """Wait until an object that is in work is ready.

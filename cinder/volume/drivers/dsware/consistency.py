@@ -90,6 +90,7 @@ class Consistency(calls.Calls):
         except exceptions.CapacityExceeded as error:
             raise self._with_room(error, {}) from error
         except exceptions.OutcomeUnknown:
+            self._late.expect(*sources)
             with excutils.save_and_reraise_exception():
                 self._remove_quietly(self.delete_snapshot, *sources)
         with self._undone(self.delete_snapshot, *sources):

@@ -48,9 +48,10 @@ class Copies(calls.Calls):
                                  father=snapshot)
 
         deadline = self._client.deadline()
-        self._create('createVolumeFromSnap', name, created, deadline,
-                     volName=name, volSize=size, snapNameSrc=snapshot)
-        with self._undone(self.delete_volume, name):
+        late = self._create(
+            'createVolumeFromSnap', name, created, deadline, volName=name,
+            volSize=size, snapNameSrc=snapshot)
+        with self._marked(late), self._undone(self.delete_volume, name):
             self._wait(lambda limit: self.volume(name, limit), name,
                        'createVolumeFromSnap', deadline)
 

@@ -343,6 +343,28 @@ class AdoptTestCase(OutcomeTestCase):
         self.array.create_volume('new', 0, 2048, True)
         self.assertEqual(2, self.cluster.count('createVolume'))
 
+    @ddt.data(*cases(['create volume', 'linked clone', 'create snapshot']))
+    @ddt.unpack
+    def test_a_request_that_is_later_than_the_deletion(self, change):
+        op, call, done = CHANGES[change]
+        self.cluster.fail(op, 'lost', times=10 ** 9)
+        self.raises(exceptions.OutcomeUnknown, call, self.array)
+        self.cluster.faults.clear()
+        kind = 'Snapshot' if change == 'create snapshot' else 'Volume'
+        self.cluster.fail('query' + kind, 'does', lambda: call(
+            array.Array(self.make_client(), 3600)), skip=5)
+        start = self.clock.now
+        getattr(self.array, 'delete_' + kind.lower())('new')
+        self.assertNotIn('new', self.cluster.volumes)
+        self.assertNotIn('new', self.cluster.snapshots)
+        self.assertEqual(2, self.cluster.count('delete' + kind))
+        self.assertAlmostEqual(60, self.clock.now - start, delta=1)
+
+    def test_what_was_not_in_doubt_is_not_waited_for(self):
+        start = self.clock.now
+        self.array.delete_volume('new')
+        self.assertLess(self.clock.now - start, 1)
+
     def test_larger_than_asked_for_meanwhile(self):
         def larger():
             self.cluster.volumes['v']['vol_size'] = 8192
