@@ -113,22 +113,48 @@ class RescheduledVolumes(object):
         self.assertEqual(self.expected(), self.on_cluster_now())
         self.assert_nothing_stays()
 
-    def test_requests_that_are_carried_out_late(self):
-        """The cluster makes them when Cinder has them in error already."""
-        self.control.add_fault(kind='delay', op='createVolume', seconds=15)
+    def fail_creation(self, late):
+        """Make a volume whose creation fails, and is carried out late.
 
-        ids = self.start_creations(3)
-        self.wait_until_settled(ids)
+        :param late: seconds after which its first request is carried out;
+                     all others are lost
+        :returns: its name on the cluster
+        """
+        self.control.add_fault(kind='delay', op='createVolume', count=1,
+                               seconds=late)
+        self.control.add_fault(kind='drop_before', op='createVolume', skip=1)
+        made, = self.start_creations(1)
+        self.wait_until_settled({made})
         self.control.clear_faults()
+        volume, = self.in_cinder().values()
+        self.assertEqual('error', volume.status)
+        self.assertTrue(volume.host)
+        return 'volume-' + made
+
+    def wait_until_made(self, name):
+        """Wait until the cluster has made a volume, whether it has it."""
         waiting.wait_for(
-            lambda: set(self.on_cluster_now()) == {
-                'volume-' + id_ for id_ in ids}, SECONDS,
-            'The volumes on the cluster')
+            lambda: any(op == 'createVolume' and code == 0
+                        and args['volName'] == name
+                        for _agent, op, args, code in self.control.log()),
+            SECONDS, 'Volume %s on the cluster' % name)
+
+    def test_a_request_that_is_carried_out_late(self):
+        """The cluster makes it when Cinder has it in error already."""
+        name = self.fail_creation(late=15)
+        self.wait_until_made(name)
+
+        self.assertEqual([name], list(self.on_cluster_now()))
+        self.assert_nothing_stays()
+
+    def test_a_request_that_the_deletion_overtakes(self):
+        name = self.fail_creation(late=11)
 
         for volume in self.in_cinder().values():
-            self.assertEqual('error', volume.status)
-            self.assertTrue(volume.host)
-        self.assert_nothing_stays()
+            self.cloud.delete_volume(volume)
+        self.wait_until_made(name)
+
+        self.assertEqual({}, self.on_cluster_now())
 
     def test_what_a_pool_refuses_is_made_in_another_one(self):
         self.control.add_fault(kind='pool_full', pool=0)

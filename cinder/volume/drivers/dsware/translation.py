@@ -314,8 +314,9 @@ def for_snapshot_deletion(snapshot):
     :raises SnapshotIsBusy: its state forbids it
     :raises VolumeBackendAPIException: for all other reasons
     """
-    # Cinder notes no progress of one that is taken over.
-    if snapshot.progress == '100%' or snapshot.provider_id:
+    # Cinder notes no progress of one that is taken over, or of its own.
+    if (snapshot.progress == '100%' or snapshot.provider_id
+            or not snapshot.use_quota):
         return for_snapshot(snapshot)
     return _for_snapshot(snapshot, _unfinished)
 
