@@ -108,8 +108,8 @@ def make_snapshot(volume):
     """
     return objects.Snapshot(
         context.get_admin_context(), id=str(uuid.uuid4()), volume=volume,
-        volume_id=volume.id, volume_size=volume.size, progress='100%', provider_id=None,
-        provider_location=None, provider_auth=None)
+        volume_id=volume.id, volume_size=volume.size, progress='100%',
+        provider_id=None, provider_location=None, provider_auth=None)
 
 
 def make_attachment(volume, connector):
