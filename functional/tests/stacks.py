@@ -135,7 +135,7 @@ def make_rescheduling(directory):
     main = simulator.Simulator(directory / 'main')
     return stack.Stack(directory, {'main': main}, {
         f'{transport}-{number}': ('main', dict(
-            _QUICK, dsware_transport=transport,
+            _QUICK, dsware_request_timeout=15, dsware_transport=transport,
             volume_backend_name=transport))
         for transport in ('socket', 'cli') for number in (1, 2)
     }, options=dict(

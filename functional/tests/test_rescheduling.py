@@ -141,14 +141,14 @@ class RescheduledVolumes(object):
 
     def test_a_request_that_is_carried_out_late(self):
         """The cluster makes it when Cinder has it in error already."""
-        name = self.fail_creation(late=15)
+        name = self.fail_creation(late=25)
         self.wait_until_made(name)
 
         self.assertEqual([name], list(self.on_cluster_now()))
         self.assert_nothing_stays()
 
     def test_a_request_that_the_deletion_overtakes(self):
-        name = self.fail_creation(late=11)
+        name = self.fail_creation(late=18)
 
         for volume in self.in_cinder().values():
             self.cloud.delete_volume(volume)
