@@ -75,8 +75,8 @@ def delete_qos(state, call):
     """Delete a QoS that no volume has."""
     qos = _qos(state, call.args['qosName'])
     if qos.volumes:
-        raise codes.Refused(codes.NODE_IN_USE, '%d volumes have QoS %s'
-                            % (len(qos.volumes), qos.name))
+        raise codes.Refused(codes.NODE_IN_USE, 'volumes have QoS %s (%d)'
+                            % (qos.name, len(qos.volumes)))
     return plan.Plan(events=[['qos_gone', qos.name]])
 
 

@@ -48,8 +48,8 @@ def active_snapshots(state, call):
     volumes, names = call.args['volNameList'], call.args['snapNameList']
     if len(volumes) != len(names):
         raise codes.Refused(
-            codes.COMMAND_FORMAT_ERROR, 'volNameList has %d names and '
-            'snapNameList %d' % (len(volumes), len(names)))
+            codes.COMMAND_FORMAT_ERROR, 'there are %d in volNameList and '
+            '%d in snapNameList' % (len(volumes), len(names)))
     if len(set(names)) != len(names) or len(set(volumes)) != len(volumes):
         raise codes.Refused(codes.COMMAND_FORMAT_ERROR,
                             'a name is listed twice')

@@ -51,7 +51,7 @@ def delete_volume(state, call):
     lookup.check_idle(volume)
     lookup.check_detached(volume)
     if volume.snapshots:
-        raise codes.Refused(codes.NODE_IN_USE, '%s has %d snapshots'
+        raise codes.Refused(codes.NODE_IN_USE, '%s has snapshots (%d)'
                             % (volume.name, len(volume.snapshots)))
     return plan.Plan(events=[['volume_gone', volume.name]])
 
@@ -131,7 +131,7 @@ def migrate_volume(state, call):
     lookup.check_sound(volume)
     lookup.check_detached(volume)
     if volume.snapshots:
-        raise codes.Refused(codes.NODE_IN_USE, '%s has %d snapshots'
+        raise codes.Refused(codes.NODE_IN_USE, '%s has snapshots (%d)'
                             % (volume.name, len(volume.snapshots)))
     if pool is volume.pool:
         raise codes.Refused(codes.POOL_ID_OUT_OF_RANGE, '%s is in pool %d '

@@ -23,6 +23,7 @@ OpenStack Cinder's first FusionStorage driver (Newton), Huawei's
 FusionStorage_OpenStack_Driver (Mitaka) and OpenSDS dock.
 """
 
+import codecs
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -86,8 +87,9 @@ _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')
 _VALUE = re.compile(r'[A-Za-z0-9_.,:%][A-Za-z0-9_.,:%-]*')
 _PROGRAM = re.compile(r'[A-Za-z0-9_./+@][A-Za-z0-9_./+@:=-]*')
 _CODE = re.compile(r'(-?[0-9]{1,18})\s*(?:,(.*))?')
-_INNER_RESULT = re.compile(r'DSwareAttachResult\s*\[\s*result=([^\],\s]*)')
-_DEVICE = re.compile(r'\bdevName=([^\],\s]*)')
+_INNER_RESULT = re.compile(
+    r'DSwareAttachResult\s*\[\s*result\s*=\s*([^\],\s]*)')
+_DEVICE = re.compile(r'\bdevName\s*=\s*([^\],\s]*)')
 _PATH = re.compile(r'(?:/[A-Za-z0-9_.+:@%-]+)+')
 _CONTROL = re.compile(r'[\x00-\x1f\x7f]')
 
@@ -213,14 +215,16 @@ def command(program: str, op: str, manage_ip: str, agent_ip: str,
 
 def _lines(printed: bytes) -> Iterator[str]:
     # Not split or decoded at once: a listing can have 100,000 lines.
-    for found in _LINE.finditer(printed):
+    for found in _LINE.finditer(printed.removeprefix(codecs.BOM_UTF8)):
         line = os.fsdecode(found[0])
         if len(line) > MAX_LINE:
             raise OutputError("a line of %d characters is too long (at most "
                               "%d)" % (len(line), MAX_LINE))
         line = line.strip()
         if line:
-            yield line
+            # Some versions write blanks around it.
+            key, equals, value = line.partition('=')
+            yield key.rstrip() + equals + value.lstrip()
 
 
 def _few(lines: Iterator[str], op: str = '') -> list[str]:

@@ -76,7 +76,7 @@ def parse(text: str) -> Output:
             "output of %d characters is too long (at most %d)"
             % (len(text), fsc_cli.MAX_LINE))
     found: dict[str, str] = {}
-    for line in text.split('\n'):
+    for line in text.removeprefix('\ufeff').split('\n'):
         # No pattern: one for blanks around a text with blanks takes time
         # that grows with the square of their number.
         key, equals, value = (part.strip() for part in line.partition('='))

@@ -137,8 +137,8 @@ class HostVolume(identifying.Identification, growing.Growth):
             sharing = self._sharing(mine, rest)
             device, recorded = self._device(mine + sharing, users)
             if any(self._ledger.alive(user) for user in sharing):
-                LOG.info('Volume %s stays attached: it has %d other users on '
-                         'this host', self._name, len(sharing))
+                LOG.info('Volume %s stays attached: it has other users on '
+                         'this host (%d)', self._name, len(sharing))
                 with errors.context(force, 'Forced detach of %s', self._name):
                     self._flush(device)
                 self._ledger.save(self._name, rest)

@@ -191,9 +191,9 @@ class Demonstration(object):
 
     def _describe_cluster(self):
         simulator = self._stack.simulator
-        return 'simulated: agents %s; %d pools' % (
+        return 'simulated: agents %s; %s' % (
             ', '.join('%s:%d' % agent for agent in simulator.agents),
-            len(simulator.pools))
+            output_.counted(len(simulator.pools), 'pool'))
 
     def _describe_cinder(self):
         return '%s: API, scheduler, volume service, %s' % (
@@ -249,9 +249,10 @@ class Demonstration(object):
 
     def _summary(self, code):
         self._output.heading('Summary')
-        self._output.line('%d steps, %d checks, %d failed, %d skipped; '
+        self._output.line('%s, %s, %d failed, %d skipped; '
                           '%.1f seconds in all' % (
-                              self._runner.steps, self._runner.checks,
+                              output_.counted(self._runner.steps, 'step'),
+                              output_.counted(self._runner.checks, 'check'),
                               len(self._runner.failed),
                               len(self._runner.skipped),
                               time.monotonic() - self._start))
@@ -271,8 +272,8 @@ class Demonstration(object):
         if code:
             return 'FAILED'
         skipped = len(self._runner.skipped)
-        return ('All is well; %d steps were skipped.' % skipped if skipped
-                else 'All is well.')
+        return ('All is well; %s skipped.' % output_.counted(skipped, 'step')
+                if skipped else 'All is well.')
 
 
 def main(arguments=None):

@@ -25,6 +25,16 @@ _GREEN, _RED, _DIM, _PLAIN = '\033[32m', '\033[31m', '\033[2m', '\033[0m'
 _QUIET_SECONDS = 15
 
 
+def counted(count, noun):
+    """Write a number of things.
+
+    :param count: how many there are
+    :param noun: what one is called
+    :returns: the number, and the noun in the right form
+    """
+    return '%d %s%s' % (count, noun, '' if count == 1 else 's')
+
+
 class Output(object):
     """Lines for people; plain ASCII where there is no terminal."""
 

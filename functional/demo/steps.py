@@ -23,6 +23,7 @@ import subprocess
 import sys
 
 from functional import content
+from functional.demo import output as output_
 from functional.services import programs
 from functional.services import waiting
 
@@ -99,7 +100,7 @@ class Steps(object):
                          str(values['multiattach'])))
         self._output.end_progress()
         self._output.table(rows)
-        step.done = '%d pools' % len(pools)
+        step.done = output_.counted(len(pools), 'pool')
         cluster = {str(number): size for number, size
                    in self._stack.simulator.pools.items()}
         step.equal('all of the cluster', {
@@ -229,7 +230,7 @@ class Steps(object):
         paths = [one.path for one in self._attached.values()]
         for name in list(self._attached):
             self._detach(name)
-        step.done = '%d volumes' % len(paths)
+        step.done = output_.counted(len(paths), 'volume')
         step.equal('devices gone',
                    [path for path in paths if os.path.lexists(path)], [])
         volumes = [self._wait.wait_for_volume(volume) for volume in
@@ -274,7 +275,8 @@ class Steps(object):
         images = [image for image in (self._image, self._upload) if image]
         for image in images:
             self._images.delete_image(image, ignore_missing=False)
-        step.done = '3 volumes, 1 snapshot, %d images' % len(images)
+        step.done = '3 volumes, 1 snapshot, %s' % output_.counted(
+            len(images), 'image')
         step.equal('Cinder lists none', [
             item.id for items in (self._volumes.volumes(),
                                   self._volumes.snapshots())

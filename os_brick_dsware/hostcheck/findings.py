@@ -63,6 +63,16 @@ def problem(text: str, advice: str) -> Finding:
     return Finding(PROBLEM, text, advice)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things.
+
+    :param count: how many there are
+    :param noun: what one is called
+    :returns: the number, and the noun in the right form
+    """
+    return '%d %s%s' % (count, noun, '' if count == 1 else 's')
+
+
 @dataclasses.dataclass(frozen=True)
 class UserState:
     """A user of a volume, as it is now.

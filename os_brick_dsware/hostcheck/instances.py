@@ -62,11 +62,11 @@ class Instances:
             return []
         if self.known is None:
             return [findings.note(
-                '%d uses of volumes by instances are recorded; whether these '
-                'instances are still on this host cannot be told: %s'
+                'instances are recorded as users of volumes (%d); whether '
+                'they are still on this host cannot be told: %s'
                 % (count, self.why))]
-        return [findings.ok('libvirt has %d instances on this host'
-                            % len(self.known))]
+        return [findings.ok('libvirt has %s on this host' % findings.counted(
+            len(self.known), 'instance'))]
 
 
 def uri(all_settings: list[settings.Settings]) -> str:

@@ -83,10 +83,9 @@ def summary(problems: list[findings.Finding]) -> str:
     :param problems: all problems that were found
     :returns: a sentence
     """
-    count = len(problems)
-    if not count:
+    if not problems:
         return 'All is well.'
-    return '%d problem%s.' % (count, '' if count == 1 else 's')
+    return findings.counted(len(problems), 'problem') + '.'
 
 
 def _wrapped(first: str, text: str) -> list[str]:

@@ -157,6 +157,24 @@ class ParseTestCase(testtools.TestCase):
             self.assertEqual((result, desc, ()),
                              (said.result, said.desc, said.records))
 
+    def test_byte_order_mark(self):
+        text = '\ufeffresult=0\ndesc=success\n' + VOLUME
+        said = self.parse('queryVolume', text)
+        self.assertEqual((0, 'success', 1), (said.result, said.desc,
+                                             len(said.records)))
+        self.assertEqual([said], self.parts('queryVolume', text))
+
+    def test_blanks_around_the_equals_sign(self):
+        lines = ('result = 0', 'desc\t= all is well',
+                 VOLUME.replace('=', ' = '))
+        said = self.parse('queryVolume', *lines)
+        self.assertEqual(self.parse('queryVolume', 'result=0',
+                                    'desc=all is well', VOLUME), said)
+        self.assertEqual([said], self.parts('queryVolume', *lines))
+        self.assertBroken('queryVolume', 'result = 0', 'result =1')
+        self.assertEqual('= 1', self.parse('createVolume', 'result=2',
+                                           'desc = = 1').desc)
+
     def test_no_or_contradicting_results(self):
         for text in ('', ' \n', 'Segmentation fault', 'result:0',
                      'my result=0', 'xresult=0', 'result=', 'result=abc',
@@ -240,6 +258,7 @@ class ParseTestCase(testtools.TestCase):
                      'DSwareAttachResult [devName=/dev/sdb, result=0]',
                      'DSwareAttachResult [result=0, devName=/dev/sdb,x=1]',
                      'DSwareAttachResult [result=0, devName=/dev/sdb x]',
+                     'DSwareAttachResult [result = 0, devName = /dev/sdb]',
                      'devName=/dev/sdb'):
             said = self.parse('attachVolume', line, 'result=0')
             self.assertEqual(({'devName': '/dev/sdb'},), said.records)
@@ -252,6 +271,7 @@ class ParseTestCase(testtools.TestCase):
 
     def test_attach_that_makes_no_sense(self):
         for line in ('DSwareAttachResult [result=1, devName=/dev/sdb]',
+                     'DSwareAttachResult [result = 1, devName = /dev/sdb]',
                      'DSwareAttachResult [result=x, devName=/dev/sdb]',
                      'devName=sdb', 'devName=/dev/../etc/shadow',
                      'devName=/dev/./sdb', 'devName=//sdb',

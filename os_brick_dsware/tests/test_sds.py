@@ -271,6 +271,8 @@ class ParseTestCase(testtools.TestCase):
                           'dev_addr=/dev/sdb\nxret_code=1\n'))
         self.assertEqual(sds_cli.Output(0, '', ''),
                          sds_cli.parse('ret_code=0\ndev_addr=\n'))
+        self.assertEqual(sds_cli.Output(0, '', ''),
+                         sds_cli.parse('\ufeffret_code=0\n'))
 
     def test_failure_has_no_device(self):
         self.assertEqual(

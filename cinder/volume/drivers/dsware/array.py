@@ -135,7 +135,7 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         if len(exact) != 1:
             raise exceptions.OutcomeUnknown(
                 op=op, name=name, endpoint=str(reply.endpoint),
-                desc=_('%(found)d records, %(exact)d of them of that name')
+                desc=_('records: %(found)d, of that name: %(exact)d')
                 % {'found': len(found), 'exact': len(exact)})
         return exact[0]
 

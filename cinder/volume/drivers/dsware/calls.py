@@ -302,7 +302,7 @@ class Calls:
             self._client.counters.add(counting.WAITS, 'work')
         raise exceptions.BackendFault(
             op=op, name=name,
-            desc=_('not ready after %d seconds') % deadline.seconds,
+            desc=_('not ready after %d s') % deadline.seconds,
             advice=_('Raise dsware_copy_timeout if a copy only needs more '
                      'time'))
 

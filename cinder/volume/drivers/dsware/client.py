@@ -332,7 +332,7 @@ class Client:
         return exceptions.TryAgain(
             op=request.op, name=request.name,
             endpoint=', '.join(str(agent.endpoint) for agent in agents),
-            desc=_('all %d connections are in use') % sum(
+            desc=_('all connections are in use (%d)') % sum(
                 agent.capacity for agent in agents),
             advice=_('Raise dsware_max_connections'))
 

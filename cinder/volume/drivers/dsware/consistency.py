@@ -117,5 +117,5 @@ class Consistency(calls.Calls):
                                            'all': len(sources)})
         raise exceptions.OutcomeUnknown(
             op=_OPERATION, name=there[0],
-            desc=_('%(there)d of %(all)d snapshots are there') % {
+            desc=_('snapshots that are there: %(there)d of %(all)d') % {
                 'there': len(there), 'all': len(sources)})

@@ -65,7 +65,7 @@ class Policies(calls.Calls):
             raise exceptions.OutcomeUnknown(
                 op='queryVolumeQoSInfo', name=volume,
                 endpoint=str(reply.endpoint),
-                desc=_('%d records') % len(reply.records))
+                desc=_('records: %d') % len(reply.records))
         found = self._read(models.QoS, reply.records[0],
                            'queryVolumeQoSInfo', reply)
         if not found.name:

@@ -379,7 +379,7 @@ class SocketTransport:
             raise exceptions.TryAgain(
                 op=request.op, name=request.name,
                 endpoint=str(self.endpoint),
-                desc=_('all %d connections are in use')
+                desc=_('all connections are in use (%d)')
                 % self._settings.max_connections,
                 advice=_('Raise dsware_max_connections'))
         try:

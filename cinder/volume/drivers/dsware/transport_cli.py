@@ -127,7 +127,7 @@ class CLITransport:
             raise exceptions.TryAgain(
                 op=request.op, name=request.name,
                 endpoint=str(self.endpoint),
-                desc=_('all %d processes are in use')
+                desc=_('all processes are in use (%d)')
                 % self._settings.max_processes,
                 advice=_('Raise dsware_max_connections'))
         try:

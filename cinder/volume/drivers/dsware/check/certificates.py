@@ -96,7 +96,7 @@ def _described(what, certificate, advice):
     if now >= end:
         return findings.problem(text + ': it has expired', advice)
     days = (end - now) / _DAY
-    text += ' (%d days left)' % days
+    text += ' (%s left)' % findings.counted(int(days), 'day')
     if days < min(_WARN_DAYS, (end - begin) / _DAY / 3):
         return findings.problem(text, advice)
     return findings.ok(text)

@@ -71,9 +71,10 @@ def check(configuration, array,
             'the pools cannot be listed: %s' % error.summary,
             'raise dsware_request_timeout if the listing only takes long, '
             'or leave it out with --no-listing')]
-    return [findings.ok('%d volumes and %d snapshots are in these pools, of '
-                        'all their users' % (seen.volumes, seen.snapshots)),
-            _leftovers(configuration, seen), _clock(seen)]
+    there = findings.ok('in these pools, of all their users: %s, %s' % (
+        findings.counted(seen.volumes, 'volume'),
+        findings.counted(seen.snapshots, 'snapshot')))
+    return [there, _leftovers(configuration, seen), _clock(seen)]
 
 
 def _leftovers(configuration, seen):

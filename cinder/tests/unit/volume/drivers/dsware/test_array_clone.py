@@ -132,7 +132,7 @@ class FullCopyTestCase(CopyTestCase):
         self.cluster.copy_time = 10 ** 6
         start = self.clock.now
         error = self.raises(exceptions.BackendFault, self.copy)
-        self.assertIn('not ready after 3600 seconds', str(error))
+        self.assertIn('not ready after 3600 s', str(error))
         self.assertIn('dsware_copy_timeout', str(error))
         self.assertLess(self.clock.now - start, 3600 + 61)
 

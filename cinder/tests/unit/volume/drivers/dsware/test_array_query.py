@@ -174,7 +174,7 @@ class QueriesTestCase(fakes.ArrayTestCase):
                           [{**record, 'vol_name': name}])
         error = self.raises(exceptions.OutcomeUnknown, self.array.volume,
                             'vol-1')
-        self.assertIn('1 records, 0 of them of that name', str(error))
+        self.assertIn('records: 1, of that name: 0', str(error))
 
     def test_one_of_several_records(self):
         record = {k: str(v) for k, v in

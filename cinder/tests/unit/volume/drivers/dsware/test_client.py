@@ -470,7 +470,7 @@ class RoomTestCase(ClientTestCase):
         self.client._turns.take = full
         error = self.raises(exceptions.TryAgain, self.client.call, op,
                             volName='v', deadline=deadline)
-        self.assertEqual('all 32 connections are in use', error.desc)
+        self.assertEqual('all connections are in use (32)', error.desc)
         self.assertIn('dsware_max_connections', str(error))
         self.assertIn(str(TWO), error.endpoint)
         self.assertEqual([], self.asked())

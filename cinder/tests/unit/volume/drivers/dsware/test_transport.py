@@ -266,7 +266,7 @@ class PoolTestCase(scripted.TransportTestCase):
         carrier = self.make(*peers, max_connections=2)
         held = [self.hold(carrier, peer) for peer in peers]
         error = self.fails(exceptions.TryAgain, carrier, CREATE, seconds=0)
-        self.assertIn('all 2 connections are in use', str(error))
+        self.assertIn('all connections are in use (2)', str(error))
         self.assertIn('dsware_max_connections', str(error))
         self.assertEqual(('createVolume', 'v'), (error.op, error.name))
         for frames in held:

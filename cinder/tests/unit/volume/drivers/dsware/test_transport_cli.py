@@ -249,7 +249,7 @@ class CLITransportTestCase(testtools.TestCase):
         error = self.assertRaises(
             exceptions.TryAgain, list,
             carrier.exchange(CREATE, waiting.Deadline(0)))
-        self.assertIn('all 1 processes are in use', str(error))
+        self.assertIn('all processes are in use (1)', str(error))
         go_on.set()
         thread.join()
         self.assertEqual(0, frames[0].result)

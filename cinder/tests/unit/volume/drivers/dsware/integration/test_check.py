@@ -96,7 +96,7 @@ class ClusterCheckMixin(CheckTestCase):
         for address, port in self.simulator.agents:
             self.assertRegex(text, r'agent %s:%d: answers within \d+ ms, '
                              r'version ' % (address, port))
-        self.assertIn('1 volumes and 0 snapshots', text)
+        self.assertIn('1 volume, 0 snapshots', text)
         self.assertEqual(before, self.contents())
         self.assertEqual(set(), {
             op for op in self.ops()[asked:]
