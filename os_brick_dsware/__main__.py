@@ -13,7 +13,6 @@
 """``python -m os_brick_dsware``: check this host, and repair leftovers."""
 
 import argparse
-import logging
 import sys
 
 from oslo_config import cfg
@@ -162,8 +161,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = _parser()
     args = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if args.debug else logging.CRITICAL)
+    reports.log(args.debug)
     if args.dry_run and not args.repair:
         parser.error('--dry-run goes with --repair')
     if args.instance_gone and not args.repair:
@@ -178,7 +176,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = _run(args)
     except (cfg.Error, ValueError) as exc:
-        parser.error('the configuration cannot be used: %s' % exc)
+        parser.error('the configuration cannot be used: %s'
+                     % reports.shown(str(exc)))
     show = reports.as_json if args.json else reports.as_text
     sys.stdout.write(show(report).rstrip() + '\n')
     return PROBLEMS if any(report.problems()) else ALL_WELL

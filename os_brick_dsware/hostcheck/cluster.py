@@ -137,8 +137,8 @@ def _ask(conf, target: adapters.Target) -> findings.Finding:
         reply, version = adapter.version()
     except exceptions.DSWareError as exc:
         return findings.problem('%s: %s' % (where, exc),
-                                'make %s executable for root'
-                                % conf.dsware_fsc_cli)
+                                'make the program that dsware_fsc_cli names '
+                                'executable for root')
     if reply.kind in _NO_ANSWER:
         return findings.problem(
             '%s: no answer: %s' % (where, reply.text),
@@ -210,9 +210,10 @@ def detach_command(program: str, target: adapters.Target,
     :param program: name or path of ``fsc_cli``
     :param target: where the command goes
     :param volume: name of the volume
-    :returns: the command
+    :returns: the command, as findings.command()
     """
-    port = ' --port %d' % target.agent_port if target.agent_port else ''
-    return '%s --manage_ip %s --ip %s%s --op detachVolume --volName %s' % (
-        program, target.manager_ip or 'MANAGER', target.agent_ip, port,
-        volume)
+    port = ('--port', str(target.agent_port)) if target.agent_port else ()
+    return findings.command(
+        program, '--manage_ip', target.manager_ip or 'MANAGER',
+        '--ip', target.agent_ip, *port, '--op', 'detachVolume',
+        '--volName', volume)

@@ -10,10 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a check of this host finds."""
+"""What a check of this host finds.
+
+Texts may have names in them that were written by others, as they are; the
+report makes them fit for a terminal. Only commands must be made here.
+"""
 
 from collections.abc import Iterator
 import dataclasses
+import shlex
 
 OK = 'ok'
 #: Worth knowing; nothing needs to be done.
@@ -61,6 +66,16 @@ def problem(text: str, advice: str) -> Finding:
     :returns: the finding
     """
     return Finding(PROBLEM, text, advice)
+
+
+def command(*argv: str) -> str:
+    """Write a command, for an advice, that can be pasted into a shell.
+
+    :param argv: the program and its arguments, whatever is in them
+    :returns: the command between backquotes, which the report does not break
+    """
+    # Such a quote in a name, which is quoted anyway, would end it too early.
+    return '`%s`' % shlex.join(argv).replace('`', r'\x60')
 
 
 def counted(count: int, noun: str) -> str:

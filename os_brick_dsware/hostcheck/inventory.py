@@ -53,7 +53,8 @@ def directory(ledger: attachments.Ledger) -> list[findings.Finding]:
                                  'move it away')]
     if there.st_mode & stat.S_IWOTH:
         return [findings.problem(
-            text + ': everybody can change the records', 'chmod o-w ' + path)]
+            text + ': everybody can change the records',
+            findings.command('chmod', 'o-w', path))]
     if not os.access(path, os.R_OK | os.X_OK):
         return [findings.problem(text + ': it cannot be read',
                                  'run this check as root')]
@@ -193,13 +194,13 @@ class Inventory:
                     '%s: %s does not lead to %s: it is %s' % (
                         name, link, device, 'dangling'
                         if os.path.islink(link) else 'missing'),
-                    'udevadm trigger --settle --name-match=' + device)
+                    _trigger(device))
             elif os.path.realpath(link) not in _devices(users):
                 yield findings.problem(
                     '%s: %s leads to %s, which is not its device %s' % (
                         name, link, os.path.realpath(link), device),
-                    'udevadm trigger --settle --name-match=%s; until it is '
-                    'right nothing is attached by this name' % device)
+                    '%s; until it is right nothing is attached by this name'
+                    % _trigger(device))
 
     def _dangling(self, name, users):
         for link in self.dangling(users):
@@ -235,12 +236,22 @@ def _who(user: attachments.User) -> str:
     return 'process %d (%s)' % (user.process.pid, token)
 
 
+def _trigger(device: str) -> str:
+    return findings.command('udevadm', 'trigger', '--settle',
+                            '--name-match=' + device)
+
+
+def _repair_of(instance: str) -> str:
+    return 'run this check with %s' % findings.command(
+        '--repair', '--instance-gone', instance)
+
+
 def _of_no_instance(name, user) -> findings.Finding:
     return findings.problem(
         '%s is recorded for %s, which libvirt does not have on this host' % (
             name, _who(user)),
-        'unless Nova is just building it, or moving it here: run this check '
-        'with --repair --instance-gone ' + user.instance)
+        'unless Nova is just building it, or moving it here: %s'
+        % _repair_of(user.instance))
 
 
 def _without_device(name, record, user) -> findings.Finding:
@@ -253,12 +264,12 @@ def _without_device(name, record, user) -> findings.Finding:
         return findings.problem(
             text, 'detach it from the instance in Nova and attach it again; '
             'if there is no such instance on this host any more, %s'
-            % ('run this check with --repair --instance-gone ' + user.instance
-               if user.instance else 'remove ' + record))
+            % (_repair_of(user.instance) if user.instance
+               else findings.command('rm', record)))
     if user.kind == attachments.LOCAL:
         return findings.problem(
             text, 'detach it with "cinder local-detach", or what attached '
-            'it; if that is impossible, remove %s' % record)
+            'it; if that is impossible: %s' % findings.command('rm', record))
     return findings.problem(text, 'restart the service that process %d is '
                             'of, then %s' % (user.process.pid, _REPAIR))
 

@@ -14,20 +14,67 @@
 
 import dataclasses
 import json
+import logging
 import platform
 import re
 import textwrap
 
 from os_brick_dsware import attachments
+from os_brick_dsware import fsc_cli
 from os_brick_dsware.hostcheck import findings
 
 _WIDTH = 78
+# Longer than any text that is found, unless somebody sends a lot of it.
+_LONGEST = 2000
 _LABEL = {findings.OK: '  ok       ', findings.NOTE: '  note     ',
           findings.PROBLEM: '  PROBLEM  '}
 # A command with its arguments.
 _COMMAND = re.compile('`[^`]*`')
 _ADVICE = '    what to do: '
 _UNITS = ((1 << 40, 'TiB'), (1 << 30, 'GiB'), (1 << 20, 'MiB'))
+
+
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """Make text of whatever origin fit for a terminal.
+
+    :param text: the text
+    :param longest: characters to keep
+    :returns: it, on one line, with all that is not printable escaped
+    """
+    return fsc_cli.printable(text, longest)
+
+
+class _Formatter(logging.Formatter):
+    """Keeps what is logged from the terminal, too."""
+
+    def format(self, record):
+        """Write a message; see logging.
+
+        :param record: what was logged
+        :returns: printable lines
+        """
+        return '\n'.join(map(shown, super().format(record).split('\n')))
+
+
+def log(debug: bool) -> None:
+    """Have this process log to standard error.
+
+    :param debug: whether all is logged, or only what ends the process
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL,
+                        handlers=[handler])
+
+
+def json_text(content: dict) -> str:
+    """Write a JSON object that can be shown on a terminal.
+
+    :param content: the object
+    :returns: its text
+    """
+    # JSON escapes all that is not printable but this.
+    return json.dumps(content, indent=1).replace('\x7f', '\\u007f')
 
 
 def as_json(report: findings.Report) -> str:
@@ -37,10 +84,10 @@ def as_json(report: findings.Report) -> str:
     :returns: a JSON object
     """
     problems = [dataclasses.asdict(one) for one in report.problems()]
-    return json.dumps({
+    return json_text({
         'format': 1, 'host': platform.node(),
         'status': 'problems' if problems else 'ok',
-        'problems': problems, **dataclasses.asdict(report)}, indent=1)
+        'problems': problems, **dataclasses.asdict(report)})
 
 
 def as_text(report: findings.Report) -> str:
@@ -49,7 +96,7 @@ def as_text(report: findings.Report) -> str:
     :param report: the report
     :returns: lines of text
     """
-    lines = ['Dsware volumes on host %s' % platform.node()]
+    lines = ['Dsware volumes on host %s' % shown(platform.node())]
     lines += section_lines(report.sections)
     lines += ['', 'Attached volumes']
     for volume in report.volumes:
@@ -72,7 +119,7 @@ def section_lines(sections: dict[str, list[findings.Finding]]) -> list[str]:
     lines = []
     for title, found in sections.items():
         if found:
-            lines += ['', title]
+            lines += ['', shown(title)]
             lines += [line for one in found for line in _finding(one)]
     return lines
 
@@ -88,9 +135,10 @@ def summary(problems: list[findings.Finding]) -> str:
     return findings.counted(len(problems), 'problem') + '.'
 
 
-def _wrapped(first: str, text: str) -> list[str]:
+def _wrapped(first: str, text: str, longest=_LONGEST) -> list[str]:
     # Paths and commands stay whole, so that they can be copied.
-    whole = _COMMAND.sub(lambda found: found[0].replace(' ', '\0'), text)
+    whole = _COMMAND.sub(lambda found: found[0].replace(' ', '\0'),
+                         shown(text, longest))
     return [line.replace('\0', ' ') for line in textwrap.wrap(
         whole, _WIDTH, initial_indent=first, subsequent_indent=' ' * 11,
         break_long_words=False, break_on_hyphens=False)]
@@ -99,7 +147,8 @@ def _wrapped(first: str, text: str) -> list[str]:
 def _finding(one: findings.Finding) -> list[str]:
     lines = _wrapped(_LABEL[one.level], one.text)
     if one.advice:
-        lines += _wrapped(' ' * 7 + _ADVICE, one.advice)
+        # Half a command may do something else.
+        lines += _wrapped(' ' * 7 + _ADVICE, one.advice, len(one.advice))
     return lines
 
 

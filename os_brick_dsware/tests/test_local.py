@@ -147,7 +147,7 @@ class LocalTestCase(fakes.ConnectorTestCase):
         found = inventory._without_device('volume-1', '/record', user)
         self.assertEqual(findings.problem(
             found.text, 'detach it with "cinder local-detach", or what '
-            'attached it; if that is impossible, remove /record'), found)
+            'attached it; if that is impossible: `rm /record`'), found)
         state = findings.UserState(
             token=user.token, kind=user.kind, pid=1, command='',
             alive=False, agent=user.agent, gone=False)

@@ -175,7 +175,8 @@ class _Agent:
                     'see the operator\'s page on result codes')
         conf = self._configuration
         return text.format(
-            agent=self._endpoint, host=shlex.quote(self._endpoint.host),
+            agent=shlex.quote(str(self._endpoint)),
+            host=shlex.quote(self._endpoint.host),
             port=self._endpoint.port, section=conf.config_group,
             login=_is(conf.san_login),
             authority=_is(conf.driver_ssl_cert_path), again=settings.again())

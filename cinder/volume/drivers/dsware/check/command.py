@@ -13,7 +13,6 @@
 """The command line of the check."""
 
 import argparse
-import logging
 import sys
 
 from oslo_config import cfg
@@ -21,6 +20,7 @@ from oslo_config import cfg
 from cinder.volume.drivers.dsware.check import report as reports
 from cinder.volume.drivers.dsware.check import run
 from cinder.volume.drivers.dsware.check import settings
+from os_brick_dsware.hostcheck import report as shared
 
 ALL_WELL = 0
 PROBLEMS = 1
@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _refuse(parser, error):
+    parser.error('the configuration cannot be used: %s'
+                 % shared.shown(str(error)))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Be the program.
 
@@ -67,19 +72,18 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = _parser()
     args = parser.parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if args.debug else logging.CRITICAL)
+    shared.log(args.debug)
     try:
         settings.load(args.config_file, args.config_dir)
         chosen = settings.choose(args.backend)
     except (cfg.Error, ValueError) as error:
-        parser.error('the configuration cannot be used: %s' % error)
+        _refuse(parser, error)
     check = run.Check(chosen, listing=not args.no_listing)
     try:
         report = check.all()
     except cfg.Error as error:
         # The value of an option is looked at when it is used.
-        parser.error('the configuration cannot be used: %s' % error)
+        _refuse(parser, error)
     show = reports.as_json if args.format == 'json' else reports.as_text
     sys.stdout.write(show(report).rstrip() + '\n')
     return PROBLEMS if report.problems() else ALL_WELL

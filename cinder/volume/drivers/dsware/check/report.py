@@ -13,14 +13,9 @@
 """Shows what a check found, to people and to machines."""
 
 import dataclasses
-import json
 
-from cinder.volume.drivers.dsware import exceptions
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import report as reports
-
-# Longer than any text that is found, unless somebody sends a lot of it.
-_LONGEST = 2000
 
 
 @dataclasses.dataclass
@@ -44,14 +39,6 @@ class Report:
                 if one.level == findings.PROBLEM]
 
 
-def _clean(report):
-    """Text of the cluster or of a file is no escape sequence or new line."""
-    return {title: [findings.Finding(
-        one.level, exceptions.printable(one.text, _LONGEST),
-        exceptions.printable(one.advice, _LONGEST)) for one in found]
-        for title, found in report.sections.items()}
-
-
 def as_text(report: Report) -> str:
     """Write a report for people.
 
@@ -59,8 +46,8 @@ def as_text(report: Report) -> str:
     :returns: lines of text
     """
     return '\n'.join([
-        'Dsware backends of host %s' % report.host,
-        *reports.section_lines(_clean(report)), '',
+        'Dsware backends of host %s' % reports.shown(report.host),
+        *reports.section_lines(report.sections), '',
         reports.summary(report.problems())]) + '\n'
 
 
@@ -70,12 +57,12 @@ def as_json(report: Report) -> str:
     :param report: the report
     :returns: a JSON object
     """
-    sections = _clean(report)
-    return json.dumps({
+    sections = report.sections
+    return reports.json_text({
         'format': 1, 'host': report.host,
         'status': 'problems' if report.problems() else 'ok',
         'problems': [dict(dataclasses.asdict(one), section=title)
                      for title, found in sections.items() for one in found
                      if one.level == findings.PROBLEM],
         'sections': {title: [dataclasses.asdict(one) for one in found]
-                     for title, found in sections.items()}}, indent=1)
+                     for title, found in sections.items()}})

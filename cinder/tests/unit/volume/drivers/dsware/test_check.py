@@ -259,11 +259,24 @@ class WholeCommandTestCase(CommandTestCase):
 class ReportTestCase(base.DriverTestCase):
 
     def test_text_of_others_is_made_harmless(self):
-        report = reports.Report('h', {'One': [
-            findings.ok('a\x1b[2J\nPROBLEM b'),
-            findings.problem('c' * 9999, 'd\x07')]})
-        for printed in (reports.as_text(report), reports.as_json(report)):
-            self.assertNotIn('\x1b', printed)
-            self.assertNotIn('\x07', printed)
+        hostile = 'a\x1b[2J\nPROBLEM b\x7f\u202e\x9b\udc80'
+        report = reports.Report(hostile, {'One ' + hostile: [
+            findings.ok(hostile), findings.problem('c' * 9999, hostile)]},
+            {hostile: {'key': hostile}})
+        text, as_json = reports.as_text(report), reports.as_json(report)
+        for printed in (text, as_json):
+            for line in printed.split('\n'):
+                self.assertTrue(line.isprintable(), line)
             self.assertNotIn('\nPROBLEM', printed)
-            self.assertLess(len(printed), 6000)
+            printed.encode('ascii' if printed is as_json else 'utf-8')
+        self.assertLess(len(text), 6000)
+        self.assertEqual(hostile, json.loads(as_json)['host'])
+
+    def test_wrong_configuration_is_told_harmlessly(self):
+        err = io.StringIO()
+        with (mock.patch('logging.basicConfig'),
+              mock.patch.object(settings, 'load',
+                                side_effect=ValueError('\x1b[2J\u202e')),
+              contextlib.redirect_stderr(err)):
+            self.assertRaises(SystemExit, command.main, [])
+        self.assertIn(r'\x1b[2J\u202e', err.getvalue())
