@@ -21,19 +21,18 @@ gets OutcomeUnknown and has to find out.
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-import itertools
-import threading
+import functools
 import time
 
 from oslo_log import log as logging
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware import agents
 from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
-from cinder.volume.drivers.dsware import turns
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -44,17 +43,10 @@ _MAX_RECORDS = 65_536
 _MAX_BYTES = 64 * 1024 * 1024
 # No pool of any cluster holds as much: a listing that goes on has no end.
 _MAX_LISTED = 2_000_000
-_FIRST_COOL_DOWN = 1.0
-_LONGEST_COOL_DOWN = 60.0
 # One attempt gets half of the time that is left, so that an agent that hangs
 # leaves time to ask another one, or to find out what happened.
 _ATTEMPT_SHARE = 0.5
 _ATTEMPT_LEAST = 1.0
-# Agents that a record of the log names.
-_NAMED = 3
-# Seconds after which the agent of a host that nobody has attached to or
-# detached from is forgotten, with its connections.
-_FORGET_AFTER = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,61 +59,6 @@ class Reply:
 
     records: list[dict[str, str]]
     endpoint: operations.Endpoint
-
-
-class _Agent:
-    """An endpoint's transport and health."""
-
-    def __init__(self, endpoint, transport, tally):
-        self.endpoint = endpoint
-        self.transport = transport
-        self.tally = tally
-        self.failures = 0
-        self.retry_at = 0.0
-        self.wanted = time.monotonic()
-        self._lock = threading.Lock()
-
-    @property
-    def capacity(self):
-        return self.transport.capacity
-
-    @property
-    def healthy(self):
-        return not self.failures or time.monotonic() >= self.retry_at
-
-    def failed(self, error, others):
-        """Leave the endpoint alone for a growing while.
-
-        :param error: what failed
-        :param others: text that tells who is asked meanwhile
-        """
-        with self._lock:
-            if not self.healthy:
-                # One outage that many calls run into is still one.
-                return
-            delay = waiting.jittered(min(
-                _FIRST_COOL_DOWN * 2 ** min(self.failures, 10),
-                _LONGEST_COOL_DOWN))
-            self.retry_at = time.monotonic() + delay
-            self.failures += 1
-            first = self.failures == 1
-        if first:
-            reporting.log_once(
-                LOG, logging.WARNING, error,
-                f'Dsware agent {self.endpoint} is left alone for '
-                f'{delay:.1f} s, then longer; {others}')
-        else:
-            LOG.debug('Dsware agent %(endpoint)s is left alone for '
-                      '%(delay).1f s: %(error)s', {
-                          'endpoint': self.endpoint, 'delay': delay,
-                          'error': reporting.text(error)})
-
-    def answered(self):
-        if not self.failures:
-            return
-        with self._lock:
-            self.failures = 0
-        LOG.info('Dsware agent %s answers again.', self.endpoint)
 
 
 def _more_telling(before, now):
@@ -175,16 +112,12 @@ class Client:
         self.request_timeout = request_timeout
         self.counters = counters or counting.Counters()
         self._make_transport = make_transport
-        self._lock = threading.Lock()
-        self._agents = {e: self._make_agent(e) for e in endpoints}
-        self._rotation = list(self._agents.values())
-        self._turn = itertools.count()
-        self._turns = turns.Turns()
+        self._agents = agents.Agents(endpoints, self._make_agent)
 
     @property
     def endpoints(self) -> list[operations.Endpoint]:
         """The agents that requests are spread over."""
-        return [agent.endpoint for agent in self._rotation]
+        return self._agents.endpoints
 
     def health(self) -> dict[str, dict]:
         """Tell which of the agents that requests are spread over answer.
@@ -192,11 +125,7 @@ class Client:
         :returns: by agent, how many failures there were one after another,
             and in how many seconds it is asked again
         """
-        now = time.monotonic()
-        return {str(agent.endpoint): {
-            'failures': agent.failures,
-            'asked_again_in': round(max(agent.retry_at - now, 0), 1)
-            if agent.failures else 0} for agent in self._rotation}
+        return self._agents.health()
 
     def deadline(self) -> waiting.Deadline:
         """Make the deadline of one call.
@@ -238,10 +167,10 @@ class Client:
         tries = _Attempts(self.counters)
         with contextlib.closing(self._attempts(
                 request, deadline, patience, agent)) as attempts:
-            for asked in attempts:
-                tries.next(asked)
+            for place in attempts:
+                tries.next(place.agent)
                 try:
-                    return self._ask(asked, request, deadline, patience)
+                    return self._ask(place, request, deadline, patience)
                 except exceptions.OutcomeUnknown as unknown:
                     if request.changes:
                         raise
@@ -252,7 +181,7 @@ class Client:
                     if error is None or not deadline.expired:
                         error = _more_telling(error, refused)
                     # Otherwise there was no time left for this attempt.
-        raise self._final(error, request)
+        raise self._final(error, request, agent)
 
     @contextlib.contextmanager
     def _counted(self, request):
@@ -287,11 +216,11 @@ class Client:
         tries = _Attempts(self.counters)
         with contextlib.closing(self._attempts(
                 request, deadline, None, None)) as attempts:
-            for asked in attempts:
-                tries.next(asked)
+            for place in attempts:
+                tries.next(place.agent)
                 started = False
                 try:
-                    for frame in self._listed(asked, request, deadline):
+                    for frame in self._listed(place, request, deadline):
                         started = True
                         yield from frame.records
                     return
@@ -300,77 +229,63 @@ class Client:
                     if started:
                         raise
                     error = tries.failed = failure
-        raise self._final(error, request)
+        raise self._final(error, request, None)
 
     def _attempts(self, request, deadline, patience, endpoint):
-        """Give agents to ask, in rounds, until the deadline is over."""
+        """Give places at agents, in rounds, until the deadline is over."""
         patience = deadline.seconds if patience is None else patience
         pauses = waiting.pauses(deadline)
-        while True:
-            for agent in self._round(request, deadline, endpoint):
+        while not deadline.expired:
+            order = self._agents.order(endpoint)
+            yield from self._round(request, order, deadline, patience)
+            if deadline.elapsed >= patience:
+                return
+            # Agents that do not answer have pauses of their own.
+            if any(agent.answers for agent in order):
+                next(pauses, None)
+
+    def _round(self, request, order, deadline, patience):
+        """Give a place at one agent, then at others that may be asked."""
+        place = self._first_place(request, order, deadline, patience)
+        left = list(order)
+        while place is not None:
+            try:
                 if deadline.expired:
                     return
-                yield agent
-            if deadline.elapsed >= patience or next(pauses, None) is None:
-                return
-
-    def _round(self, request, deadline, endpoint):
-        """Give each agent once; those that have room come first."""
-        left = self._order(endpoint)
-        while left and not deadline.expired:
-            agent = self._turns.take(left, deadline)
-            if agent is None:
-                raise self._overloaded(request, left)
-            try:
-                yield agent
+                yield place
             finally:
-                self._turns.give_back(agent)
-            left.remove(agent)
+                self._agents.give_back(place)
+            left.remove(place.agent)
+            place = self._agents.take(left, waiting.Deadline(0))
+
+    def _first_place(self, request, order, deadline, patience):
+        limit = deadline
+        if not any(agent.answers for agent in order):
+            limit = waiting.Deadline(min(
+                deadline.remaining, max(patience - deadline.elapsed, 0)))
+        place = self._agents.take(order, limit)
+        if place is None and any(agent.answers for agent in order):
+            raise self._overloaded(request, order)
+        return place
 
     @staticmethod
-    def _overloaded(request, agents):
+    def _overloaded(request, order):
         return exceptions.TryAgain(
             op=request.op, name=request.name,
-            endpoint=', '.join(str(agent.endpoint) for agent in agents),
+            endpoint=', '.join(str(agent.endpoint) for agent in order),
             desc=_('all connections are in use (%d)') % sum(
-                agent.capacity for agent in agents),
+                agent.capacity for agent in order),
             advice=_('Raise dsware_max_connections'))
 
-    def _order(self, endpoint):
-        if endpoint is not None:
-            return [self._agent(endpoint)]
-        healthy = [agent for agent in self._rotation if agent.healthy]
-        if not healthy:
-            return sorted(self._rotation, key=lambda agent: agent.retry_at)
-        start = next(self._turn) % len(healthy)
-        return healthy[start:] + healthy[:start]
-
-    def _agent(self, endpoint):
-        with self._lock:
-            if endpoint not in self._agents:
-                self._forget_unused()
-                self._agents[endpoint] = self._make_agent(endpoint)
-            agent = self._agents[endpoint]
-            agent.wanted = time.monotonic()
-            return agent
-
     def _make_agent(self, endpoint):
-        return _Agent(endpoint, self._make_transport(endpoint),
-                      self.counters.agent(endpoint))
+        return agents.Agent(endpoint, self._make_transport(endpoint),
+                            self.counters.agent(endpoint))
 
-    def _forget_unused(self):
-        """Forget hosts' agents, or there were ever more connections."""
-        oldest = time.monotonic() - _FORGET_AFTER
-        for agent in list(self._agents.values()):
-            if (agent.wanted < oldest and agent not in self._rotation
-                    and agent.healthy and not self._turns.used(agent)):
-                del self._agents[agent.endpoint]
-                agent.transport.close()
-
-    def _ask(self, agent, request, deadline, patience):
+    def _ask(self, place, request, deadline, patience):
         records = []
         frames = size = 0
-        for frame in self._frames(agent, request, deadline, patience):
+        agent = place.agent
+        for frame in self._frames(place, request, deadline, patience):
             records += frame.records
             frames += 1
             size += frame.size
@@ -379,13 +294,13 @@ class Client:
                         _MAX_RECORDS)
         return Reply(records, agent.endpoint)
 
-    def _listed(self, agent, request, deadline):
+    def _listed(self, place, request, deadline):
         listed = 0
-        with contextlib.closing(self._frames(agent, request,
+        with contextlib.closing(self._frames(place, request,
                                              deadline)) as frames:
             for frame in frames:
                 listed += 1 + len(frame.records)
-                self._bound(listed <= _MAX_LISTED, agent, request,
+                self._bound(listed <= _MAX_LISTED, place.agent, request,
                             _MAX_LISTED)
                 yield frame
 
@@ -399,14 +314,15 @@ class Client:
                        'with more than %(size)d bytes') % {
                            'records': records, 'size': _MAX_BYTES})
 
-    def _frames(self, agent, request, deadline, patience=None):
-        agent.tally.add(counting.REQUESTS, request.op)
+    def _frames(self, place, request, deadline, patience=None):
+        tally = place.agent.tally
+        tally.add(counting.REQUESTS, request.op)
         try:
             yield from self._answers(
-                agent, request, deadline,
+                place, request, deadline,
                 self._limit(request, deadline, patience))
         except exceptions.DSWareError as error:
-            agent.tally.add(counting.FAILURES, counting.class_of(error))
+            tally.add(counting.FAILURES, counting.class_of(error))
             raise
 
     @staticmethod
@@ -418,13 +334,13 @@ class Client:
         return waiting.Deadline(min(limit.seconds,
                                     max(patience, _ATTEMPT_LEAST)))
 
-    def _answers(self, agent, request, deadline, limit):
-        exchange = agent.transport.exchange(request, limit)
+    def _answers(self, place, request, deadline, limit):
+        exchange = place.agent.transport.exchange(request, limit)
         try:
             with contextlib.closing(exchange):
                 for frame in exchange:
-                    agent.answered()
-                    self._check(frame, agent, request)
+                    self._agents.answered(place)
+                    self._check(frame, place.agent, request)
                     # How long the caller takes is the caller's business.
                     with deadline.paused(), limit.paused():
                         yield frame
@@ -432,22 +348,17 @@ class Client:
             # No result means that the agent itself, not the cluster, is
             # in doubt: a hanging or babbling agent is avoided too.
             if error.result is None:
-                agent.failed(error, self._others(agent))
+                self._failed(place, error, limit)
             raise
         except exceptions.EndpointUnavailable as error:
-            named = self._named(error, request)
-            agent.failed(named, self._others(agent))
+            named = self._unavailable(error, request)
+            self._failed(place, named, limit)
             raise named from error
 
-    def _others(self, failed):
-        """Tell who is asked while an agent is left alone."""
-        others = [str(agent.endpoint) for agent in self._rotation
-                  if agent is not failed and agent.healthy]
-        if not others:
-            return 'no other one is known to answer.'
-        more = len(others) - _NAMED
-        return 'asked meanwhile: ' + ', '.join(others[:_NAMED]) + (
-            f' and {more} more.' if more > 0 else '.')
+    def _failed(self, place, error, limit):
+        # That there was no time for an answer is not the agent's fault.
+        if limit.seconds >= _ATTEMPT_LEAST or not limit.expired:
+            self._agents.failed(place, error)
 
     @staticmethod
     def _check(frame, agent, request):
@@ -457,21 +368,30 @@ class Client:
                 str(agent.endpoint), request.changes)
 
     @staticmethod
-    def _named(error, request):
-        return type(error)(op=request.op, name=request.name,
-                           desc=error.desc, endpoint=error.endpoint,
-                           advice=error.advice)
+    def _unavailable(error, request):
+        """Make the error of a request that was not sent.
 
-    def _final(self, error, request):
+        :param error: what keeps it from being sent; of another request that
+            was, it may be that its outcome is unknown
+        """
+        kind = (type(error)
+                if isinstance(error, exceptions.EndpointUnavailable)
+                else exceptions.EndpointUnavailable)
+        return kind(op=request.op, name=request.name, desc=error.desc,
+                    endpoint=error.endpoint, advice=error.advice)
+
+    def _final(self, error, request, endpoint):
         if error is not None:
             return error
+        order = self._agents.order(endpoint)
+        if not any(agent.answers for agent in order):
+            # It only waited for what the attempts of others would show.
+            return self._unavailable(functools.reduce(
+                _more_telling, [agent.error for agent in order]), request)
         return exceptions.EndpointUnavailable(
             op=request.op, name=request.name,
             desc=_('no time was left to ask any agent'))
 
     def close(self) -> None:
         """Close all idle connections."""
-        with self._lock:
-            agents = list(self._agents.values())
-        for agent in agents:
-            agent.transport.close()
+        self._agents.close()

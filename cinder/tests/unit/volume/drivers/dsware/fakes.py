@@ -19,6 +19,7 @@ which calls were made. It stands where a transport stands: below the client.
 
 import collections
 import dataclasses
+import threading
 from unittest import mock
 
 import hypothesis
@@ -28,6 +29,7 @@ import testtools
 from cinder.tests.unit.volume.drivers.dsware import fake_qos
 from cinder.volume import configuration
 from cinder.volume import driver
+from cinder.volume.drivers.dsware import agents
 from cinder.volume.drivers.dsware import array
 from cinder.volume.drivers.dsware import attach_records
 from cinder.volume.drivers.dsware import client
@@ -58,7 +60,13 @@ class Interrupted(BaseException):
 
 
 class Clock:
-    """Stands for the module time; sleeping turns it."""
+    """Stands for the module time; sleeping turns it.
+
+    Waiting for an event does, too: for all of its time, as nobody else is
+    there who could set it.
+    """
+
+    Lock = staticmethod(threading.Lock)
 
     def __init__(self):
         self.now = 1000.0
@@ -74,13 +82,21 @@ class Clock:
         # Time goes by, however short the sleep is.
         self.now += max(seconds, 1e-6)
 
+    def Event(self):
+        event = threading.Event()
+        event.wait = lambda seconds: event.is_set() or self.sleep(seconds)
+        return event
+
     def install(self, case):
         """Let the driver's modules use this clock during a test.
 
         :param case: the test case
         :returns: this clock
         """
-        for module in (waiting, client, transport, sign_in, tls,
+        patcher = mock.patch.object(agents, 'threading', self)
+        patcher.start()
+        case.addCleanup(patcher.stop)
+        for module in (waiting, agents, client, transport, sign_in, tls,
                        attach_records, manager_attaching):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()

@@ -21,6 +21,7 @@ import ddt
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware import agents
 from cinder.volume.drivers.dsware import exceptions
 from tools import secret_marks
 
@@ -243,12 +244,12 @@ class HostTestCase(AttachTestCase):
         # Only the first request waits; one by force would not.
         waits = iter([True])
 
-        def take(_turns, agents, deadline):
+        def take(_agents, order, deadline):
             if next(waits, False):
                 self.clock.now += deadline.remaining
-            return agents[0]
+            return agents.Place(order[0])
 
-        self.patch('cinder.volume.drivers.dsware.turns.Turns.take', take)
+        self.patch('cinder.volume.drivers.dsware.agents.Agents.take', take)
         self.assertRaises(exceptions.EndpointUnavailable,
                           self.driver.terminate_connection, self.volume,
                           None)

@@ -257,13 +257,13 @@ class SocketTestCase(MaliciousTestCase):
             b'\xff' * 9, b'\0\0\0\1x', malicious.frame('seq=9\nresult=0'),
             malicious.frame('seq=1\nresult=0\n\nx')))
         agent = self.agent(lambda request: [next(answers)])
-        made = self.of(agent)
-        self.refused(made.volume, 'v')
+        self.refused(self.of(agent).volume, 'v')
         before = descriptors()
         for _again in range(5):
-            self.refused(made.volume, 'v')
+            # A client that knows the agent would leave it alone.
+            self.refused(self.of(agent).volume, 'v')
         self.assertLessEqual(descriptors(), before + 4)
-        self.assertGreater(agent.connections, 20)
+        self.assertGreater(agent.connections, 12)
 
 
 @ddt.ddt

@@ -1,0 +1,350 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which agent a call may ask, and when.
+
+An agent carries a bounded number of requests at a time. One that fails is
+left alone for a while; then a single attempt, of the call that waits longest,
+shows whether it is back, and begins the next and longer pause in case it is
+not. All calls of a process share that: those that have no other agent queue
+up, get the places that become free in the order in which they came, and go on
+together as soon as one of them is answered.
+"""
+
+import collections
+import itertools
+import os
+import threading
+import time
+
+from oslo_log import log as logging
+
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+# The first and the longest pause, in seconds, between two attempts at an
+# agent that failed: while others carry on, since an attempt may cost a
+# request the time to connect; and while requests can only wait for it, which
+# are to be served soon after it is back.
+_PAUSES = (1.0, 60.0)
+_PAUSES_WHEN_NEEDED = (0.25, 5.0)
+# Seconds after which the agent of a host that nobody has attached to or
+# detached from is forgotten, with its connections.
+_FORGET_AFTER = 60.0
+# Agents that a record of the log names.
+_NAMED = 3
+
+
+class Agent:
+    """An endpoint's transport and health.
+
+    :ivar failures: attempts since it last answered
+    :ivar error: what failed last
+    """
+
+    def __init__(self, endpoint, transport, tally):
+        self.endpoint = endpoint
+        self.transport = transport
+        self.tally = tally
+        self.failures = 0
+        self.error = None
+        self.wanted = time.monotonic()
+        self._since = 0.0
+        self._spread = 1.0
+
+    @property
+    def capacity(self):
+        return self.transport.capacity
+
+    @property
+    def answers(self):
+        return not self.failures
+
+    def pause(self):
+        """Leave it alone for a while, longer than before."""
+        self.failures += 1
+        self._since = time.monotonic()
+        self._spread = waiting.jittered(1.0)
+
+    def end_pause(self):
+        self._since = -float('inf')
+
+    def again_at(self, pauses):
+        """Tell when it may be asked again."""
+        if self.answers:
+            return 0.0
+        first, longest = pauses
+        return self._since + self._spread * min(
+            first * 2 ** min(self.failures - 1, 10), longest)
+
+
+def _pauses(agents):
+    return (_PAUSES if any(agent.answers for agent in agents)
+            else _PAUSES_WHEN_NEEDED)
+
+
+class Place:
+    """The right to send one request to an agent.
+
+    :ivar agent: the :class:`Agent`
+    :ivar attempt: whether it shows if an agent that failed is back
+    :ivar told: whether it has shown how the agent is
+    """
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.attempt = not agent.answers
+        self.told = False
+
+
+class _Waiter:
+    """A call that waits for a place at one of some agents."""
+
+    def __init__(self, agents):
+        self.agents = agents
+        self.place = None
+        self.called = threading.Event()
+
+
+class _State:
+    """Who works and who waits, in one process."""
+
+    def __init__(self):
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.users = collections.Counter()
+        self.waiting = collections.deque()
+
+
+class Agents:
+    """The agents of one cluster, and who may ask them.
+
+    :param endpoints: those that requests are spread over
+    :param make_agent: makes the :class:`Agent` of an endpoint
+    """
+
+    def __init__(self, endpoints, make_agent):
+        self._make_agent = make_agent
+        self._lock = threading.Lock()
+        self._agents = {e: make_agent(e) for e in endpoints}
+        self._rotation = list(self._agents.values())
+        self._turn = itertools.count()
+        self._state = _State()
+
+    @property
+    def endpoints(self):
+        return [agent.endpoint for agent in self._rotation]
+
+    def health(self):
+        """Tell how those are that requests are spread over."""
+        now = time.monotonic()
+        pauses = _pauses(self._rotation)
+        return {str(agent.endpoint): {
+            'failures': agent.failures,
+            'asked_again_in': round(max(agent.again_at(pauses) - now, 0), 1)
+        } for agent in self._rotation}
+
+    def order(self, endpoint=None):
+        """Give the agents that a call may ask, the best ones first.
+
+        :param endpoint: the one to ask, by default any
+        """
+        if endpoint is not None:
+            return [self._agent(endpoint)]
+        now = time.monotonic()
+        pauses = _pauses(self._rotation)
+        ready = [agent for agent in self._rotation
+                 if agent.again_at(pauses) <= now]
+        start = next(self._turn) % max(len(ready), 1)
+        return ready[start:] + ready[:start] + [
+            agent for agent in self._rotation if agent not in ready]
+
+    def _agent(self, endpoint):
+        with self._lock:
+            if endpoint not in self._agents:
+                self._forget_unused()
+                self._agents[endpoint] = self._make_agent(endpoint)
+            agent = self._agents[endpoint]
+            agent.wanted = time.monotonic()
+            return agent
+
+    def _forget_unused(self):
+        """Forget hosts' agents, or there were ever more connections."""
+        now = time.monotonic()
+        users = self._current().users
+        for agent in list(self._agents.values()):
+            if (agent.wanted < now - _FORGET_AFTER
+                    and agent.again_at(_PAUSES) <= now
+                    and agent not in self._rotation and not users[agent]):
+                del self._agents[agent.endpoint]
+                agent.transport.close()
+
+    def _current(self):
+        # A forked child has none of its parent's threads. Two of its own
+        # that make it at one moment lose a count at most, and the
+        # transports have bounds of their own.
+        if self._state.pid != os.getpid():
+            self._state = _State()
+        return self._state
+
+    def take(self, agents, deadline):
+        """Take a place, and wait for it if need be.
+
+        :param agents: the agents to choose from, the first one that may be
+            asked is taken
+        :param deadline: the :class:`waiting.Deadline` of the wait
+        :returns: the :class:`Place`, for :meth:`give_back`; None when the
+            deadline is over before
+        """
+        state = self._current()
+        waiter = _Waiter(agents)
+        with state.lock:
+            state.waiting.append(waiter)
+        try:
+            self._wait(state, waiter, deadline)
+        except BaseException:
+            # An eventlet time-out is no Exception.
+            self._leave(state, waiter)
+            if waiter.place is not None:
+                self.give_back(waiter.place)
+            raise
+        self._leave(state, waiter)
+        return waiter.place
+
+    def _wait(self, state, waiter, deadline):
+        while True:
+            with state.lock:
+                waiter.called.clear()
+                now = time.monotonic()
+                self._serve(state, now)
+                seconds = self._until_next(waiter.agents, now)
+            if waiter.place is not None or deadline.expired:
+                return
+            waiter.called.wait(min(seconds, deadline.remaining))
+
+    def _serve(self, state, now):
+        """Give those who wait what there is, in their order."""
+        for waiter in list(state.waiting):
+            agent = self._ready(state, waiter.agents, now)
+            if agent is None:
+                continue
+            state.waiting.remove(waiter)
+            state.users[agent] += 1
+            waiter.place = Place(agent)
+            waiter.called.set()
+            if waiter.place.attempt:
+                agent.pause()
+
+    @staticmethod
+    def _ready(state, agents, now):
+        pauses = _pauses(agents)
+        return next((agent for agent in agents
+                     if state.users[agent] < agent.capacity
+                     and agent.again_at(pauses) <= now), None)
+
+    @staticmethod
+    def _until_next(agents, now):
+        """Tell in how many seconds the next pause is over."""
+        pauses = _pauses(agents)
+        ends = (agent.again_at(pauses) for agent in agents)
+        return min((end - now for end in ends if end > now),
+                   default=float('inf'))
+
+    @staticmethod
+    def _leave(state, waiter):
+        with state.lock:
+            if waiter in state.waiting:
+                state.waiting.remove(waiter)
+
+    def give_back(self, place):
+        """Let the next one have a place.
+
+        :param place: what :meth:`take` returned
+        """
+        state = self._current()
+        agent = place.agent
+        with state.lock:
+            state.users[agent] -= 1
+            if state.users[agent] <= 0:
+                # The agents of hosts come and go.
+                del state.users[agent]
+            if place.attempt and not place.told:
+                # It was broken off: the next one has to find out.
+                agent.end_pause()
+            self._serve(state, time.monotonic())
+
+    def answered(self, place):
+        """Note that an agent answers, and call those who wait for that."""
+        agent = place.agent
+        place.told = True
+        if agent.answers:
+            return
+        state = self._current()
+        with state.lock:
+            again, agent.failures = agent.failures, 0
+            self._serve(state, time.monotonic())
+        if again:
+            LOG.info('Dsware agent %s answers again.', agent.endpoint)
+
+    def failed(self, place, error):
+        """Leave an agent alone for a growing while.
+
+        :param error: what failed
+        """
+        agent = place.agent
+        place.told = True
+        state = self._current()
+        with state.lock:
+            agent.error = error
+            # One outage that many calls run into is still one, and the
+            # pause after an attempt began with it.
+            first = agent.answers
+            if first:
+                agent.pause()
+                for waiter in state.waiting:
+                    # It may have to wait for another agent now.
+                    waiter.called.set()
+        self._log(agent, error, first)
+
+    def _log(self, agent, error, first):
+        known = self._rotation if agent in self._rotation else [agent]
+        seconds = agent.again_at(_pauses(known)) - time.monotonic()
+        if first:
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'Dsware agent {agent.endpoint} is left alone for '
+                f'{seconds:.1f} s, then longer; {self._others(agent)}')
+        else:
+            LOG.debug('Dsware agent %(endpoint)s is left alone for '
+                      '%(seconds).1f s: %(error)s', {
+                          'endpoint': agent.endpoint,
+                          'seconds': max(seconds, 0),
+                          'error': reporting.text(error)})
+
+    def _others(self, failed):
+        """Tell who is asked while an agent is left alone."""
+        others = [str(agent.endpoint) for agent in self._rotation
+                  if agent is not failed and agent.answers]
+        if not others:
+            return 'no other one is known to answer.'
+        more = len(others) - _NAMED
+        return 'asked meanwhile: ' + ', '.join(others[:_NAMED]) + (
+            f' and {more} more.' if more > 0 else '.')
+
+    def close(self):
+        """Close all idle connections."""
+        with self._lock:
+            agents = list(self._agents.values())
+        for agent in agents:
+            agent.transport.close()
