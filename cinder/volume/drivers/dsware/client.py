@@ -356,7 +356,9 @@ class Client:
             raise named from error
 
     def _failed(self, place, error, limit):
-        # That there was no time for an answer is not the agent's fault.
+        # That there was no time for an answer is not the agent's fault, but
+        # no reason either for others to try at once.
+        place.told = True
         if limit.seconds >= _ATTEMPT_LEAST or not limit.expired:
             self._agents.failed(place, error)
 

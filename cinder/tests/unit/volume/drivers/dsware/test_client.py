@@ -352,6 +352,17 @@ class DeadlineTestCase(ClientTestCase):
         self.assertEqual([0, 0], [agent['failures'] for agent in
                                   self.client.health().values()])
 
+    def test_an_attempt_in_a_hurry_is_one_all_the_same(self):
+        self.cluster.fail('', 'hangs', times=10 ** 6)
+        self.raises(exceptions.OutcomeUnknown, self.query, agent=ONE,
+                    patience=0)
+        self.clock.now += 1
+        self.asked()
+        for _ in range(3):
+            self.assertRaises(exceptions.DSWareError, self.query, agent=ONE,
+                              deadline=waiting.Deadline(0.1))
+        self.assertEqual([ONE], self.asked())
+
     def test_patience(self):
         self.cluster.fail('', 'unsent', times=10 ** 6)
         start = self.clock.now
