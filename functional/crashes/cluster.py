@@ -114,6 +114,17 @@ class Cluster(object):
         """
         self.run('detachVolume', volName=name)
 
+    def device(self, name):
+        """Find what stands for the device of a volume on the services' host.
+
+        :param name: its name
+        :returns: its path, or None when it is not attached there
+        """
+        for item in self.status()['attachments']:
+            if (item['name'], item['agent']) == (name, self._own):
+                return item['device']
+        return None
+
     def status(self):
         """Tell what the cluster holds.
 
@@ -129,13 +140,16 @@ class _Device(object):
         self._cluster, self._name, self._mode = cluster, name, mode
 
     def __enter__(self):
-        path = self._cluster.attach(self._name)
+        # One that was killed may have left it attached.
+        self._left = self._cluster.device(self._name)
+        path = self._left or self._cluster.attach(self._name)
         self._file = open(path, self._mode, buffering=0)
         return self._file
 
     def __exit__(self, *exc_info):
         self._file.close()
-        self._cluster.detach(self._name)
+        if not self._left:
+            self._cluster.detach(self._name)
 
 
 def _written(device, size):

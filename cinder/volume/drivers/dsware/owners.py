@@ -13,6 +13,8 @@
 
 """Which of Cinder's volumes or snapshots an object on the cluster is."""
 
+from oslo_utils import uuidutils
+
 from cinder import context as cinder_context
 from cinder import objects
 from cinder.volume.drivers.dsware import translation
@@ -41,8 +43,10 @@ def is_forgotten(name):
 
     :param name: the object's name, a legal one
     """
-    return bool(volume_utils.extract_id_from_volume_name(name)
-                and volume_owner(name) is None)
+    # One that was cut has a part of an id, and tells nothing.
+    return (uuidutils.is_uuid_like(
+        volume_utils.extract_id_from_volume_name(name) or '')
+        and volume_owner(name) is None)
 
 
 def other_record(volume):

@@ -45,7 +45,7 @@ class BackupTestCase(base.DriverTestCase):
             self.cluster.add_snapshot(snapshot.name, volume.name)
         return utils.create_backup(
             self.context, volume.id, status='creating',
-            snapshot_id=snapshot and snapshot.id)
+            snapshot_id=snapshot.id if snapshot else None)
 
     @ddt.data(({}, False), ({'dsware:clone': 'full'}, True),
               ({'provisioning:type': 'thick'}, False))
