@@ -106,8 +106,10 @@ class Identification:
         if self._absent(device):
             return '', '%s is not there' % device
         wwn = self._wwn()
-        doubt = (self._no_disk(device) or self._of_another(device, wwn)
-                 or self._taken(device))
+        doubt = self._no_disk(device) or self._of_another(device, wwn)
+        if not doubt:
+            self._perhaps.add(device)
+            doubt = self._taken(device)
         return ('', doubt) if doubt else self._shown(device, wwn, patient)
 
     def _absent(self, device: str) -> bool:

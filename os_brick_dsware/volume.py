@@ -84,6 +84,8 @@ class HostVolume(identifying.Identification, growing.Growth):
         # attached.
         self._had: list[attachments.User] = []
         self._disks: frozenset[str] | None = None
+        # Devices that may be the volume's, whether or not that was shown.
+        self._perhaps: set[str] = set()
 
     # What callers ask for ---------------------------------------------------
 
@@ -324,7 +326,7 @@ class HostVolume(identifying.Identification, growing.Growth):
         """
         LOG.warning('Volume %s was attached by an attempt whose answer was '
                     'lost: attaching it anew', self._name)
-        self._detach()
+        self._undo()
         self._disks = self._host.generations()
         reply = self._repeat(self._adapter.attach)
         self._made = reply.kind == result_codes.OK
@@ -346,11 +348,18 @@ class HostVolume(identifying.Identification, growing.Growth):
         return (self._made or self._tried) and not any(
             map(self._ledger.alive, users))
 
+    def _undo(self) -> None:
+        """Detach what an attempt of ours attached, unless it is in use."""
+        if not self._made:
+            for device in self._perhaps:
+                self._check_unused(device)
+        self._detach()
+
     def _abandon(self, before, user) -> None:
         """After a failed attempt, leave things as they were before."""
         try:
             if self._only_ours(before):
-                self._detach()
+                self._undo()
                 before = [other for other in before
                           if not other.shares_with(user)]
             self._ledger.save(self._name, before)

@@ -706,6 +706,32 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
             self.connector.disconnect_volume(self.properties())
             self.assertEqual({}, self.cluster.attached)
 
+    def leave(self):
+        """Attach by a process that was killed before it had the device."""
+        self.cluster.attachVolume(fakes.AGENT, fakes.NAME)
+        self.connector._ledger().save(fakes.NAME, [attachments.User(
+            'x', attachments.PROCESS, self.ended(), fakes.AGENT)])
+
+    def test_what_is_in_use_is_not_attached_anew(self):
+        """A person has mounted it, or opened it, where nobody recorded it."""
+        for wwn, take in ((fakes.WWN, self.mount), ('', self.mount),
+                          ('', None)):
+            self.cluster.add(wwn=wwn)
+            self.cluster.tells_device = True
+            self.leave()
+            self.host.busy = [['process 7 (mkfs)']] * 50
+            if take:
+                take(self.cluster.attached[fakes.AGENT, fakes.NAME])
+            error = self.assertRaises(
+                exceptions.VolumeInUse, self.connector.connect_volume,
+                self.properties())
+            self.assertIn('process 7', str(error))
+            self.assertNotIn('detachVolume', self.cluster.ops())
+            self.assertEqual(1, len(self.cluster.attached))
+            self.assertLess(0, len(self.users()))
+            self.host.busy = []
+            self.cluster.detachVolume(fakes.AGENT, fakes.NAME)
+
     def test_own_device_that_is_held_is_shared(self):
         """As that of an encrypted volume is."""
         for wwn in (fakes.WWN, ''):
