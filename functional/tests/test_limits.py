@@ -147,6 +147,50 @@ class LimitOperations(object):
         self.cloud.delete_volume(again)
         self.assertEqual([], self.control.status()['qos'])
 
+    def test_limits_do_not_outlive_their_spec(self):
+        """In use or not; nothing is left when a volume is deleted."""
+        gold, spec = self.limited_type(total_iops_sec='100')
+        plain, _spec = self.limited_type()
+        self.volumes.update_type_extra_specs(
+            self.volumes.find_type(plain), **{'dsware:clone': 'full'})
+        extended, retyped, moved, deleted = [
+            self.create_volume(volume_type=gold) for _each in range(4)]
+        attached = self.attach(extended)
+        self._call('get', '/qos-specs/%s/disassociate_all' % spec)
+
+        self.extend(extended, 2, 'in-use')
+        self.retype(retyped, plain)
+        self.move(moved)
+
+        for volume in (extended, retyped, moved):
+            self.assertIsNone(self.limits(volume))
+        self.assertEqual({'maxIOPS': 100}, self.limits(deleted))
+        self.detach(attached)
+        for volume in (extended, retyped, moved, deleted):
+            self.cloud.delete_volume(volume)
+        self.assertEqual([], self.control.status()['qos'])
+
+    def move(self, volume):
+        """Have the cluster move a volume to another pool.
+
+        :param volume: the volume
+        """
+        backend, _at, pool = volume.host.partition('#')
+        other = next(name for name in self.pools() if name != pool)
+        host = '%s#%s' % (backend, other)
+        self.volumes.migrate_volume(volume, host=host)
+        waiting.wait_for(
+            lambda: self.volumes.get_volume(volume.id).host == host,
+            SECONDS, 'Migration of ' + volume.id)
+
+    def test_a_spec_that_becomes_the_hypervisors(self):
+        gold, spec = self.limited_type(total_iops_sec='100')
+        volume = self.create_volume(volume_type=gold)
+        self._call('put', '/qos-specs/' + spec,
+                   json={'qos_specs': {'consumer': 'front-end'}})
+        self.extend(volume, 2)
+        self.assertIsNone(self.limits(volume))
+
     def test_a_wrong_spec_makes_nothing(self):
         wrong, _spec = self.limited_type(maxIOPS='5', total_iops_sec='6')
         self.assertRaises(cloud.Failed, self.create_volume,

@@ -39,6 +39,7 @@ class Migrations:
         :returns: whether it was moved, or else has to be copied by Cinder,
             and None
         :raises InvalidHost: the destination is where the volume is
+        :raises InvalidQoSSpecs: the qos spec of its type is wrong
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeIsBusy: the cluster says that it is in use
         :raises VolumeBackendAPIException: for all other reasons; the volume
@@ -56,8 +57,12 @@ class Migrations:
                     'pool': translation.pool_id(host['host']),
                     'cluster': _backend(host['cluster_name'])})
         obstacle = self._obstacle(context, volume, host)
-        if obstacle is None and not self._move(volume, host):
-            obstacle = _('the cluster refuses to move it')
+        if obstacle is None:
+            # A copy by Cinder would get the limits that its type has now,
+            # too. A new type, if it gets one, has the same.
+            self._qos.renew(volume)
+            if not self._move(volume, host):
+                obstacle = _('the cluster refuses to move it')
         if obstacle is not None:
             LOG.info('Volume %(volume)s is not moved to %(host)s by the '
                      'cluster, Cinder has to copy it: %(obstacle)s.', {
@@ -185,18 +190,18 @@ class Migrations:
     def _change_in_place(self, volume, new_type, diff, host):
         """Change the limits, and the pool when there is a destination.
 
-        The limits come first: to take them back is quick.
+        The limits come first: to take them back is quick. What its old type
+        says now need not be what the volume has.
 
         :returns: False when the cluster refuses to move it
         """
-        limited = bool(diff.get('qos_specs'))
-        before = limited and self._qos.apply(volume,
-                                             volume_type_id=new_type.id)
+        before = self._qos.apply(volume, volume_type_id=new_type.id)
         done = host is None
         try:
             done = done or self._move(volume, host)
         finally:
-            if limited and not done:
+            # Else both types want the same.
+            if diff.get('qos_specs') and not done:
                 self._restore_limits(volume, before)
         return done
 

@@ -77,6 +77,14 @@ class Policies(calls.Calls):
                 desc=_('%r cannot be the name of a QoS') % found.name)
         return found
 
+    def is_limited(self, volume: str) -> bool:
+        """Tell whether a volume has limits that :meth:`limit` gave it.
+
+        :param volume: the volume's name
+        :raises DSWareError: when the cluster does not answer
+        """
+        return self._has(volume, names.policy(volume), {}, None)
+
     def limit(self, volume: str,
               limits: Mapping[str, int]) -> models.QoS | None:
         """Give a volume these limits, in use or not.

@@ -235,9 +235,21 @@ class Limiter:
         :raises VolumeBackendAPIException: when the limits cannot be set
         """
         wanted = self.wanted(volume, size=size)
+        change = self._needs_change(volume, wanted)
         yield
-        if wanted:
-            self._array.limit(translation.volume_name(volume), wanted)
+        if change:
+            self._set(volume, wanted)
+
+    def renew(self, volume):
+        """Give a volume the limits that its type has now, if they differ.
+
+        :param volume: the Cinder volume
+        :raises Exception: as :meth:`apply`
+        """
+        wanted = self.wanted(volume)
+        with translation.for_volume(volume):
+            if self._needs_change(volume, wanted):
+                self._set(volume, wanted)
 
     def apply(self, volume, volume_type_id=None):
         """Give a volume the limits of its type, or take them away.
@@ -258,35 +270,40 @@ class Limiter:
         :raises VolumeBackendAPIException: for all other reasons; the
             volume has the limits that it had
         """
-        name = translation.volume_name(volume)
         wanted = self.wanted(volume, volume_type_id=volume_type_id)
         with translation.for_volume(volume):
-            if wanted:
-                return self._array.limit(name, wanted)
-            with self._qos_optional():
-                self._array.unlimit(name)
+            return self._set(volume, wanted)
+
+    def _needs_change(self, volume, wanted):
+        """Tell whether a volume may have other limits than wanted.
+
+        One whose type lost its qos spec still has those of before.
+        """
+        if wanted:
+            return True
+        with self._qos_optional():
+            return self._array.is_limited(translation.volume_name(volume))
+        return False
+
+    def _set(self, volume, wanted):
+        name = translation.volume_name(volume)
+        if wanted:
+            return self._array.limit(name, wanted)
+        with self._qos_optional():
+            self._array.unlimit(name)
         return None
 
     def forget(self, volume):
         """Delete what holds the limits of a volume that was deleted.
 
         :param volume: the Cinder volume
-        :raises VolumeBackendAPIException: when that does not work and the
-            volume had limits; another attempt to delete it is needed
+        :raises VolumeBackendAPIException: when that does not work; another
+            attempt to delete the volume is needed
         """
-        if volume.volume_type_id is None:
-            return
-        name = translation.volume_name(volume)
-        try:
+        if volume.volume_type_id is not None:
+            # Its type may have had limits once.
             with self._qos_optional():
-                self._array.delete_qos(name)
-        except exceptions.DSWareError as error:
-            if spec_of(volume.volume_type_id):
-                raise
-            # Its type may have had a qos spec once; most had none.
-            LOG.warning('If volume %(volume)s had limits, their QoS stays '
-                        'on the cluster: %(error)s',
-                        {'volume': name, 'error': error})
+                self._array.delete_qos(translation.volume_name(volume))
 
     @staticmethod
     @contextlib.contextmanager

@@ -30,6 +30,8 @@ from cinder.volume import volume_types
 
 MOVED, COPY = (True, None), (False, None)
 RETYPED = True
+# What takes limits away, also those that are not there.
+QOS_REMOVED = ['disassociateQoSWithVolume', 'deleteQoS']
 
 
 class MigrationTestCase(base.DriverTestCase):
@@ -279,7 +281,7 @@ class RetypeTestCase(MigrationTestCase):
     def test_in_place(self, before, after):
         volume = self.stored_volume(before)
         self.assertEqual(RETYPED, self.retype(volume, after))
-        self.assertEqual([], self.cluster.ops())
+        self.assertEqual(QOS_REMOVED, self.cluster.ops())
 
     @ddt.data((None, 'thick'), ({'provisioning:type': 'thick'}, 'thin'))
     @ddt.unpack
@@ -365,10 +367,41 @@ class RetypeLimitsTestCase(MigrationTestCase):
         self.assertEqual(RETYPED, self.retype(self.new))
         self.assert_limit(200)
 
-    def test_no_request_without_limits(self):
-        self.volume.volume_type_id = self.plain.id
-        self.assertEqual(RETYPED, self.retype(self.make_type()))
-        self.assertEqual([], self.cluster.ops())
+    def spec_id(self):
+        return volume_types.get_volume_type_qos_specs(
+            self.old.id)['qos_specs']['id']
+
+    def lose_spec(self):
+        qos_specs.disassociate_all(self.context, self.spec_id())
+
+    @ddt.data((0, {}), (1, {}), (0, {'maxIOPS': '0'}))
+    @ddt.unpack
+    def test_the_old_type_has_lost_its_spec(self, pool, limits):
+        self.lose_spec()
+        self.assertEqual(RETYPED, self.retype(self.make_type(**limits),
+                                              pool))
+        self.assert_limit(None)
+        self.assertEqual({}, self.cluster.qos)
+
+    def test_migration_after_the_type_has_lost_its_spec(self):
+        """So Cinder changes the type, too, if both have no limits."""
+        self.lose_spec()
+        self.assertEqual(MOVED, self.dsware.migrate_volume(
+            self.context, self.volume, self.destination()))
+        self.assert_limit(None)
+
+    def test_migration_gives_what_the_type_says_now(self):
+        qos_specs.update(self.context, self.spec_id(), {'maxIOPS': '150'})
+        self.assertEqual(MOVED, self.dsware.migrate_volume(
+            self.context, self.volume, self.destination()))
+        self.assert_limit(150)
+
+    def test_migration_with_a_wrong_limit(self):
+        self.volume.volume_type_id = self.make_type(maxIOPS='many').id
+        self.assertRaises(exception.InvalidQoSSpecs,
+                          self.dsware.migrate_volume, self.context,
+                          self.volume, self.destination())
+        self.assertEqual(0, self.pool_of(self.volume))
 
     def test_a_wrong_limit(self):
         wrong = self.make_type(maxIOPS='many')

@@ -240,7 +240,9 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.driver.create_volume(volume)
         self.driver.extend_volume(volume, 5)
         self.assertIsNone(self.limits(volume))
-        self.assertNotIn('QoS', ''.join(self.cluster.ops()))
+        # It is looked for, and nothing is changed.
+        self.assertEqual(['queryVolumeQoSInfo'], [
+            op for op in self.cluster.ops() if 'QoS' in op])
 
     def test_a_wrong_spec_makes_nothing(self):
         source = self.make_volume()
@@ -324,6 +326,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         volume = self.make_volume(volume_type_id=self.vt['id'])
         self.driver.create_volume(volume)
         self.driver._qos.apply(volume)
+        self.driver.extend_volume(volume, 2)
         self.driver.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)
         error = self.assertRaises(
@@ -354,14 +357,57 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.driver.delete_volume(volume)
         self.assertEqual({}, self.cluster.qos)
 
-    def test_without_limits_deleting_depends_on_no_qos(self):
-        volume = self.make_volume(volume_type_id=self.vt['id'])
+    def lose_spec(self, volume, how):
+        """Take the limits from the type of a volume, as Cinder can."""
+        if how == 'disassociated':
+            qos_specs.disassociate_qos_specs(self.context, self.spec.id,
+                                             volume.volume_type_id)
+        elif how == 'deleted':
+            qos_specs.delete(self.context, self.spec.id, force=True)
+        else:
+            qos_specs.update(self.context, self.spec.id, how)
+
+    @ddt.data('disassociated', 'deleted', {'consumer': 'front-end'},
+              {'total_iops_sec_per_gb': '0'})
+    def test_limits_do_not_outlive_their_spec(self, how):
+        for change in (lambda volume: self.driver.extend_volume(volume, 3),
+                       self.driver._qos.renew, self.driver._qos.apply):
+            volume = self.make_limited()
+            self.driver.create_volume(volume)
+            self.lose_spec(volume, how)
+            change(volume)
+            self.assertIsNone(self.limits(volume))
+            self.assertEqual({}, self.cluster.qos)
+
+    def test_those_of_others_outlive_it(self):
+        volume = self.make_limited()
         self.stored(volume)
+        self.cluster.qos['gold'] = {'maxIOPS': 5}
+        self.cluster.qos_of[volume.name] = 'gold'
+        self.lose_spec(volume, 'disassociated')
+        self.driver.extend_volume(volume, 3)
+        self.driver._qos.renew(volume)
+        self.assertEqual({'maxIOPS': 5}, self.limits(volume))
+
+    def test_limits_that_cannot_be_taken_away(self):
+        volume = self.make_limited()
+        self.driver.create_volume(volume)
+        self.lose_spec(volume, 'disassociated')
+        self.cluster.fail('disassociate', 'result', 50150003)
+        self.assertRaises(exceptions.InvalidRequest,
+                          self.driver.extend_volume, volume, 3)
+        self.driver.extend_volume(volume, 3)
+        self.assertEqual({}, self.cluster.qos)
+
+    def test_limits_without_a_spec_are_not_forgotten(self):
+        volume = self.make_limited()
+        self.driver.create_volume(volume)
+        self.lose_spec(volume, 'disassociated')
         self.cluster.fail('deleteQoS', 'result', 50150015)
-        with self.assertLogs(qos.LOG.logger, 'WARNING') as logs:
-            self.driver.delete_volume(volume)
-        self.assertIn(volume.name, logs.output[0])
-        self.assertEqual({}, self.cluster.volumes)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.delete_volume, volume)
+        self.driver.delete_volume(volume)
+        self.assertEqual({}, self.cluster.qos)
 
     def test_a_volume_that_cannot_be_deleted_keeps_its_limits(self):
         volume = self.make_limited()

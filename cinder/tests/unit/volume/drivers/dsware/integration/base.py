@@ -71,6 +71,7 @@ make_driver = making.make_driver
 make_volume = making.make_volume
 make_type = making.make_type
 make_limited_type = making.make_limited_type
+take_limits = making.take_limits
 make_snapshot = making.make_snapshot
 make_attachment = making.make_attachment
 make_destination = making.make_destination

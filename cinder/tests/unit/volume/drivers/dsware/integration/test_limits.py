@@ -14,6 +14,7 @@
 
 from concurrent import futures
 
+from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.volume.drivers.dsware import models
@@ -62,6 +63,22 @@ class LimitTests:
         self.assertEqual({'maxMBPS': 9}, self.limits(volume))
         self.host.detach(volume.name)
         self.dsware.delete_volume(volume)
+        self.assertEqual(set(), self.policies())
+
+    def test_a_type_that_lost_its_spec(self):
+        """Limits go with the next change of a volume, in use or not."""
+        extended, moved, deleted = (self.limited() for _each in range(3))
+        for volume in (extended, moved, deleted):
+            self.dsware.create_volume(volume)
+            base.take_limits(volume.volume_type_id)
+        self.host.attach(extended.name)
+        self.dsware.extend_volume(extended, 2)
+        self.assertEqual({}, self.limits(extended))
+        self.dsware.migrate_volume(
+            context.get_admin_context(), moved,
+            base.make_destination(self.dsware, 1))
+        self.assertEqual({}, self.limits(moved))
+        self.dsware.delete_volume(deleted)
         self.assertEqual(set(), self.policies())
 
     def driver_in_a_hurry(self):
