@@ -187,6 +187,34 @@ class MigrationOperations(object):
         self.assertEqual(created, self.count('createVolume'))
         self.assert_kept(moved)
 
+    def test_a_destination_without_a_pool(self):
+        """It goes to another pool, or is refused: no success for nothing."""
+        volume = self.create_anywhere(self.backend)
+        host = volume.host
+        backend = host.partition('#')[0]
+        for _each in range(6):
+            self.volumes.migrate_volume(volume, host=backend)
+            ended = self.wait_for_end(volume)
+            pool = self.volume_on_cluster(ended)['pool_id']
+            self.assertEqual('%s#%d' % (backend, pool), ended.host)
+            if ended.migration_status == 'error':
+                self.assertEqual(host, ended.host)
+                break
+            self.assertNotEqual(host, ended.host)
+            host = ended.host
+        self.assert_kept(volume)
+        self.migrate(volume, self.backend, 1 - pool)
+
+    def wait_for_end(self, volume):
+        def ended():
+            found = self.volumes.get_volume(volume)
+            if found.migration_status not in ('success', 'error'):
+                raise waiting.NotYet('it is ' + str(found.migration_status))
+            return found
+
+        return waiting.wait_for(ended, SECONDS,
+                                'Migration of %s' % volume.id)
+
     def test_a_move_that_fails(self):
         volume = self.create_anywhere(self.backend)
         self.control.add_fault(kind='copy_fails', op='migrateVolumeCold',

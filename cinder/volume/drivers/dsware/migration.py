@@ -48,14 +48,12 @@ class Migrations:
         """
         if self._is_there(volume, host):
             raise exception.InvalidHost(reason=_(
-                'volume %(volume)s is in pool %(pool)d of cluster '
-                '%(cluster)s already. For a destination in a cluster of '
-                'services Cinder chooses the pool itself, whichever was '
-                'asked for. Retype the volume to a type with the extra spec '
-                'pool_name and the migration policy on-demand') % {
+                'volume %(volume)s is in pool %(pool)d already, which '
+                "Cinder's scheduler chose because the destination named "
+                'none. %(advice)s') % {
                     'volume': translation.described(volume),
-                    'pool': translation.pool_id(host['host']),
-                    'cluster': _backend(host['cluster_name'])})
+                    'pool': translation.pool_id(volume.host),
+                    'advice': self._how_to_name_a_pool(volume, host)})
         obstacle = self._obstacle(context, volume, host)
         if obstacle is None:
             # A copy by Cinder would get the limits that its type has now,
@@ -71,20 +69,32 @@ class Migrations:
         return obstacle is None, None
 
     def _is_there(self, volume, host):
-        """Tell whether a volume is at its destination in a cluster already.
+        """Tell whether a volume is at its destination already.
 
-        Cinder's API takes the pool off a destination whose services are in
-        a cluster, and its scheduler then chooses any pool of that cluster.
-        To do nothing and call it a success would hide that the volume is
-        not where it was asked for. Outside of clusters the API refuses it.
+        Cinder's API refuses that, but where a destination names no pool the
+        scheduler chooses any; and from one whose services are in a cluster
+        the API takes the pool off. To do nothing and call it a success would
+        hide that the volume is not where it was asked for. A change of type
+        asks for no other place.
         """
-        cluster = _backend(host.get('cluster_name'))
-        if not cluster or cluster != _backend(volume.cluster_name):
-            return False
         pool_id = translation.pool_id(host['host'])
-        return (pool_id is not None
+        return (volume.status != 'retyping'
+                and _service(host) == _service(volume)
+                and pool_id is not None
                 and pool_id == translation.pool_id(volume.host)
                 and self.get_pool(volume) == str(pool_id))
+
+    def _how_to_name_a_pool(self, volume, host):
+        if host.get('cluster_name'):
+            return _('For services in a cluster it does so whichever pool is '
+                     'asked for. Retype the volume to a type with the extra '
+                     'spec pool_name and the migration policy on-demand')
+        others = [volume_utils.append_host(_backend(volume.host), str(pool))
+                  for pool in self._pools.ids
+                  if pool != translation.pool_id(volume.host)]
+        if not others:
+            return _('The backend has no other pool')
+        return _('Name one: %s') % ', '.join(others)
 
     def _obstacle(self, context, volume, host):
         """Say why the cluster cannot move a volume; None when it can."""
@@ -238,8 +248,13 @@ class Migrations:
                 'provider_location': new_volume.provider_location}
 
 
-def _backend(cluster_name):
-    return volume_utils.extract_host(cluster_name or '', level='backend')
+def _backend(host):
+    return volume_utils.extract_host(host or '', level='backend')
+
+
+def _service(where):
+    """Name the service, or the cluster of them, of a volume or destination."""
+    return _backend(where.get('cluster_name')) or _backend(where['host'])
 
 
 def _changed(specs):

@@ -64,6 +64,11 @@ class PoolWatch:
                        for pool in self._wanted}
         self.up = False
 
+    @property
+    def ids(self) -> list[int]:
+        """The pools that are used, as far as they are known."""
+        return list(self._known)
+
     def query(self) -> list[models.Pool]:
         """Ask the cluster for its pools.
 

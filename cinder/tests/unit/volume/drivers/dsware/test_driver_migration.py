@@ -131,10 +131,62 @@ class MigrateTestCase(MigrationTestCase):
         volume = self.clustered()
         error = self.assertRaises(exception.InvalidHost,
                                   self.to_cluster, volume, 0)
-        for part in (volume.name, 'pool 0 of cluster services@dsware',
+        for part in (volume.name, 'in pool 0 already', 'services in a cluster',
                      'pool_name', 'on-demand'):
             self.assertIn(part, error.msg)
         self.assertEqual(['queryVolume'], self.cluster.ops())
+
+    def test_where_it_is_without_a_pool(self):
+        """The destination named no pool, and Cinder chose this one."""
+        volume = self.make_volume()
+        self.stored(volume)
+        error = self.assertRaises(exception.InvalidHost, self.migrate,
+                                  volume, 'host@dsware#0')
+        for part in (volume.name, 'in pool 0 already', 'named none',
+                     'Name one: host@dsware#1'):
+            self.assertIn(part, error.msg)
+        self.assertEqual(['queryVolume'], self.cluster.ops())
+
+    def test_where_it_is_and_there_is_no_other_pool(self):
+        self.dsware = self.make_started_driver(dsware_pools=[0])
+        volume = self.make_volume()
+        self.stored(volume)
+        error = self.assertRaises(exception.InvalidHost, self.migrate,
+                                  volume, 'host@dsware#0')
+        self.assertIn('no other pool', error.msg)
+
+    def test_where_it_is_while_it_is_retyped(self):
+        """When the driver's own retype failed; nothing has to be moved."""
+        volume = self.make_volume(status='retyping')
+        self.stored(volume)
+        self.assertEqual(MOVED, self.migrate(volume, 'host@dsware#0'))
+
+    def test_not_where_the_record_says_that_it_is(self):
+        volume = self.make_volume()
+        self.stored(volume)
+        self.cluster.volumes[volume.name]['pool_id'] = 1
+        self.assertEqual(MOVED, self.migrate(volume, 'host@dsware#0'))
+        self.assertEqual(0, self.pool_of(volume))
+
+    @ddt.data('h@dsware', 'h@dsware#0')
+    def test_cinder_lets_a_destination_name_no_pool(self, asked_for):
+        """If this fails, Cinder no longer does: change what is documented."""
+        volume = utils.create_volume(
+            self.context, host='h@dsware#0', status='available',
+            volume_type_id=None)
+        cinder_api = api.API()
+        utils.create_service(self.context, {
+            'host': 'h@dsware', 'binary': 'cinder-volume',
+            'topic': 'cinder-volume'})
+        passed_on = self.mock_object(cinder_api.scheduler_rpcapi,
+                                     'migrate_volume')
+        try:
+            cinder_api.migrate_volume(self.context, volume, asked_for, None,
+                                      force_copy=False, lock_volume=False)
+        except exception.InvalidVolume:
+            self.assertIn('#', asked_for)
+        else:
+            self.assertEqual(asked_for, passed_on.call_args.args[2])
 
     @ddt.data({'host': 'h@dsware#1', 'cluster_name': None},
               {'host': None, 'cluster_name': 'services@dsware#1'})
