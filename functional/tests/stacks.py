@@ -116,7 +116,7 @@ def make_old(directory):
     user, password = CREDENTIALS
     return stack.Stack(
         directory, {'main': main, 'secure': secure},
-        {'old': ('main', dict(_QUICK)),
+        {'old': ('main', dict(_QUICK, reserved_percentage=5)),
          'secure': ('secure', dict(
              _QUICK, driver_use_ssl=True, san_login=user,
              san_password=password, driver_ssl_cert_path=authority.path))},

@@ -12,10 +12,13 @@
 
 """The driver's operations through real services."""
 
+from functional.services import waiting
 from functional.tests import base
 from functional.tests import operations
 from functional.tests import security
 from functional.tests import stacks
+
+SECONDS = 120
 
 
 class SocketTest(operations.VolumeOperations,
@@ -80,13 +83,27 @@ class OldClusterTest(operations.VolumeOperations,
         volume = self.create_volume(2)
 
         (pool,) = self.pools().values()
-        for key in ('filter_function', 'goodness_function'):
-            self.assertIn('free_capacity_gb', pool[key])
+        self.assertIn('free_capacity_gb', pool['goodness_function'])
         self.assertLessEqual(1, float(pool['max_over_subscription_ratio']))
         log = (self.stack.directory / 'cinder' / 'cinder.log').read_text()
         for what in ('filtering function', 'goodness_function'):
             self.assertNotIn('Error in ' + what, log)
         self.assertIsNotNone(self.volume_on_cluster(volume))
+
+    def test_a_pool_with_only_its_reserve_left(self):
+        """What needs no new volume is still done, also with DriverFilter."""
+        volume = self.create_volume()
+        self.addCleanup(self.control.fill_pool, 0, None)
+        self.control.fill_pool(0, free=1024)
+        waiting.wait_for(
+            lambda: self.pools()['0']['free_capacity_gb'] <= 1, SECONDS,
+            'The scheduler sees that the pool is full')
+        self.create_snapshot(volume)
+        full = self.volume_type('old-full', **{'dsware:clone': 'full'})
+        self.volumes.retype_volume(volume, full, 'never')
+        self.cloud.wait_for_volume(volume)
+        self.assertEqual(full,
+                         self.volumes.get_volume(volume.id).volume_type)
 
 
 class OldStackSecurityTest(security.PasswordRotation,

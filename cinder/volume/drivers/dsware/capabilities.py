@@ -20,10 +20,6 @@ from cinder.volume import volume_types as cinder_types
 
 _SPARSE = 'sparse_copy_volume'
 _VENDOR = 'dsware'
-# New thin volumes count for the scheduler by their provisioned size only. A
-# pool whose free space is really down to its reserve gets none of them.
-_FILTER = ('capabilities.free_capacity_gb > capabilities.total_capacity_gb '
-           '* capabilities.reserved_percentage / 100')
 # The share of the space that is free, in percent.
 _GOODNESS = ('100 * capabilities.free_capacity_gb '
              '/ max(capabilities.total_capacity_gb, 1)')
@@ -60,19 +56,12 @@ class Capabilities:
             default=self.configuration.dsware_clone)
         return properties, _VENDOR
 
-    def get_default_filter_function(self):
-        """Keep new volumes off a pool that has only its reserve left.
-
-        For the scheduler's DriverFilter, where an operator has it.
-
-        :returns: the formula, when the option filter_function has none
-        """
-        return _FILTER
-
     def get_default_goodness_function(self):
         """Prefer the pool with the larger share of free space.
 
-        For the scheduler's GoodnessWeigher, where an operator has it.
+        For the scheduler's GoodnessWeigher, where an operator has it; it
+        refuses nothing. There is no such default for the DriverFilter, which
+        would also refuse what needs no new space: snapshots, for example.
 
         :returns: the formula, when the option goodness_function has none
         """

@@ -117,8 +117,7 @@ def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
     :param configuration: the backend's configuration
     :param driver: the driver, for its filter and goodness functions
     :param online_extend: whether volumes in use can be extended
-    :returns: the statistics; nothing is free while the cluster is down, so
-        that no volume is scheduled to it
+    :returns: the statistics; nothing is free while the cluster is down
     """
     ratio = volume_utils.get_max_over_subscription_ratio(
         configuration.max_over_subscription_ratio, supports_auto=True)

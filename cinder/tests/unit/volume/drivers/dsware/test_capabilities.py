@@ -59,12 +59,22 @@ class SchedulerTestCase(base.DriverTestCase):
             state, {'request_spec': {'volume_properties': {'size': 10}},
                     'volume_type': {'extra_specs': {}}})
 
+    @ddt.data((90, 10), (100, 0))
+    @ddt.unpack
+    def test_no_pool_is_too_full_for_all(self, used, reserved):
+        """DriverFilter is asked for snapshots and retypes in place, too."""
+        self.assertTrue(self.passes(
+            self.pool(used, reserved_percentage=reserved)))
+
     @ddt.data((0, 0, True), (90, 0, True), (100, 0, False), (90, 9, True),
               (90, 10, False), (50, 10, True))
     @ddt.unpack
-    def test_a_pool_with_only_its_reserve_left(self, used, reserved, passes):
-        self.assertIs(passes, self.passes(
-            self.pool(used, reserved_percentage=reserved)))
+    def test_the_documented_formula(self, used, reserved, passes):
+        self.assertIs(passes, self.passes(self.pool(
+            used, reserved_percentage=reserved,
+            filter_function='capabilities.free_capacity_gb > '
+            'capabilities.total_capacity_gb '
+            '* capabilities.reserved_percentage / 100')))
 
     @ddt.data((0, 100), (25, 75), (100, 0))
     @ddt.unpack
@@ -77,7 +87,6 @@ class SchedulerTestCase(base.DriverTestCase):
         self.cluster.fail('', 'unsent', times=10 ** 9)
         stats = driver.get_volume_stats(True)
         state = scheduled({**stats, **stats['pools'][0]})
-        self.assertFalse(self.passes(state))
         self.assertEqual(0, self.rating(state))
 
     @ddt.data(('volume.size < 5', False), ('volume.size < 50', True),
