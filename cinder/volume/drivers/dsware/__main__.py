@@ -14,7 +14,11 @@
 
 import sys
 
-from cinder.volume.drivers.dsware.check import command
+try:
+    from cinder.volume.drivers.dsware.check import command
+except ImportError as error:
+    sys.exit(f'This needs Cinder, which {sys.executable} does not have '
+             f'({error}). Run it with the Python of cinder-volume.')
 
 if __name__ == '__main__':
     sys.exit(command.main())

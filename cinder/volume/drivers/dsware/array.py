@@ -45,6 +45,16 @@ _MAX_DESCRIPTION = 500
 _MAX_NAMED = 5
 
 
+def _asked(args):
+    """Give the words for a full pool, with what a request says itself."""
+    if 'volSize' not in args:
+        return _('Free MiB by pool: %(room)s')
+    if 'poolId' not in args:
+        return _('Asked for %(volSize)d MiB; free MiB by pool: %(room)s')
+    return _('Pool %(poolId)d, asked for %(volSize)d MiB; free MiB by pool: '
+             '%(room)s')
+
+
 class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
             listings.Listings, moves.Moves, policies.Policies,
             rollbacks.Rollbacks):
@@ -241,8 +251,6 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         """Add to an error about a full pool how full the pools are."""
         if error.result != result_codes.SPACE_NOT_ENOUGH:
             return error
-        asked = args.get('volSize', _('unknown'))
-        where = args.get('poolId', _('of the source'))
         try:
             room = ', '.join(f'{p.pool_id}: {p.free}' for p in self.pools())
         except exceptions.DSWareError as failure:
@@ -250,9 +258,7 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
         return exceptions.CapacityExceeded(
             op=error.op, name=error.name, result=error.result,
             desc=error.desc, endpoint=error.endpoint,
-            advice=_('Pool %(where)s, asked for %(asked)s MiB; free MiB by '
-                     'pool: %(room)s') % {'where': where, 'asked': asked,
-                                          'room': room})
+            advice=_asked(args) % {**args, 'room': room})
 
     def _what_is_there(self, name, args):
         asked = ', '.join(f'{k}={v}' for k, v in args.items())

@@ -48,6 +48,10 @@ def manager_address(configuration) -> str:
         access.refuse('san_ip', "''", _(
             'the address of the Dsware manager is missing; set it to the '
             "cluster's floating management address"))
+    if address.startswith('['):
+        access.refuse('san_ip', address, _(
+            'write an IPv6 address without brackets, and without a port; the '
+            'port belongs in san_api_port'))
     _endpoint('san_ip', address, options.DEFAULT_PORT)
     if not (netutils.is_valid_ip(address) or ':' not in address):
         access.refuse('san_ip', address, _(

@@ -84,7 +84,7 @@ class Copies(calls.Calls):
             # published says that a copy may have another size.
             self.create_volume(name, pool_id, source.size, thin)
             with self._undone(self.delete_volume, name):
-                if self._start_copy(name, source.name, doubts):
+                if self._start_copy(name, source, doubts):
                     self._wait(lambda limit: self.volume(name, limit),
                                name, 'createFullVolumeFromSnap')
                     if size > source.size:
@@ -100,7 +100,7 @@ class Copies(calls.Calls):
             desc=_('the cluster did not say whether the copy began; the '
                    'volume was removed'))
 
-    def _start_copy(self, name, snapshot, doubts):
+    def _start_copy(self, name, source, doubts):
         """Start a copy; tell whether it is certain that it runs.
 
         :param doubts: gets the errors of requests that may be carried out
@@ -110,8 +110,11 @@ class Copies(calls.Calls):
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call('createFullVolumeFromSnap', volName=name,
-                                  snapName=snapshot, deadline=deadline)
+                                  snapName=source.name, deadline=deadline)
                 return True
+            except exceptions.CapacityExceeded as error:
+                raise self._with_room(
+                    error, {'volSize': source.size}) from error
             except exceptions.ObjectBusy as error:
                 failure = error
                 series.note(error, deadline)

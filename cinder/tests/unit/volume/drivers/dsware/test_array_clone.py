@@ -68,8 +68,8 @@ class LinkedCloneTestCase(CopyTestCase):
     def test_a_full_pool(self):
         error = self.raises(exceptions.CapacityExceeded,
                             self.array.linked_clone, 'new', 2 ** 30, 's')
-        self.assertIn('Pool of the source', str(error))
-        self.assertIn('free MiB', str(error))
+        self.assertIn('Asked for %d MiB; free MiB by pool: 0: ' % 2 ** 30,
+                      str(error))
 
     def test_a_failed_clone_is_removed(self):
         self.cluster.edit = lambda record: {**record, 'status': '9'}
@@ -196,6 +196,13 @@ class FullCopyTestCase(CopyTestCase):
         self.cluster.fail('createFullVolume', 'lost', times=10 ** 9)
         error = self.raises(exceptions.OutcomeUnknown, self.copy)
         self.assertEqual('createFullVolumeFromSnap', error.op)
+        self.nothing_left()
+
+    def test_a_copy_that_has_no_room(self):
+        self.cluster.fail('createFullVolume', 'result', 50150009)
+        error = self.raises(exceptions.CapacityExceeded, self.copy, 4096)
+        self.assertIn('Asked for 2048 MiB; free MiB by pool: 0: ',
+                      str(error))
         self.nothing_left()
 
     def test_a_volume_that_cannot_grow_is_removed(self):

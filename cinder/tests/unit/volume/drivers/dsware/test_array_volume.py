@@ -254,8 +254,8 @@ class ExpandVolumeTestCase(fakes.ArrayTestCase):
     def test_a_full_pool(self):
         error = self.raises(exceptions.CapacityExceeded,
                             self.array.expand_volume, 'v', 2 ** 30)
-        self.assertIn('asked for %d MiB' % 2 ** 30, str(error))
-        self.assertIn('0: 1048064', str(error))
+        self.assertIn('Asked for %d MiB; free MiB by pool: 0: 1048064'
+                      % 2 ** 30, str(error))
         self.assertEqual(1024, self.size())
 
     def test_busy_for_a_while(self):
@@ -296,6 +296,14 @@ class SnapshotTestCase(fakes.ArrayTestCase):
         error = self.raises(exceptions.CapacityExceeded,
                             self.array.create_snapshot, 's', 'v')
         self.assertEqual(code, error.result)
+
+    def test_a_full_pool(self):
+        """What a snapshot needs is not known, and not spoken of."""
+        self.cluster.fail('createSnapshot', 'result', 50150009)
+        error = self.raises(exceptions.CapacityExceeded,
+                            self.array.create_snapshot, 's', 'v')
+        self.assertIn('. Free MiB by pool: 0: ', str(error))
+        self.assertNotIn('sked for', str(error))
 
     def test_not_ready_at_once(self):
         end = self.clock.now + 3

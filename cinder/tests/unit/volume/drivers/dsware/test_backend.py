@@ -92,6 +92,10 @@ class AddressTestCase(BackendTestCase):
     def test_a_manager_with_a_port(self, address):
         self.refused('san_ip', address, 'san_api_port', san_ip=address)
 
+    @ddt.data('[::1]', '[2001:db8::1]:80')
+    def test_a_manager_in_brackets(self, address):
+        self.refused('san_ip', address, 'without brackets', san_ip=address)
+
     @ddt.data('256.0.0.1', '1.2.3', 'a b', 'http://192.0.2.1', '-v', ' ')
     def test_a_malformed_manager(self, address):
         self.refused('san_ip', address, san_ip=address)

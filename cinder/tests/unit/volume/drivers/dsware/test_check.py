@@ -16,7 +16,10 @@ import contextlib
 import io
 import json
 import os
+import pathlib
 import runpy
+import subprocess
+import sys
 import textwrap
 from unittest import mock
 
@@ -248,6 +251,17 @@ class WholeCommandTestCase(CommandTestCase):
                                 'cinder.volume.drivers.dsware', None,
                                 '__main__')
         self.assertEqual(7, end.code)
+
+    def test_the_program_without_cinder(self):
+        """Python is started without what is installed."""
+        root = pathlib.Path(command.__file__).parents[5]
+        ended = subprocess.run(
+            [sys.executable, '-S', '-m', 'cinder.volume.drivers.dsware'],
+            cwd=root, capture_output=True, text=True)
+        self.assertEqual(1, ended.returncode)
+        line, = ended.stderr.splitlines()
+        for part in ('needs Cinder', sys.executable, 'No module named'):
+            self.assertIn(part, line)
 
     def test_the_module_does_nothing_when_it_is_only_imported(self):
         with mock.patch.object(command, 'main') as main:
