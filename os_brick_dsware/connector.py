@@ -33,6 +33,7 @@ from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import identifying
+from os_brick_dsware import logs
 from os_brick_dsware import options
 from os_brick_dsware import properties
 from os_brick_dsware import sds_cli
@@ -169,7 +170,7 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             # address, no lock, no record.
             if not (force and ignore_errors):
                 raise
-            LOG.error('Forced detach failed: %s', exc)
+            logs.write(LOG, logging.ERROR, 'Forced detach failed: %s', exc)
 
     @utils.trace
     @utils.connect_volume_undo_prepare_result

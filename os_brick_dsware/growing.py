@@ -16,6 +16,7 @@ from oslo_concurrency import processutils
 from oslo_log import log as logging
 
 from os_brick_dsware import exceptions
+from os_brick_dsware import logs
 from os_brick_dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -52,5 +53,6 @@ class Growth:
         try:
             self._execute('tee', '-a', rescan, process_input='1', timeout=30)
         except processutils.ProcessExecutionError as exc:
-            LOG.warning('Device %s of volume %s could not be asked for its '
-                        'size again: %s', device, self._name, exc)
+            logs.write(LOG, logging.WARNING,
+                       'Device %s of volume %s could not be asked for its '
+                       'size again: %s', device, self._name, exc)

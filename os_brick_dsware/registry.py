@@ -23,6 +23,8 @@ import sys
 
 from oslo_log import log as logging
 
+from os_brick_dsware import logs
+
 LOG = logging.getLogger(__name__)
 
 PROTOCOL = 'DSWARE'
@@ -149,7 +151,8 @@ def register_into(module) -> bool:
         _REGISTER[module.__name__](module)
         return True
     except Exception as exc:
-        LOG.error(
+        logs.write(
+            LOG, logging.ERROR,
             'Volumes of type %s cannot be attached by this process: %s has '
             'changed in a way that this version of cinder-dsware does not '
             'know (%s: %s)', VOLUME_TYPE, module.__name__,

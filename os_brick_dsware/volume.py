@@ -32,6 +32,7 @@ from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import growing
 from os_brick_dsware import identifying
+from os_brick_dsware import logs
 from os_brick_dsware import processes
 from os_brick_dsware import properties
 from os_brick_dsware import result_codes
@@ -132,7 +133,7 @@ class HostVolume(identifying.Identification, growing.Growth):
             except exceptions.AgentUnavailable as exc:
                 if not force:
                     raise
-                LOG.error('%s', exc)
+                logs.write(LOG, logging.ERROR, '%s', exc)
             users = self._ledger.users(self._name)
             mine = self._mine(users) or self._only_local(users)
             rest = without(users, mine)
@@ -366,8 +367,9 @@ class HostVolume(identifying.Identification, growing.Growth):
         except Exception as exc:
             # The record that somebody tried stays: it tells a later attempt
             # that what it finds attached was attached by us.
-            LOG.error('Volume %s may have been left attached to this host: '
-                      '%s', self._name, exc)
+            logs.write(LOG, logging.ERROR,
+                       'Volume %s may have been left attached to this host: '
+                       '%s', self._name, exc)
 
     # Leaving ----------------------------------------------------------------
 
@@ -389,8 +391,9 @@ class HostVolume(identifying.Identification, growing.Growth):
             except _UNREACHABLE as exc:
                 if not force:
                     raise
-                LOG.error('Volume %s may stay attached to this host: %s',
-                          self._name, exc)
+                logs.write(LOG, logging.ERROR,
+                           'Volume %s may stay attached to this host: %s',
+                           self._name, exc)
                 return False
             detached = True
             if done or recorded:

@@ -31,6 +31,7 @@ from cinder.db import api as db
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import operations
+from os_brick_dsware import logs
 
 LOG = logging.getLogger(__name__)
 
@@ -161,10 +162,12 @@ class Records:
                 self._add(_own_use(key.removeprefix(_USE),
                                    *json.loads(value)))
         except (TypeError, ValueError) as error:
-            LOG.error('Volume %(volume)s: %(key)s = %(value)s in its admin '
-                      'metadata is not understood: %(error)s', {
-                          'volume': self._volume_id, 'key': key,
-                          'value': value, 'error': error})
+            logs.write(
+                LOG, logging.ERROR,
+                'Volume %(volume)s: %(key)s = %(value)s in its admin '
+                'metadata is not understood: %(error)s', {
+                    'volume': self._volume_id, 'key': key, 'value': value,
+                    'error': error})
 
     def _add(self, record):
         if isinstance(record, Attached):

@@ -128,7 +128,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             refused, fsc_cli cannot be run, or a configured pool is unknown
         """
         try:
-            self._pools.query()
+            pools = self._pools.query()
         except (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable):
             raise
@@ -138,6 +138,16 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                 LOG, logging.ERROR, error,
                 'The Dsware cluster cannot be reached. The backend starts '
                 'down and comes up when the cluster answers.')
+        else:
+            LOG.info('Dsware driver %(version)s: the cluster answers; '
+                     'transport %(transport)s, agents %(agents)s, pools '
+                     '%(pools)s.', {
+                         'version': self.VERSION,
+                         'transport': self.configuration.dsware_transport,
+                         'agents': ', '.join(
+                             map(str, self._array.client.endpoints)),
+                         'pools': ', '.join(
+                             str(pool.pool_id) for pool in pools)})
 
     def set_initialized(self):
         self._attacher.recover(cinder_context.get_admin_context(), self.host,

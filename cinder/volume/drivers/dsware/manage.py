@@ -32,6 +32,7 @@ from cinder.volume.drivers.dsware import manageable
 from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import owners
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import volume_types
 from cinder.volume import volume_utils
@@ -169,10 +170,11 @@ class ManagedObjects:
             self._array.delete_leftovers(volume.name)
             self._array.delete_temporaries_of(name, owners.is_forgotten)
         except exceptions.DSWareError as error:
-            LOG.warning('Temporary snapshots of volume %(name)s may be left '
-                        'on the cluster: %(error)s', {
-                            'name': translation.described(volume),
-                            'error': error})
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'Temporary snapshots of volume '
+                f'{translation.described(volume)} may be left on the '
+                f'cluster.')
         LOG.info('Volume %(volume)s stays on the cluster as %(name)s.',
                  {'volume': volume.id, 'name': name})
 

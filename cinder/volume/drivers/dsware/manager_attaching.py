@@ -28,6 +28,7 @@ from cinder.volume.drivers.dsware import attach_records
 from cinder.volume.drivers.dsware import attach_users
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
 from cinder.volume.drivers.dsware import waiting
 
@@ -354,9 +355,10 @@ class ManagerAttacher(attaching.HostAttacher):
         except exception.VolumeNotFound:
             return True
         except Exception as error:
-            LOG.warning('Volume %(volume)s may be attached to a host where '
-                        'nobody uses it: %(error)s', {
-                            'volume': volume_id, 'error': error})
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'Volume {volume_id} may be attached to a host where nobody '
+                f'uses it.')
             watch.failures += 1
             return watch.failures >= _TIDY_ATTEMPTS
 

@@ -223,10 +223,11 @@ class Migrations:
                 self._array.give_back(translation.volume_name(volume),
                                       before)
         except exception.CinderException as error:
-            LOG.error('Volume %(volume)s has the limits of a type that it '
-                      'did not get. Retype it again, to this or its old '
-                      'type, or extend it, to give it the right ones: '
-                      '%(error)s', {'volume': name, 'error': error})
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                f'Volume {name} has the limits of a type that it did not '
+                f'get. Retype it again, to this or its old type, or extend '
+                f'it, to give it the right ones.')
         else:
             LOG.info('Volume %s has the limits of its old type again.', name)
 

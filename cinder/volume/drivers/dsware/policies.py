@@ -32,6 +32,7 @@ from cinder.volume.drivers.dsware import calls
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import models
 from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -260,8 +261,8 @@ class Policies(calls.Calls):
             try:
                 step()
             except exceptions.DSWareError as error:
-                LOG.warning(
-                    'Volume %(volume)s may have other limits than before, '
-                    'and QoS %(name)s may be there; it goes with the '
-                    'volume, or with its next change of limits: %(error)s',
-                    {'volume': volume, 'name': name, 'error': error})
+                reporting.log_once(
+                    LOG, logging.WARNING, error,
+                    f'Volume {volume} may have other limits than before, '
+                    f'and QoS {name} may be there; it goes with the '
+                    f'volume, or with its next change of limits.')

@@ -20,6 +20,7 @@ a second time, unless it turns out to be worse than it seemed.
 from oslo_log import log as levels
 
 from cinder.volume.drivers.dsware import exceptions
+from os_brick_dsware import logs
 
 # Characters of a record that text from elsewhere may fill.
 _LONGEST = 1500
@@ -35,8 +36,8 @@ def log_once(log, level: int, error: Exception, plan: str) -> None:
     """
     source = source_of(error)
     known = source is not None and source.logged >= level
-    log.log(levels.DEBUG if known else level, '%(error)s. %(plan)s',
-            {'error': text(error), 'plan': plan})
+    logs.write(log, levels.DEBUG if known else level, '%(error)s. %(plan)s',
+               {'error': text(error), 'plan': plan})
     if source is not None:
         source.logged = max(source.logged, level)
 

@@ -27,6 +27,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from cinder.volume.drivers.dsware import watched
+from os_brick_dsware import logs
 
 LOG = logging.getLogger(__name__)
 
@@ -91,9 +92,11 @@ class Configured:
         try:
             user, password = self._values()
         except (cfg.Error, OSError, ValueError) as error:
-            LOG.warning('The configuration has changed and cannot be read '
-                        '(%s). The user name and password of the Dsware '
-                        'cluster stay as they were.', type(error).__name__)
+            # The error itself may hold a line with the password.
+            logs.write(LOG, logging.WARNING,
+                       'The configuration has changed and cannot be read '
+                       '(%s). The user name and password of the Dsware '
+                       'cluster stay as they were.', type(error).__name__)
             return self._credentials
         if not (user and password):
             return self._credentials

@@ -70,12 +70,13 @@ class LoggedErrorsTestCase(test.TestCase):
 
     @staticmethod
     def is_error(call):
-        """Tell whether a call logs an error, by itself or as log_once()."""
+        """Tell whether a call logs an error, in one of three ways."""
         names = {node.attr for node in ast.walk(call.func)
                  if isinstance(node, ast.Attribute)}
         return bool(names & {'error', 'exception'}) and isinstance(
             call.func.value, ast.Name) and call.func.value.id == 'LOG' or (
-                'log_once' in names and 'logging.ERROR' in ast.unparse(call))
+                bool(names & {'log_once', 'write'})
+                and 'logging.ERROR' in ast.unparse(call))
 
     def clauses(self, source):
         """Find what is always the same in messages, each in its parts."""
@@ -85,8 +86,8 @@ class LoggedErrorsTestCase(test.TestCase):
                      and isinstance(node.value, ast.Constant)}
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and self.is_error(call):
-                is_once = 'log_once' in ast.unparse(call.func)
-                message = call.args[3 if is_once else 0]
+                place = {'log_once': 3, 'write': 2}.get(call.func.attr, 0)
+                message = call.args[place]
                 yield [part for node in ast.walk(message)
                        for part in self.parts(node, constants)
                        if len(part) > 14]

@@ -20,6 +20,7 @@ from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manager_attaching
+from tools import secret_marks
 
 
 @ddt.ddt
@@ -39,6 +40,23 @@ class StartTestCase(base.DriverTestCase):
         self.assertFalse(made.initialized)
         made.set_initialized()
         self.assertTrue(made.initialized)
+
+    def test_a_start_is_told_once_and_without_secrets(self):
+        made = self.make_driver(
+            dsware_agents=['192.0.2.1', '[2001:db8::1]:1'],
+            dsware_pools=[1, 0], driver_use_ssl=True, san_login='me',
+            san_password=secret_marks.secret('started'))
+        with self.assertLogs('cinder.volume.drivers.dsware',
+                             'INFO') as logs:
+            made.check_for_setup_error()
+            made.set_initialized()
+            made.get_volume_stats(True)
+        record, = logs.records
+        self.assertEqual('INFO', record.levelname)
+        self.assertEqual(
+            f'Dsware driver {made.VERSION}: the cluster answers; transport '
+            f'socket, agents 192.0.2.1:10519, [2001:db8::1]:1, pools 1, 0.',
+            record.getMessage())
 
     @ddt.data(('host', attachers.SwitchedAttacher),
               ('manager', manager_attaching.ManagerAttacher))

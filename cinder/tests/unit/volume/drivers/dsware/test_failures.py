@@ -12,11 +12,14 @@
 
 """What the log says of failures: once, at the right level, with all."""
 
+import ast
 import collections
+import pathlib
 
 import ddt
 from oslo_log import formatters
 from oslo_log import log as logging
+import testtools
 
 from cinder import context as cinder_context
 from cinder import exception
@@ -28,6 +31,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
+from os_brick_dsware import logs as brick_logs
 
 DRIVER = 'cinder.volume.drivers.dsware'
 FOR_EVER = 10 ** 6
@@ -291,6 +295,7 @@ class OtherErrorsTestCase(LogTestCase):
         self.assertEqual('odd. Next.', logs.records[0].getMessage())
 
 
+@ddt.ddt
 class RecordsTestCase(LogTestCase):
 
     def formatted(self, function, *args):
@@ -300,8 +305,43 @@ class RecordsTestCase(LogTestCase):
             # By the thread that makes the record, which has the context.
             handler, = logging.getLogger(DRIVER).logger.handlers
             handler.setFormatter(formatter)
-            function(*args)
+            try:
+                function(*args)
+            except exception.CinderException:
+                pass
         return logs.output
+
+    @ddt.data('createVolume', 'deleteVolume', 'expandVolume',
+              'createSnapshot', 'deleteSnapshot')
+    def test_no_line_tells_an_error_twice(self, op):
+        """As oslo.log would, of an error that is being handled."""
+        for code, times in ((50150015, 1), (50150016, FOR_EVER),
+                            (50150017, 1), (50150013, FOR_EVER)):
+            self.cluster.faults.clear()
+            function, *args = getattr(Operations(self), op)()
+            self.cluster.fail(op, 'result', code, times=times)
+            lines = self.formatted(function, *args)
+            self.assertNotEqual([], lines)
+            for line in lines:
+                self.assertEqual(1, line.count(str(code)), line)
+                self.assertNotIn('exceptions.', line)
+
+    def test_nor_does_one_of_what_is_undone(self):
+        """It would tell the error that it is undone for."""
+        self.cluster.fail('createVolume', 'does', lambda: self.cluster.fail(
+            'queryVolume', 'result', 50150015))
+        self.cluster.fail('deleteVolume', 'result', 50090153)
+        undone, failed = self.formatted(self.dsware.create_volume,
+                                        self.make_volume())
+        for line, code, other in ((undone, '50090153', '50150015'),
+                                  (failed, '50150015', '50090153')):
+            self.assertEqual(1, line.count(code), line)
+            self.assertNotIn(other, line)
+
+    def test_nor_statistics(self):
+        self.cluster.fail('', 'unsent', times=FOR_EVER)
+        for line in self.formatted(self.dsware.get_volume_stats, True):
+            self.assertEqual(1, line.count('cannot connect'), line)
 
     def test_the_request_id_of_cinder(self):
         context = cinder_context.RequestContext('user', 'project')
@@ -319,3 +359,25 @@ class RecordsTestCase(LogTestCase):
         text = logs.records[0].getMessage()
         self.assertTrue(text.isprintable())
         self.assertLess(len(text), 500)
+
+
+@ddt.ddt
+class HandlersTestCase(testtools.TestCase):
+    """Who logs while an error is handled sees to it that it is told once."""
+
+    SOURCES = [str(source) for module in (failures, brick_logs) for source
+               in pathlib.Path(module.__file__).parent.glob('*.py')]
+    # Those that oslo.log does not append.
+    PASSED_OVER = {'AttributeError', 'ImportError', 'KeyError', 'TypeError',
+                   'ValueError'}
+
+    @ddt.data(*SOURCES)
+    def test_no_plain_record(self, source):
+        found = [
+            ast.unparse(call) for handler in ast.walk(ast.parse(
+                pathlib.Path(source).read_text()))
+            if isinstance(handler, ast.ExceptHandler)
+            and ast.unparse(handler.type) not in self.PASSED_OVER
+            for call in ast.walk(handler) if isinstance(call, ast.Call)
+            and ast.unparse(call.func) in ('LOG.warning', 'LOG.error')]
+        self.assertEqual([], found)
