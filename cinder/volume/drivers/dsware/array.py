@@ -321,7 +321,7 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
             # Something under way, which its meaning names.
             return error
         try:
-            snapshots = self.snapshots_of(error.name, deadline)
+            snapshots = self.snapshots_of(error.name, self._look(deadline))
         except exceptions.DSWareError as failure:
             LOG.debug('What holds %(name)s is not known: %(failure)s',
                       {'name': error.name, 'failure': failure})
@@ -333,7 +333,11 @@ class Array(consistency.Consistency, copies.Copies, hosts.Hosts,
                 'It has snapshots, which do not go with it: %s. Manage them '
                 'into Cinder, or delete them on the cluster, before it is '
                 'deleted') % _listed(kept))
-        return error if snapshots else self._attached(error)
+        if snapshots:
+            return self._held(error, exceptions.ObjectBusy, _(
+                'It is cloned through these snapshots: %s')
+                % _listed(snapshots))
+        return self._attached(error)
 
     def _attached(self, error, _deadline=None):
         """Add to an error about an object in use that a host has it."""

@@ -294,10 +294,7 @@ class Calls:
         series = reporting.Series(LOG)
         # Unlike a change, a look is worth its while at the very end, too.
         for _elapsed in itertools.chain((0.0,), waiting.pauses(deadline)):
-            look = waiting.Deadline(min(
-                max(deadline.remaining, _LAST_LOOK),
-                self._client.request_timeout))
-            if self._is_ready(query, name, op, look, series):
+            if self._is_ready(query, name, op, self._look(deadline), series):
                 return
             self._client.counters.add(counting.WAITS, 'work')
         raise exceptions.BackendFault(
@@ -305,6 +302,11 @@ class Calls:
             desc=_('not ready after %d s') % deadline.seconds,
             advice=_('Raise dsware_copy_timeout if a copy only needs more '
                      'time'))
+
+    def _look(self, deadline):
+        """Give a query time, at the very end of a deadline, too."""
+        return waiting.Deadline(min(max(deadline.remaining, _LAST_LOOK),
+                                    self._client.request_timeout))
 
     @staticmethod
     def _is_ready(query, name, op, deadline, series):

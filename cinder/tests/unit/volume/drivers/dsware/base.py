@@ -102,7 +102,7 @@ class DriverTestCase(test.TestCase):
         :param name: its name on the cluster
         :returns: the volume, not on the cluster yet
         """
-        volume = self.make_volume(launched_at=timeutils.utcnow(), **kwargs)
+        volume = self.make_volume(**kwargs)
         volume.provider_id = translation.volume_provider_id(volume, name)
         return volume
 

@@ -150,8 +150,9 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
                             'v')
         self.assertEqual(50150013, error.result)
-        self.assertEqual(use == 'attached',
-                         'attached to a host' in str(error))
+        self.assertIn({'attached': 'attached to a host',
+                       'cloned': f'cloned through these snapshots: {clone}'
+                       }[use], str(error))
         self.assertIn('v', self.cluster.volumes)
         self.assertAlmostEqual(60, self.clock.now - start, delta=0.1)
 

@@ -82,7 +82,7 @@ class ReschedulingTestCase(base.DriverTestCase):
             self.second = objects.Volume(self.context, **{
                 key: handed_on[key] for key in (
                     'id', 'size', 'volume_type', 'volume_type_id',
-                    'provider_id', '_name_id')})
+                    'provider_id', '_name_id', 'use_quota')})
             self.second.host = 'host@other#1'
             getattr(self.other, function)(self.second, *args)
 

@@ -112,12 +112,44 @@ class VolumeTests:
         self.assertHolds()
 
     def test_delete_a_volume_with_snapshots(self):
-        dsware = self.make_driver(dsware_request_timeout=1)
+        # That is not waited for.
+        dsware = self.make_driver(dsware_request_timeout=3600)
         volume = self.created(dsware)
         snapshot = self.snapped(dsware, volume)
-        self.assertRaises(exception.VolumeIsBusy, dsware.delete_volume,
-                          volume)
+        self.assertRaisesRegex(exception.VolumeIsBusy, snapshot.name,
+                               dsware.delete_volume, volume)
         self.assertHolds(volume, snapshot)
+
+    def test_delete_an_unfinished_volume_that_is_attached(self):
+        dsware = self.make_driver(dsware_request_timeout=1)
+        volume = self.created(dsware, launched_at=None)
+        self.host.attach(volume.name)
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  dsware.delete_volume, volume)
+        self.assertIn('attached to a host', error.msg)
+        self.host.detach(volume.name)
+        dsware.delete_volume(volume)
+        self.assertHolds()
+
+    def test_delete_what_another_attempt_makes(self):
+        volume = self.created(self.dsware)
+        self.dsware.delete_volume(base.make_volume(id=volume.id, host=None))
+        self.assertHolds(volume)
+
+    def test_a_creation_that_the_deletion_overtakes(self):
+        dsware = self.make_driver(dsware_request_timeout=3)
+        volume = base.make_volume(launched_at=None)
+        self.control.add_fault(kind='delay', op='createVolume', count=1,
+                               seconds=4)
+        self.control.add_fault(kind='drop_before', op='createVolume', skip=1)
+        self.assertRaises(exception.MetadataUpdateFailure,
+                          dsware.create_volume, volume)
+        self.control.clear_faults()
+        dsware.delete_volume(volume)
+        base.wait_until(lambda: ('createVolume', 0) in [
+            (op, code) for _agent, op, _args, code in self.control.log()],
+            'the creation')
+        self.assertHolds()
 
     def test_migrated_volume_keeps_its_name_on_the_cluster(self):
         made = self.created(self.dsware)
