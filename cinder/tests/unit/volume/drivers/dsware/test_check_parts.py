@@ -201,7 +201,7 @@ class AgentTestCase(PartTestCase):
         self.assertIn(advice, found[1].advice)
 
     @ddt.data((exceptions.CertificateRefused,
-               '-connect [2001:db8::1]:443 </dev/null'),
+               "-connect '[2001:db8::1]:443' </dev/null"),
               (exceptions.CertificateRefused,
                'driver_ssl_cert_path (/etc/ca.pem)'),
               (exceptions.CommandUnavailable,
