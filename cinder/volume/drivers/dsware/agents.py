@@ -51,6 +51,8 @@ class Agent:
 
     :ivar failures: attempts since it last answered
     :ivar error: what failed last
+    :ivar attempt: the :class:`Place` of the last attempt to see whether it
+        is back
     """
 
     def __init__(self, endpoint, transport, tally):
@@ -59,6 +61,7 @@ class Agent:
         self.tally = tally
         self.failures = 0
         self.error = None
+        self.attempt = None
         self.wanted = time.monotonic()
         self._since = 0.0
         self._spread = 1.0
@@ -74,8 +77,11 @@ class Agent:
     def pause(self):
         """Leave it alone for a while, longer than before."""
         self.failures += 1
-        self._since = time.monotonic()
         self._spread = waiting.jittered(1.0)
+        self.pause_again()
+
+    def pause_again(self):
+        self._since = time.monotonic()
 
     def end_pause(self):
         self._since = -float('inf')
@@ -98,13 +104,11 @@ class Place:
     """The right to send one request to an agent.
 
     :ivar agent: the :class:`Agent`
-    :ivar attempt: whether it shows if an agent that failed is back
     :ivar told: whether it has shown how the agent is
     """
 
     def __init__(self, agent):
         self.agent = agent
-        self.attempt = not agent.answers
         self.told = False
 
 
@@ -243,7 +247,9 @@ class Agents:
             state.users[agent] += 1
             waiter.place = Place(agent)
             waiter.called.set()
-            if waiter.place.attempt:
+            if not agent.answers:
+                # Others may make the next attempt if this one hangs.
+                agent.attempt = waiter.place
                 agent.pause()
 
     @staticmethod
@@ -279,7 +285,7 @@ class Agents:
             if state.users[agent] <= 0:
                 # The agents of hosts come and go.
                 del state.users[agent]
-            if place.attempt and not place.told:
+            if agent.attempt is place and not place.told:
                 # It was broken off: the next one has to find out.
                 agent.end_pause()
             self._serve(state, time.monotonic())
@@ -307,14 +313,15 @@ class Agents:
         state = self._current()
         with state.lock:
             agent.error = error
-            # One outage that many calls run into is still one, and the
-            # pause after an attempt began with it.
             first = agent.answers
             if first:
                 agent.pause()
                 for waiter in state.waiting:
                     # It may have to wait for another agent now.
                     waiter.called.set()
+            elif agent.attempt is place:
+                agent.pause_again()
+            # One outage that many calls run into is still one.
         self._log(agent, error, first)
 
     def _log(self, agent, error, first):

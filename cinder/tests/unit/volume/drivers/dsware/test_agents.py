@@ -297,6 +297,18 @@ class PauseTestCase(AgentsTestCase):
             self.assertIs(self.one, self.asked(self.one))
             self.assertIsNone(self.take(self.one))
 
+    def test_an_attempt_that_took_long_is_followed_by_a_pause(self):
+        self.fail(self.one)
+        self.clock.now += 1
+        place = self.take(self.one)
+        self.clock.now += 50
+        self.agents.failed(place, _FAILURE)
+        self.agents.give_back(place)
+        self.assertIs(self.two, self.asked(*self.both))
+        self.assertIsNone(self.take(self.one))
+        self.clock.now += 2
+        self.assertIs(self.one, self.asked(self.one))
+
     def test_one_outage_seen_by_many_is_one(self):
         places = [self.take(self.one) for _n in range(5)]
         for place in places:
