@@ -64,8 +64,7 @@ class Reply:
 def _more_telling(before, now):
     """Keep an error that says why over one that only says that."""
     if type(now) is exceptions.EndpointUnavailable and isinstance(
-            before, (exceptions.CertificateRefused,
-                     exceptions.CommandUnavailable)):
+            before, exceptions.CertificateRefused):
         return before
     return now
 
@@ -175,6 +174,9 @@ class Client:
                     if request.changes:
                         raise
                     error = tries.failed = unknown
+                except exceptions.CommandUnavailable:
+                    # That is the same for all agents, at any time.
+                    raise
                 except (exceptions.EndpointUnavailable,
                         exceptions.TryAgain) as refused:
                     tries.failed = refused
@@ -224,6 +226,8 @@ class Client:
                         started = True
                         yield from frame.records
                     return
+                except exceptions.CommandUnavailable:
+                    raise
                 except (exceptions.OutcomeUnknown, exceptions.TryAgain,
                         exceptions.EndpointUnavailable) as failure:
                     if started:
@@ -349,6 +353,9 @@ class Client:
             # in doubt: a hanging or babbling agent is avoided too.
             if error.result is None:
                 self._failed(place, error, limit)
+            raise
+        except exceptions.CommandUnavailable:
+            # No agent has a part in that.
             raise
         except exceptions.EndpointUnavailable as error:
             named = self._unavailable(error, request)

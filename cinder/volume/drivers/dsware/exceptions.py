@@ -143,7 +143,10 @@ class CertificateRefused(EndpointUnavailable):
 
 
 class CommandUnavailable(EndpointUnavailable):
-    """fsc_cli could not be started on this host, so nothing was sent."""
+    """fsc_cli could not be started on this host, so nothing was sent.
+
+    That does not mend by itself, so nothing is tried again.
+    """
 
 
 class ObjectMismatch(DSWareError):

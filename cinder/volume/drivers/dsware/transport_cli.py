@@ -20,6 +20,7 @@ from collections.abc import Iterator
 import dataclasses
 import math
 import os
+import re
 import shlex
 import subprocess
 import threading
@@ -43,18 +44,47 @@ _KILL_AFTER = 5
 # Records that are read at a time, so that a long listing takes little memory.
 _PART = 1000
 
-# What rootwrap and timeout(1) exit with when they did not start the program.
+_FILTERS = _('Copy etc/cinder/rootwrap.d/dsware.filters to the directory that '
+             'filters_path in rootwrap.conf names')
+_INSTALL = _('Install fsc_cli in a directory that is on PATH for root: in '
+             'secure_path in sudoers')
+# What rootwrap, timeout(1) and the shell exit with when they did not start
+# the program: what that means, and what to do.
 _NOT_STARTED = {
-    99: 'rootwrap does not allow it; install etc/cinder/rootwrap.d/'
-        'dsware.filters',
-    98: 'rootwrap got no command',
-    97: 'rootwrap has a bad configuration',
-    96: 'rootwrap did not find the program; check exec_dirs in '
-        'rootwrap.conf',
-    127: 'the program was not found; install fsc_cli on PATH',
-    126: 'the program cannot be run',
-    125: 'timeout(1) failed',
+    99: (_('rootwrap does not allow it'), _FILTERS),
+    98: (_('rootwrap got no command'), _FILTERS),
+    97: (_('rootwrap has a bad configuration'),
+         _('Correct rootwrap.conf')),
+    96: (_('rootwrap did not find the program'),
+         _('Correct exec_dirs in rootwrap.conf')),
+    127: (_('the program was not found'), _INSTALL),
+    126: (_('the program cannot be run'), _INSTALL),
+    125: (_('timeout(1) failed'), _INSTALL),
 }
+# What is said, in place of the program's output, when sudo runs nothing: by
+# itself, with exit code 1, or by the shell. Its warnings do not count.
+_REFUSED = (1, 127)
+_SECURE_PATH = _('Add the directory of cinder-rootwrap, which is that of the '
+                 'virtual environment if there is one, to secure_path in '
+                 'sudoers')
+_SUDOERS = _('Add a line to sudoers: `cinder ALL = (root) NOPASSWD: '
+             'PATH/cinder-rootwrap /etc/cinder/rootwrap.conf *`')
+_REFUSALS = (
+    (r'.*: sudo: (command )?not found', _('Install sudo')),
+    (r'sudo: .*: command not found', _SECURE_PATH),
+    (r'sudo: unable to execute ', _SECURE_PATH),
+    (r'.*No module named .?oslo_rootwrap', _SECURE_PATH),
+    (r'sudo: (a (password|terminal) is required|no tty present|sorry, you '
+     r'must have a tty)', _SUDOERS),
+    (r'.* is not (in the sudoers file|allowed to run sudo)', _SUDOERS),
+    (r'Sorry, user .* (is not allowed to execute|may not run sudo)',
+     _SUDOERS),
+    (r'sudo: .*(setuid bit|effective uid is not 0|no new privileges)',
+     _('Let the service use sudo: no NoNewPrivileges in its unit, and no '
+       'file system that is mounted with nosuid')),
+    (r'sudo: (.* is (world|group) writable|no valid sudoers|.* syntax error)',
+     _('Correct sudoers; `visudo -c` checks it')),
+)
 
 
 def execute_bounded(*argv, bound, timeout):
@@ -70,9 +100,11 @@ def execute_bounded(*argv, bound, timeout):
     """
     helper = ([] if os.geteuid() == 0
               else shlex.split(utils.get_root_helper()))
+    # What sudo says is read.
     return utils.execute('sh', '-c', fsc_cli.BOUNDED, 'sh', str(bound),
                          str(fsc_cli.MAX_MESSAGES), *helper, *argv,
-                         timeout=timeout, binary=True)
+                         timeout=timeout, binary=True,
+                         env_variables={**os.environ, 'LANGUAGE': 'en'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +117,23 @@ class CLISettings:
 
     manage_ip: str
     max_processes: int = 16
+
+
+def _reason(exit_code, said):
+    """Tell why nothing was started, and what to do.
+
+    :param exit_code: what sudo, rootwrap, timeout(1) or the shell ended with
+    :param said: what it complained
+    :returns: the reason and the cure, both empty if the program may have run
+    """
+    for pattern, advice in _REFUSALS if exit_code in _REFUSED else ():
+        line = re.search(f'^{pattern}.*', said, re.MULTILINE)
+        if line:
+            return line[0], advice
+    if exit_code not in _NOT_STARTED:
+        return '', ''
+    reason, advice = _NOT_STARTED[exit_code]
+    return (f'{reason}: {said}' if said else reason), advice
 
 
 def _limited(command, seconds):
@@ -182,7 +231,7 @@ class CLITransport:
         except subprocess.TimeoutExpired as error:
             raise self._unknown(request, _('it hangs')) from error
         except OSError as error:
-            raise self._not_started(request, str(error)) from error
+            raise self._not_started(request, str(error), _INSTALL) from error
         if len(stdout) > bound:
             raise self._unknown(
                 request, _('it printed more than %d bytes') % bound)
@@ -191,11 +240,13 @@ class CLITransport:
     def _failed(self, request, error):
         # What printed something was started, whatever it ended with.
         printed = (error.stdout or '').strip()
-        if error.exit_code in _NOT_STARTED and not printed:
-            return self._not_started(request, _NOT_STARTED[error.exit_code])
-        said = (error.stderr or '').strip() or printed
+        said = (error.stderr or '').strip()
+        if not printed:
+            desc, advice = _reason(error.exit_code, said)
+            if advice:
+                return self._not_started(request, desc, advice)
         return self._unknown(request, _('exit code %(code)s: %(said)s') % {
-            'code': error.exit_code, 'said': said})
+            'code': error.exit_code, 'said': said or printed})
 
     def _frames(self, request, output):
         try:
@@ -206,11 +257,11 @@ class CLITransport:
         except fsc_cli.OutputError as error:
             raise self._unknown(request, str(error)) from error
 
-    def _not_started(self, request, desc):
+    def _not_started(self, request, desc, advice):
         return exceptions.CommandUnavailable(
             op=request.op, name=request.name, endpoint=str(self.endpoint),
             desc=_('%(program)s was not started: %(desc)s') % {
-                'program': PROGRAM, 'desc': desc})
+                'program': PROGRAM, 'desc': desc}, advice=advice)
 
     def _unknown(self, request, desc):
         return exceptions.OutcomeUnknown(

@@ -314,15 +314,29 @@ class DeadlineTestCase(ClientTestCase):
         self.assertEqual('cannot connect', error.desc)
         self.assertIn(error.endpoint, [str(e) for e in fakes.ENDPOINTS])
 
-    @ddt.data(exceptions.CertificateRefused, exceptions.CommandUnavailable)
-    def test_a_reason_that_tells_more_is_told(self, error):
+    def test_a_reason_that_tells_more_is_told(self):
         """Whichever agent is asked last."""
         self.down(TWO)
+        error = exceptions.CertificateRefused
         self.transports[ONE].exchange = self.refusing(error)
         for _ in range(2):
             raised = self.raises(error, self.query, patience=0)
             self.assertEqual('v', raised.name)
             self.assertEqual('why', raised.desc)
+
+    def test_a_program_that_cannot_be_started_is_not_tried_again(self):
+        error = exceptions.CommandUnavailable
+        for carrier in self.transports.values():
+            carrier.exchange = self.refusing(error)
+        start = self.clock.now
+        self.raises(error, self.query)
+        self.raises(error, self.client.call, 'createVolume', **CREATE)
+        self.raises(error, list, self.client.stream('queryAllVolume',
+                                                    poolId=0))
+        self.assertEqual(start, self.clock.now)
+        # No agent has a part in that.
+        self.assertEqual([0, 0], [agent['failures'] for agent in
+                                  self.client.health().values()])
 
     @staticmethod
     def refusing(error):

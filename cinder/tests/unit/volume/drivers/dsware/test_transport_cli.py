@@ -118,8 +118,59 @@ class CLITransportTestCase(testtools.TestCase):
             exit_code=code, stdout='', stderr='sh: fsc_cli: not found')
         error = self.fails(exceptions.CommandUnavailable)
         self.assertIsInstance(error, exceptions.EndpointUnavailable)
+        reason, advice = transport_cli._NOT_STARTED[code]
+        self.assertIn(f'fsc_cli was not started: {reason}: sh: fsc_cli',
+                      str(error))
+        self.assertIn(advice, str(error))
+
+    @ddt.data(
+        (1, 'sudo: cinder-rootwrap: command not found', 'secure_path'),
+        (1, 'sudo: unable to resolve host a: Name or service not known\n'
+            'sudo: cinder-rootwrap: command not found', 'secure_path'),
+        (1, 'sudo: unable to execute /v/bin/cinder-rootwrap: No such file or '
+            'directory', 'secure_path'),
+        (1, 'Traceback (most recent call last):\n'
+            "ModuleNotFoundError: No module named 'oslo_rootwrap'",
+         'secure_path'),
+        (1, 'We trust you have received the usual lecture\n\n'
+            'sudo: a terminal is required to read the password; either use '
+            'the -S option to read from standard input or configure an '
+            'askpass helper\nsudo: a password is required', 'NOPASSWD'),
+        (1, 'sudo: no tty present and no askpass program specified',
+         'NOPASSWD'),
+        (1, 'cinder is not in the sudoers file.', 'NOPASSWD'),
+        (1, "Sorry, user cinder is not allowed to execute 'cinder-rootwrap "
+            "x' as root on a.", 'NOPASSWD'),
+        (1, 'sudo: The "no new privileges" flag is set, which prevents sudo '
+            'from running as root.', 'NoNewPrivileges'),
+        (1, 'sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid '
+            'bit set', 'nosuid'),
+        (1, 'sudo: /etc/sudoers is world writable\nsudo: no valid sudoers '
+            'sources found, quitting', 'visudo'),
+        (127, 'sh: 4: sudo: not found', 'Install sudo'))
+    @ddt.unpack
+    def test_sudo_that_runs_nothing(self, code, said, cure):
+        self.output = processutils.ProcessExecutionError(
+            exit_code=code, stdout='', stderr=said)
+        error = self.fails(exceptions.CommandUnavailable)
         self.assertIn('fsc_cli was not started', str(error))
-        self.assertIn(transport_cli._NOT_STARTED[code], str(error))
+        self.assertIn(cure, error.advice)
+
+    @ddt.data('fsc_cli: connection refused', 'sudo', '',
+              'sudo: unable to resolve host a: Name or service not known')
+    def test_what_may_have_been_started(self, said):
+        """Its outcome has to be found out."""
+        self.output = processutils.ProcessExecutionError(
+            exit_code=1, stdout='', stderr=said)
+        self.fails(exceptions.OutcomeUnknown)
+
+    def test_what_sudo_says_is_not_translated(self):
+        self.mock_root(1000)
+        with mock.patch.object(transport_cli.utils, 'execute') as execute:
+            self.bounded('echo a')
+        variables = execute.call_args[1]['env_variables']
+        self.assertEqual('en', variables['LANGUAGE'])
+        self.assertEqual(os.environ['PATH'], variables['PATH'])
 
     @ddt.data(99, 127)
     def test_what_printed_something_was_started(self, code):
