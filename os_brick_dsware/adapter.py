@@ -28,6 +28,7 @@ import re
 
 from oslo_concurrency import processutils
 
+from os_brick_dsware import addresses
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
@@ -232,8 +233,10 @@ class FSCAdapter(Adapter):
         :returns: ids of processes; none of other agents' commands, on a
             machine that plays several hosts
         """
+        agent = addresses.canonical(self._target.agent_ip)
         return processes.running(
-            self._program, {volume, self._target.agent_ip}, proc)
+            self._program, {volume}, proc,
+            lambda argument: addresses.canonical(argument) == agent)
 
     def attach(self, volume: str) -> Reply:
         """Attach a volume or a snapshot to this host.

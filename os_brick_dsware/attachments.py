@@ -51,6 +51,7 @@ import time
 
 from oslo_log import log as logging
 
+from os_brick_dsware import addresses
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import processes
@@ -83,7 +84,7 @@ class User:
     :param token: identifies the use; empty for the anonymous user
     :param kind: INSTANCE, LOCAL, PROCESS or LEFTOVER
     :param process: who attached it
-    :param agent: address of the Dsware agent that attached it
+    :param agent: canonical address of the Dsware agent that attached it
     :param device: the device, empty until it is known
     :param generation: tells the device from others of the same name
     :param path: the path that was handed out, empty until then
@@ -129,7 +130,9 @@ class User:
             process=processes.Process(
                 int(fields['pid']), int(fields['start']),
                 str(fields['namespace'])),
-            agent=str(fields['agent']), device=str(fields.get('device', '')),
+            # Earlier versions recorded it as it was spelt.
+            agent=addresses.canonical(str(fields['agent'])),
+            device=str(fields.get('device', '')),
             generation=str(fields.get('generation', '')),
             path=str(fields.get('path', '')),
             wwn=str(fields.get('wwn', '')),

@@ -12,6 +12,7 @@
 
 """Whether a process that was seen earlier is still there."""
 
+from collections.abc import Callable
 import dataclasses
 import os
 import re
@@ -81,8 +82,8 @@ def current(proc: str = '/proc') -> Process:
     return Process(pid, _start(proc, pid) or 0, _namespace(proc))
 
 
-def running(program: str, arguments: set[str],
-            proc: str = '/proc') -> list[int]:
+def running(program: str, arguments: set[str], proc: str = '/proc',
+            one_more: Callable[[str], bool] = bool) -> list[int]:
     """Find the processes that run a program with certain arguments.
 
     Who waits for a command, such as timeout(1) or sudo, is found as well.
@@ -91,12 +92,13 @@ def running(program: str, arguments: set[str],
         wherever it is
     :param arguments: each must be an argument of its own
     :param proc: where the proc file system is mounted
+    :param one_more: tells of an argument that there must be besides
     :returns: their ids; none where the system hides other users' processes
     """
     found = []
     for pid in filter(str.isdigit, os.listdir(proc)):
         argv = _read('%s/%s/cmdline' % (proc, pid)).split('\0')
-        if arguments.issubset(argv) and (
+        if arguments.issubset(argv) and any(map(one_more, argv)) and (
                 program in argv or program in map(os.path.basename, argv)):
             found.append(int(pid))
     return found

@@ -27,6 +27,7 @@ from oslo_log import log as logging
 from os_brick import exception
 
 from os_brick_dsware import adapter as adapters
+from os_brick_dsware import addresses
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
@@ -69,7 +70,7 @@ class HostVolume(identifying.Identification, growing.Growth):
         self._connection = connection
         self._name = connection.volume
         self._target = adapter.target
-        self._agent = adapter.target.agent_ip
+        self._agent = addresses.canonical(adapter.target.agent_ip)
         self._adapter = adapter
         self._ledger = ledger
         self._host = host

@@ -18,6 +18,7 @@ import shutil
 from os_brick.privileged import rootwrap
 
 from os_brick_dsware import adapter as adapters
+from os_brick_dsware import addresses
 from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import devices
@@ -68,7 +69,8 @@ def targets(conf, users: list[attachments.User]) -> list[adapters.Target]:
     :param users: all recorded users
     :returns: addresses, without repetition
     """
-    found = [(conf.dsware_manager_ip, conf.dsware_agent_ip,
+    found = [(conf.dsware_manager_ip,
+              addresses.canonical(conf.dsware_agent_ip or ''),
               conf.dsware_agent_port)]
     found += [(conf.dsware_manager_ip or user.manager, user.agent, user.port)
               for user in users if user.agent != adapters.THIS_HOST]

@@ -24,6 +24,7 @@ import testtools
 import fixtures
 
 from os_brick_dsware import adapter
+from os_brick_dsware import addresses
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import fsc_cli
@@ -132,7 +133,7 @@ class FakeCluster:
         op = args['--op']
         name = args.get('--volName') or args['--snapName']
         self.calls.append((op, args['--ip'], name))
-        return self.run(op, args['--ip'], name), ''
+        return self.run(op, addresses.canonical(args['--ip']), name), ''
 
     def sds_cli(self, cmd):
         (option, action), (other, name) = cmd[1:3], cmd[3:]

@@ -70,6 +70,13 @@ class Connecting:
         self.assertEqual([fakes.NAME], [name for _agent, name
                                         in self.cluster.attached])
 
+    def test_command_that_spells_the_agent_in_another_way(self):
+        self.add_process('--ip', '::ffff:' + fakes.AGENT, fakes.NAME)
+        self.assertRaises(
+            exceptions.AgentUnavailable, self.connector.connect_volume,
+            self.properties())
+        self.assertEqual([], self.cluster.calls)
+
     def test_other_processes_are_not_waited_for(self):
         for program, arguments in (
                 (None, ('--ip', fakes.AGENT, fakes.NAME + '0')),

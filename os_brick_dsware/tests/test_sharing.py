@@ -164,6 +164,21 @@ class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
         self.disconnect('b', agent_ip='127.0.1.5')
         self.assertFalse(os.path.exists(self.cluster.path('dev/sdb')))
 
+    def test_one_address_is_spelt_in_two_ways(self):
+        self.connect('a', agent_ip='0:0:0:0:0:0:0:1')
+        # The device came back by another name: only the agent is the same.
+        ledger = self.connector._ledger()
+        ledger.save(fakes.NAME, [
+            attachments.User(**{**vars(user), 'agent': '0:0:0:0:0:0:0:1',
+                                'device': ''})
+            for user in ledger.users(fakes.NAME)])
+        self.connect('b', agent_ip='::1')
+        self.disconnect('b', agent_ip='::1')
+        self.assertFalse(self.detached())
+        self.assertEqual(['a'], [user.token for user in self.users()])
+        self.disconnect('a', agent_ip='::0001')
+        self.assertTrue(self.detached())
+
 
 class Killed:
     """Users whose process was killed."""
