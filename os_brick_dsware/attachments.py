@@ -44,17 +44,16 @@ import json
 import os
 import platform
 import re
-import shutil
-import stat
-import tempfile
 import time
 
 from oslo_log import log as logging
 
 from os_brick_dsware import addresses
+from os_brick_dsware import directory_check
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import processes
+from os_brick_dsware import shared_directory
 
 LOG = logging.getLogger(__name__)
 
@@ -73,6 +72,9 @@ BOOT_ID = '/proc/sys/kernel/random/boot_id'
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}')
 _HOST = '.host'
 _POLL = 0.02
+#: What the directories, their owners and modes can be the cause of.
+_OF_DIRECTORY = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
+                 errno.ELOOP, errno.ENXIO, errno.EISDIR, None)
 #: A user takes about 400 characters.
 _LONGEST = 4 * 1024 * 1024
 
@@ -191,13 +193,6 @@ def read_boot_id() -> str:
             "cannot tell which volumes are in use on this host: %s" % exc)
 
 
-def _explained(exc: OSError, directory: str) -> exceptions.StateError:
-    return exceptions.StateError(
-        "the records of attached volumes in %s cannot be used: %s. Every "
-        "service of this host that attaches volumes must be able to write "
-        "there: see option lock_path in group os_brick" % (directory, exc))
-
-
 class Ledger:
     """The users of all Dsware volumes on this host."""
 
@@ -205,19 +200,53 @@ class Ledger:
                  proc: str = '/proc'):
         """Nothing is read or written yet.
 
-        :param directory: where the records are; made when first needed, with
-            the permissions of the directory that it is in
+        :param directory: where the records are; made when first needed, for
+            those who may write to the directory that it is in
         :param boot_id: identifies this boot; None to ask the kernel
         :param proc: where the proc file system is mounted
         """
         self._root = directory
-        self._directory = os.path.join(directory, boot_id or read_boot_id())
+        self._boot = boot_id or read_boot_id()
+        self._directory = os.path.join(directory, self._boot)
         self._proc = proc
 
     @property
     def directory(self) -> str:
         """Where the records of all boots are."""
         return self._root
+
+    def wrong(self, account: directory_check.Account | None = None
+              ) -> directory_check.Wrong | None:
+        """Find what keeps somebody from the records, or lets others in.
+
+        :param account: who is to use them, None for who runs this process
+        :returns: what is wrong, and what mends it; None if all is well
+        """
+        return directory_check.wrong(
+            self._directory, account or directory_check.current())
+
+    @contextlib.contextmanager
+    def _opened(self, make: bool = False):
+        with shared_directory.opened(self._root, make) as root:
+            with root.enter(self._boot, make) as directory:
+                if make and not directory.exists(_HOST):
+                    # Should the directory be on a file system that hosts
+                    # share, then each host removes only its own.
+                    directory.replace(_HOST, platform.node())
+                    self._forget(root)
+                yield directory
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except OSError as exc:
+            wrong = self.wrong() if exc.errno in _OF_DIRECTORY else None
+            raise exceptions.StateError(
+                "the records of attached volumes in %s cannot be used: %s"
+                % (self._root, wrong or '%s. Every service of this host that '
+                   'attaches volumes must be able to write there: see option '
+                   'lock_path in group os_brick' % exc))
 
     # Locking ----------------------------------------------------------------
 
@@ -229,24 +258,22 @@ class Ledger:
         :param timeout: seconds to wait for it at most
         :raises StateError: if it cannot be had
         """
-        path = self._path(volume, 'lock')
+        check_name(volume)
         deadline = time.monotonic() + timeout
-        try:
-            self._make_directory()
-            descriptor = self._locked(path, deadline)
-        except OSError as exc:
-            raise _explained(exc, self._root)
-        try:
+        with contextlib.ExitStack() as stack:
+            with self._explained():
+                directory = stack.enter_context(self._opened(make=True))
+                descriptor = self._locked(directory, volume, deadline)
+            stack.callback(self._unlock, directory, volume, descriptor)
             yield
-        finally:
-            self._unlock(volume, path, descriptor)
 
-    def _locked(self, path: str, deadline: float) -> int:
+    def _locked(self, directory, volume: str, deadline: float) -> int:
+        name = _lock(volume)
         while True:
-            descriptor = _opened(path)
+            descriptor = directory.open_lock(name)
             try:
-                _flock(descriptor, path, deadline)
-                if _is_at(path, descriptor):
+                _flock(descriptor, self._path(name), deadline)
+                if directory.is_at(name, descriptor):
                     return descriptor
             except BaseException:
                 os.close(descriptor)
@@ -254,14 +281,14 @@ class Ledger:
             # Its last user removed it between our opening and locking it.
             os.close(descriptor)
 
-    def _unlock(self, volume: str, path: str, descriptor: int) -> None:
+    def _unlock(self, directory, volume: str, descriptor: int) -> None:
         # Removed while it is locked, when nobody uses the volume: waiters
         # notice that theirs is not the one at the path any more.
         try:
-            if not os.path.exists(self._path(volume, 'json')):
-                os.unlink(path)
+            if not directory.exists(_record(volume)):
+                directory.remove(_lock(volume))
         except OSError as exc:
-            LOG.debug('Lock file %s stays: %s', path, exc)
+            LOG.debug('Lock file of %s stays: %s', volume, exc)
         finally:
             os.close(descriptor)
 
@@ -274,21 +301,16 @@ class Ledger:
         :returns: its users of this boot
         :raises StateError: if the record cannot be read or understood
         """
-        path = self._path(volume, 'json')
+        check_name(volume)
         try:
-            with open(path, encoding='utf-8') as stream:
-                record = json.loads(_read(stream))
+            record = json.loads(self._text(_record(volume)))
             return [User.from_dict(fields) for fields in record['users']]
-        except FileNotFoundError:
-            return []
-        except OSError as exc:
-            raise _explained(exc, self._root)
         except (ValueError, TypeError, LookupError, OverflowError,
                 RecursionError) as exc:
             raise exceptions.StateError(
                 "%s does not tell who uses volume %s on this host (%s: %s). "
                 "If nobody does, remove that file"
-                % (path, volume, type(exc).__name__,
+                % (self.record(volume), volume, type(exc).__name__,
                    fsc_cli.printable(str(exc))))
 
     def save(self, volume: str, users: list[User]) -> None:
@@ -298,17 +320,14 @@ class Ledger:
         :param users: all its users; none removes the record
         :raises StateError: if it cannot be written; the old one stays
         """
-        path = self._path(volume, 'json')
-        try:
+        check_name(volume)
+        with self._explained(), self._opened(make=True) as directory:
             if users:
-                self._make_directory()
-                self._write(path, {
+                directory.replace(_record(volume), json.dumps({
                     'format': FORMAT, 'volume': volume,
-                    'users': [user.to_dict() for user in users]})
+                    'users': [user.to_dict() for user in users]}, indent=1))
             else:
-                _remove(path)
-        except OSError as exc:
-            raise _explained(exc, self._root)
+                directory.remove(_record(volume))
 
     def volumes(self) -> list[str]:
         """List the volumes that have users on this host.
@@ -316,11 +335,12 @@ class Ledger:
         :returns: their names, sorted
         """
         try:
-            names = os.listdir(self._directory)
+            with self._opened() as directory:
+                names = directory.names()
         except OSError:
             return []
-        return sorted(name.removesuffix('.json') for name in names
-                      if name.endswith('.json'))
+        return [name.removesuffix('.json') for name in names
+                if name.endswith('.json')]
 
     def alive(self, user: User) -> bool:
         """Tell whether a user may still need the volume.
@@ -353,7 +373,8 @@ class Ledger:
         :param volume: name of the volume
         :returns: its path
         """
-        return self._path(volume, 'json')
+        check_name(volume)
+        return self._path(_record(volume))
 
     def other_boots(self) -> dict[str, str | None]:
         """List the records that are not of this boot of this host.
@@ -361,102 +382,56 @@ class Ledger:
         :returns: names of hosts by path of directory, None if it is unknown
         """
         try:
-            entries = os.listdir(self._root)
+            with shared_directory.opened(self._root) as root:
+                return {os.path.join(self._root, name): host
+                        for name, host in self._others(root).items()}
         except OSError:
             return {}
-        paths = (os.path.join(self._root, entry) for entry in entries)
-        return {path: _host_of(path) for path in sorted(paths)
-                if path != self._directory and os.path.isdir(path)}
+
+    def _others(self, root) -> dict[str, str | None]:
+        return {name: _host_of(root, name) for name in root.names()
+                if name != self._boot and root.has_directory(name)}
 
     def forget_earlier_boots(self) -> None:
         """Remove the records of earlier boots of this host."""
-        for path, host in self.other_boots().items():
+        with self._explained():
+            with shared_directory.opened(self._root) as root:
+                self._forget(root)
+
+    def _forget(self, root) -> None:
+        for name, host in self._others(root).items():
             if host == platform.node():
                 LOG.info('Removing the records of volumes that were attached '
-                         'before this host was booted: %s', path)
-                shutil.rmtree(path, ignore_errors=True)
+                         'before this host was booted: %s',
+                         os.path.join(self._root, name))
+                root.remove_tree(name)
 
-    def _path(self, volume: str, suffix: str) -> str:
-        check_name(volume)
-        return os.path.join(self._directory, '%s.%s' % (volume, suffix))
+    def _text(self, name: str) -> str:
+        with self._explained():
+            try:
+                with self._opened() as directory:
+                    return directory.read(name, _LONGEST)
+            except FileNotFoundError:
+                return '{"users": []}'
 
-    def _make_directory(self) -> None:
-        if os.path.isdir(self._directory):
-            return
-        _make(self._root)
-        _make(self._directory)
-        # Should the directory be on a file system that hosts share, then
-        # each host removes only its own.
-        with open(os.path.join(self._directory, _HOST), 'w') as stream:
-            stream.write(platform.node())
-        self.forget_earlier_boots()
-
-    def _write(self, path: str, record: dict) -> None:
-        descriptor, temporary = tempfile.mkstemp(
-            prefix='.new-', dir=self._directory)
-        try:
-            with os.fdopen(descriptor, 'w', encoding='utf-8') as stream:
-                os.fchmod(descriptor, _mode(self._directory) & 0o666)
-                json.dump(record, stream, indent=1)
-                stream.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, path)
-        except BaseException:
-            _remove(temporary)
-            raise
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name)
 
 
-def _mode(directory: str) -> int:
-    return stat.S_IMODE(os.stat(directory).st_mode)
+def _record(volume: str) -> str:
+    return volume + '.json'
 
 
-def _make(directory: str) -> None:
-    """Make a directory that who may write to its parent may write to."""
-    parent = os.path.dirname(directory)
+def _lock(volume: str) -> str:
+    return volume + '.lock'
+
+
+def _host_of(root, name: str) -> str | None:
     try:
-        os.makedirs(parent, exist_ok=True)
-        os.mkdir(directory, 0o700)
-    except FileExistsError:
-        return
-    # Never for all, and not sticky: another service replaces our files.
-    os.chmod(directory, 0o700 | _mode(parent) & 0o2775)
-
-
-def _host_of(directory: str) -> str | None:
-    try:
-        with open(os.path.join(directory, _HOST)) as stream:
-            return _read(stream)
+        with root.enter(name) as directory:
+            return directory.read(_HOST, _LONGEST)
     except (OSError, ValueError):
         return None
-
-
-def _read(stream) -> str:
-    text = stream.read(_LONGEST + 1)
-    if len(text) > _LONGEST:
-        raise ValueError('it has more than %d characters' % _LONGEST)
-    return text
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-
-
-def _is_at(path: str, descriptor: int) -> bool:
-    try:
-        there = os.stat(path, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(there, os.fstat(descriptor))
-
-
-def _opened(path: str) -> int:
-    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(path, flags | os.O_RDWR, 0o664)
-    except PermissionError:
-        # Made by another service: a local file system locks it all the same.
-        return os.open(path, flags | os.O_RDONLY, 0o664)
 
 
 def _flock(descriptor: int, path: str, deadline: float) -> None:

@@ -100,6 +100,7 @@ def _arguments():
 def _configure(directory, simulator):
     """Be a host that runs cinder-volume, with an agent of its own."""
     address, port = simulator.agents[0]
+    (directory / 'locks').mkdir(exist_ok=True)
     path = directory / 'bench.conf'
     configfile.write(path, {
         'DEFAULT': {'my_ip': address, 'log_file': directory / 'log',

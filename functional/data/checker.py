@@ -153,6 +153,7 @@ class Checker:
         brick = backends.brick(self.simulator.agents[0], os.path.join(
             self.simulator.bin, 'fsc_cli'))
         brick['lock_path'] = os.path.join(self._directory, 'locks')
+        os.mkdir(brick['lock_path'])
         for name, value in brick.items():
             CONF.set_override(name, value, group='os_brick')
         self._connector = connector.DSWareConnector('sudo', execute=_execute)

@@ -213,7 +213,7 @@ class ComputeHost(object):
 
 
 def _configure(directory, brick_options):
-    directory.mkdir(parents=True, exist_ok=True)
+    (directory / 'locks').mkdir(parents=True, exist_ok=True)
     path = directory / 'compute.conf'
     sections = {
         # For privsep's helper, which else would write to this terminal.

@@ -54,7 +54,7 @@ class Glance(object):
         It is not waited for; see wait().
         """
         self.config_dir.mkdir(parents=True, exist_ok=True)
-        for name in ('images', 'staging', 'tasks'):
+        for name in ('images', 'staging', 'tasks', 'locks'):
             (self.directory / name).mkdir(exist_ok=True)
         configfile.write(self.config_dir / 'glance-api.conf',
                          self._configuration())

@@ -13,6 +13,7 @@
 """A service of a host in a process of its own, which attaches volumes."""
 
 import os
+import pathlib
 import sys
 
 from functional.services import calls
@@ -63,6 +64,7 @@ class Service(compute.ComputeHost, calls.Served):
         """
         self._set_up(cloud, address, hostname)
         calls.Served.__init__(self, 'os-brick on ' + hostname, directory)
+        self._locks = pathlib.Path(lock_path)
         self._sections = {
             'DEFAULT': {'debug': True, 'log_file': directory / 'brick.log'},
             'oslo_concurrency': {'lock_path': lock_path},
@@ -77,6 +79,7 @@ class Service(compute.ComputeHost, calls.Served):
         """
         config, sudo = self.directory / 'brick.conf', self.directory / 'bin'
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._locks.mkdir(exist_ok=True)
         configfile.write(config, self._sections)
         programs.write_sudo(sudo)
         command = [sys.executable, '-m', 'functional.services.brick_host',

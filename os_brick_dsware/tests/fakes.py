@@ -312,6 +312,7 @@ class ConnectorTestCase(testtools.TestCase):
         self.conf.config(group='os_brick',
                          dsware_sds_cli='sds_cli',
                          lock_path=os.path.join(self.directory, 'lock'))
+        os.mkdir(os.path.join(self.directory, 'lock'))
         self.cluster = FakeCluster(os.path.join(self.directory, 'host'))
         self.host = FakeDevices(self.cluster.root)
         self.cluster.add()

@@ -268,7 +268,7 @@ class Disconnecting:
 
     def test_record_cannot_be_understood(self):
         ledger = self.connector._ledger()
-        with open(ledger._path(fakes.NAME, 'json'), 'w') as stream:
+        with open(ledger.record(fakes.NAME), 'w') as stream:
             stream.write('{}')
         error = self.assertRaises(exceptions.StateError, self.disconnect)
         self.assertIn(fakes.NAME, str(error))

@@ -129,6 +129,7 @@ class PrivilegesTestCase(testtools.TestCase):
         directory = tempfile.mkdtemp()
         try:
             os.makedirs(directory + '/host/proc')
+            os.mkdir(directory + '/lock')
             cfg.CONF.set_override('lock_path', directory + '/lock',
                                   'os_brick')
             self.call_everything(self.connector(directory), properties,

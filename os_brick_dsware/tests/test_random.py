@@ -41,6 +41,7 @@ class SharingMachine(stateful.RuleBasedStateMachine):
     @stateful.initialize(wwn=BOOL, tells=BOOL)
     def start(self, wwn, tells):
         self.directory = tempfile.mkdtemp()
+        os.mkdir(self.directory + '/lock')
         self.cluster = fakes.FakeCluster(self.directory + '/host')
         self.wwn = fakes.WWN if wwn else ''
         self.cluster.add(wwn=self.wwn)

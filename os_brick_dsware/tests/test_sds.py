@@ -131,7 +131,7 @@ class PlainPropertiesTestCase(fakes.SDSTestCase):
         self.assertEqual({}, self.cluster.attached)
         # A record that cannot be read is that volume's own trouble.
         ledger = self.connector._ledger()
-        with open(ledger._path('volume-2', 'json'), 'w') as stream:
+        with open(ledger.record('volume-2'), 'w') as stream:
             stream.write('{')
         self.cluster.nodes = True
         self.connect()

@@ -93,6 +93,7 @@ class SimulatorTestCase(testtools.TestCase):
                          dsware_cli_timeout=20,
                          dsware_simulated_devices=self.devices == 'file',
                          lock_path=os.path.join(self.directory, 'lock'))
+        os.mkdir(os.path.join(self.directory, 'lock'))
         self.connector = self.connector_class('sudo', execute=execute)
         self.cli('createVolume', volName=NAME, poolId=0, volSize=4,
                  thinFlag=1)
