@@ -18,6 +18,7 @@ import sys
 from oslo_config import cfg
 
 from os_brick_dsware import devices
+from os_brick_dsware import directory_check
 from os_brick_dsware.hostcheck import cluster
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import installation
@@ -102,7 +103,7 @@ class HostCheck:
         report.sections['Cluster'] = cluster.check(self._settings, users)
         report.sections['Records'] = [
             one for _settings, ledger in self._ledgers.values()
-            for one in inventory.directory(ledger)]
+            for one in inventory.directory(ledger, self._accounts(ledger))]
         report.sections['Instances'] = self._instances.check(users)
         report.volumes = [volume for one in self._inventories()
                           for volume in one.volumes()]
@@ -110,6 +111,11 @@ class HostCheck:
             report.sections['Devices without a record'] = self._search(
                 users, {volume.name for volume in report.volumes})
         return report
+
+    def _accounts(self, ledger) -> list[directory_check.Account]:
+        used = (one for one in self._settings if one.ledger()
+                and one.ledger().directory == ledger.directory)
+        return list(filter(None, (one.account() for one in used)))
 
     def _search(self, users, known) -> list[findings.Finding]:
         conf = self._settings[0].conf.os_brick

@@ -12,14 +12,14 @@
 
 """The volumes that are recorded on this host, and what is left of others."""
 
-import grp
+from collections.abc import Iterable
 import os
-import pwd
 import stat
 
 from os_brick_dsware import adapter as adapters
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
+from os_brick_dsware import directory_check
 from os_brick_dsware import exceptions
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import instances
@@ -31,45 +31,36 @@ _NOT_KNOWN = instances.Instances(None)
 
 # The directory --------------------------------------------------------------
 
-def directory(ledger: attachments.Ledger) -> list[findings.Finding]:
+def directory(ledger: attachments.Ledger,
+              accounts: Iterable[directory_check.Account] = ()
+              ) -> list[findings.Finding]:
     """Look at the directory of the records.
 
     :param ledger: the ledger
+    :param accounts: of the services that use it; without any, whoever runs
+        this process is taken to be one
     :returns: what was found
     """
-    path = ledger.directory
+    me = directory_check.current()
+    wrong = {found.text: found for account in list(accounts) or [me]
+             for found in [ledger.wrong(account)] if found}
+    if wrong and me.uid and ledger.wrong(me):
+        # Whether it is wrong, or only not for this user, is root's to tell.
+        return [findings.problem(
+            str(found.text), 'run this check as root, or, if the services '
+            'run as %s: %s' % (me.name, found.cure))
+            for found in wrong.values()]
+    if wrong:
+        return [findings.problem(found.text, found.cure)
+                for found in wrong.values()]
     try:
-        there = os.stat(path)
+        there = os.stat(ledger.directory)
     except FileNotFoundError:
         return [findings.ok('%s is not there yet: it is made when the first '
-                            'volume is attached' % path)]
-    except OSError as exc:
-        return [findings.problem('%s cannot be looked at: %s' % (path, exc),
-                                 'run this check as root')]
-    text = '%s belongs to %s, mode %o' % (path, _owner(there),
-                                          stat.S_IMODE(there.st_mode))
-    if not stat.S_ISDIR(there.st_mode):
-        return [findings.problem(path + ' is not a directory',
-                                 'move it away')]
-    if there.st_mode & stat.S_IWOTH:
-        return [findings.problem(
-            text + ': everybody can change the records',
-            findings.command('chmod', 'o-w', path))]
-    if not os.access(path, os.R_OK | os.X_OK):
-        return [findings.problem(text + ': it cannot be read',
-                                 'run this check as root')]
-    return [findings.ok(text)] + _other_boots(ledger)
-
-
-def _owner(there: os.stat_result) -> str:
-    try:
-        user = pwd.getpwuid(there.st_uid).pw_name
-    except KeyError:
-        user = str(there.st_uid)
-    try:
-        return '%s:%s' % (user, grp.getgrgid(there.st_gid).gr_name)
-    except KeyError:
-        return '%s:%d' % (user, there.st_gid)
+                            'volume is attached' % ledger.directory)]
+    return [findings.ok('%s belongs to %s, mode %o' % (
+        ledger.directory, directory_check.owner(there),
+        stat.S_IMODE(there.st_mode)))] + _other_boots(ledger)
 
 
 def _other_boots(ledger) -> list[findings.Finding]:

@@ -24,6 +24,7 @@ from oslo_config import cfg
 
 from os_brick_dsware import attachments
 from os_brick_dsware import connector
+from os_brick_dsware import directory_check
 from os_brick_dsware import exceptions
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware import options
@@ -74,6 +75,13 @@ class Settings:
         if found.location == cfg.Locations.environment:
             return 'environment'
         return found.detail or found.location.name
+
+    def account(self) -> directory_check.Account | None:
+        """Find the user that the service runs as, as its packages have it.
+
+        :returns: the account, None if this host has none of that name
+        """
+        return directory_check.of_service(self.conf.project)
 
     def ledger(self) -> attachments.Ledger | None:
         """Find the records of attached volumes.

@@ -27,6 +27,7 @@ import fixtures
 from os_brick_dsware import __main__ as program
 from os_brick_dsware import _startup
 from os_brick_dsware import attachments
+from os_brick_dsware import directory_check
 from os_brick_dsware.hostcheck import cluster
 from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import installation
@@ -257,25 +258,34 @@ class RecordsTestCase(HostCheckTestCase):
         self.assertEqual(findings.OK, found.level)
         self.assertIn('mode 750', found.text)
 
-    def test_owner_without_a_name(self):
-        there = types.SimpleNamespace(st_uid=2 ** 30, st_gid=2 ** 30)
-        self.assertEqual('1073741824:1073741824', inventory._owner(there))
-
-    def test_everybody_may_write(self):
+    def test_open_to_everybody(self):
+        """Writing, and as an earlier version had it."""
         self.make()
-        os.chmod(self.ledger.directory, 0o777)
-        self.assertProblem('everybody', self.directories()[0])
+        for mode in (0o777, 0o755):
+            os.chmod(self.ledger.directory, mode)
+            found, = self.directories()
+            self.assertProblem('everybody', found)
+            self.assertIn('`chmod -R o= ', found.advice)
 
     def test_no_directory(self):
         self.write('dsware', '')
         self.assertProblem('not a directory', self.directories()[0])
 
-    def test_may_not_be_read(self):
+    def test_not_for_a_service(self):
+        """Which root finds out for it, and anybody else leaves to root."""
+        if os.geteuid() != 0:
+            self.skipTest('only root sees for others')
+        account = directory_check.Account('cinder', 4001, frozenset([4001]))
+        found, = inventory.directory(self.ledger, [account])
+        self.assertProblem('cinder cannot write there', found)
+        self.assertIn('`install -d -o ', found.advice)
         self.make()
-        self.patch('os.access', lambda path, mode: False)
-        self.assertProblem('cannot be read', self.directories()[0])
-        self.patch('os.stat', mock.Mock(side_effect=PermissionError('no')))
-        self.assertProblem('cannot be looked at', self.directories()[0])
+        found, = inventory.directory(self.ledger, [account])
+        self.assertProblem('cinder cannot write there', found)
+        self.patch('os_brick_dsware.directory_check.current',
+                   lambda: account)
+        found, = self.directories()
+        self.assertIn('run this check as root', found.advice)
 
     def test_records_of_others(self):
         self.make()

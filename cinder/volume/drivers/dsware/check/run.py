@@ -21,6 +21,7 @@ from cinder.volume.drivers.dsware.check import command_line
 from cinder.volume.drivers.dsware.check import coordination
 from cinder.volume.drivers.dsware.check import objects
 from cinder.volume.drivers.dsware.check import pools
+from cinder.volume.drivers.dsware.check import records
 from cinder.volume.drivers.dsware.check import report as reports
 from cinder.volume.drivers.dsware.check import settings
 from os_brick_dsware.hostcheck import findings
@@ -48,6 +49,9 @@ class Check:
         report.sections['Configuration'] = [
             *settings.check(self._chosen), *_templates(),
             *coordination.check(settings.cluster())]
+        if any(backend.configuration.dsware_attach_by == 'host'
+               for backend in self._chosen):
+            report.sections['Records of attached volumes'] = records.check()
         for backend in self._chosen:
             self._check(report, backend)
         return report

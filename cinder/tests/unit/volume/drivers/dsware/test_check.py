@@ -75,6 +75,8 @@ class CommandTestCase(test.TestCase):
             state_path = {self.directory}
             [coordination]
             backend_url = file://{self.directory}
+            [oslo_concurrency]
+            lock_path = {self.directory}
             [lvm]
             volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver
             [dsware]

@@ -32,6 +32,7 @@ from cinder.volume.drivers.dsware.check import certificates as checked
 from cinder.volume.drivers.dsware.check import command_line
 from cinder.volume.drivers.dsware.check import coordination
 from cinder.volume.drivers.dsware.check import objects
+from cinder.volume.drivers.dsware.check import records
 from cinder.volume.drivers.dsware.check import settings
 from cinder.volume.drivers.dsware import client
 from cinder.volume.drivers.dsware import exceptions
@@ -55,6 +56,31 @@ class PartTestCase(test.TestCase):
         self.assertEqual(findings.PROBLEM, finding.level, finding)
         self.assertIn(text, finding.text)
         self.assertNotEqual('', finding.advice)
+
+
+class RecordsTestCase(PartTestCase):
+
+    def test_no_lock_path(self):
+        self.flags(lock_path=None, group='os_brick')
+        self.flags(lock_path=None, group='oslo_concurrency')
+        found, = records.check()
+        self.assertProblem('lock_path', found)
+        self.assertIn('`', found.advice)
+
+    def test_it_cannot_be_made(self):
+        path = self.directory + '/file'
+        with open(path, 'w'):
+            pass
+        self.flags(lock_path=path, group='os_brick')
+        found, = records.check()
+        self.assertProblem(path, found)
+        self.assertIn('`install -d ', found.advice)
+
+    def test_all_is_well(self):
+        self.flags(lock_path=self.directory, group='os_brick')
+        found, = records.check()
+        self.assertEqual(findings.OK, found.level)
+        self.assertIn(self.directory + '/dsware', found.text)
 
 
 @ddt.ddt
