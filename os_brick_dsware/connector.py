@@ -27,12 +27,14 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from os_brick_dsware import adapter as adapters
+from os_brick_dsware import addresses
 from os_brick_dsware import agents
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import identifying
+from os_brick_dsware import leftovers
 from os_brick_dsware import logs
 from os_brick_dsware import options
 from os_brick_dsware import properties
@@ -142,7 +144,9 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         :returns: device info: type, path, and what disconnect needs
         :raises DSWareError: if it cannot be done; nothing is left behind
         """
-        path = self._of(self._connection(connection_properties)).connect()
+        used = self._of(self._connection(connection_properties))
+        path = used.connect()
+        self._clear_in_passing(used)
         return properties.device_info(
             path, self._understood(connection_properties))
 
@@ -165,6 +169,8 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                 connection_properties, device_info))
             if there:
                 there.disconnect(force, ignore_errors)
+                if not force:
+                    self._clear_in_passing(there)
         except exceptions.DSWareError as exc:
             # With force only what comes before the detach ends up here: no
             # address, no lock, no record.
@@ -218,6 +224,17 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                        for name in ledger.volumes()
                        for user in ledger.users(name)} - {''})
 
+    def release_abandoned(self, volume_name=None):
+        """Let go of what processes of this host that have ended left there.
+
+        It takes a moment where nothing is left, and at most some seconds for
+        each agent that answers. What is in use, or cannot be let go of for
+        another reason, stays for the next time; nothing is raised.
+
+        :param volume_name: name of the volume, None for all
+        """
+        self._release(lambda name, target: volume_name in (None, name))
+
     # Its parts --------------------------------------------------------------
 
     def _run_as_root(self, *argv, **kwargs):
@@ -252,6 +269,32 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         if self._local and found.kind == attachments.PROCESS:
             return dataclasses.replace(found, kind=attachments.LOCAL)
         return found
+
+    def _clear_in_passing(self, used: volume.HostVolume) -> None:
+        # Its agent has answered just now.
+        self._release(lambda name, target: target.agent_ip == used.agent)
+
+    def _release(self, wanted) -> None:
+        try:
+            ledger = self._ledger()
+            leftovers.Leftovers(
+                ledger, self._host(), self._run_as_root, leftovers.IN_PASSING,
+                self._adapter_of_record, lambda user: not ledger.alive(user),
+            ).clear_in_passing(lambda name, target: wanted(name, target)
+                               and self._is_mine(target))
+        except Exception as exc:
+            # Who attaches or detaches a volume, or starts, has no part in it.
+            LOG.warning('Volumes may have been left attached to this host by '
+                        'processes that have ended: %s', exc)
+
+    def _is_mine(self, target: adapters.Target) -> bool:
+        """Tell whether this connector's program reaches an agent."""
+        return target.agent_ip != adapters.THIS_HOST
+
+    def _adapter_of_record(self, target: adapters.Target
+                           ) -> adapters.Adapter:
+        """Give access to the program, for an agent of the records."""
+        return self._adapter(target)
 
     def _of(self, connection: properties.Connection,
             target: adapters.Target | None = None) -> volume.HostVolume:
@@ -290,6 +333,11 @@ class DSWareConnector(BaseDSWareConnector):
                     "dsware_%s_ip in group os_brick on this host"
                     % (what, connection.volume, what))
         return target
+
+    def _adapter_of_record(self, target: adapters.Target
+                           ) -> adapters.Adapter:
+        manager = CONF.os_brick.dsware_manager_ip or target.manager_ip
+        return self._adapter(dataclasses.replace(target, manager_ip=manager))
 
     def _there(self, connection: properties.Connection
                ) -> volume.HostVolume | None:
@@ -352,6 +400,9 @@ class SDSHypervisorConnector(BaseDSWareConnector):
         return adapters.SDSAdapter(
             self._run_as_user, sds_program(CONF.os_brick.dsware_sds_cli),
             CONF.os_brick.dsware_cli_timeout, target)
+
+    def _is_mine(self, target: adapters.Target) -> bool:
+        return target.agent_ip == adapters.THIS_HOST
 
     def _run_as_user(self, *argv, **kwargs):
         return self._execute(*argv, run_as_root=False,

@@ -104,6 +104,19 @@ def running(program: str, arguments: set[str], proc: str = '/proc',
     return found
 
 
+def mentioning(paths: set[str], proc: str = '/proc') -> list[int]:
+    """Find the processes that were told to work on certain files.
+
+    :param paths: paths of the files
+    :param proc: where the proc file system is mounted
+    :returns: their ids, ascending
+    """
+    return sorted(
+        int(pid) for pid in filter(str.isdigit, os.listdir(proc))
+        for arguments in [_read('%s/%s/cmdline' % (proc, pid))]
+        if any(path in arguments for path in paths))
+
+
 def command(process: Process, proc: str = '/proc') -> str:
     """Name the program that a process runs.
 

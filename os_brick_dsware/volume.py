@@ -18,6 +18,7 @@ line.
 """
 
 from collections.abc import Callable
+import contextlib
 import dataclasses
 import os
 
@@ -41,7 +42,6 @@ from os_brick_dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
-_FLUSH_TIMEOUT = 300
 _UNKNOWN_ATTEMPTS = 3
 #: Kinds of users that outlive who attached the volume for them.
 _LASTING = (attachments.INSTANCE, attachments.LOCAL)
@@ -88,6 +88,11 @@ class HostVolume(identifying.Identification, growing.Growth):
         self._disks: frozenset[str] | None = None
         # Devices that may be the volume's, whether or not that was shown.
         self._perhaps: set[str] = set()
+
+    @property
+    def agent(self) -> str:
+        """Canonical address of the agent that attaches and detaches it."""
+        return self._agent
 
     # What callers ask for ---------------------------------------------------
 
@@ -143,7 +148,7 @@ class HostVolume(identifying.Identification, growing.Growth):
             if any(self._ledger.alive(user) for user in sharing):
                 LOG.info('Volume %s stays attached: it has other users on '
                          'this host (%d)', self._name, len(sharing))
-                with errors.context(force, 'Forced detach of %s', self._name):
+                with self._going_on(force, errors):
                     self._flush(device)
                 self._ledger.save(self._name, rest)
             else:
@@ -383,10 +388,10 @@ class HostVolume(identifying.Identification, growing.Growth):
         detached = False
         if device and not force:
             self._check_unused(device)
-        with errors.context(force, 'Forced detach of %s', self._name):
+        with self._going_on(force, errors):
             self._flush(device)
         generation = self._host.generation(device)
-        with errors.context(force, 'Forced detach of %s', self._name):
+        with self._going_on(force, errors):
             try:
                 done = self._detach(device, generation)
             except _UNREACHABLE as exc:
@@ -400,6 +405,10 @@ class HostVolume(identifying.Identification, growing.Growth):
             if done or recorded:
                 self._wait_until_gone(device, generation)
         return detached
+
+    def _going_on(self, force: bool, errors):
+        return errors.context(True, 'Forced detach of %s', self._name) \
+            if force else contextlib.nullcontext()
 
     def _check_unused(self, device: str) -> None:
         holders: list[str] = []
@@ -419,7 +428,7 @@ class HostVolume(identifying.Identification, growing.Growth):
         try:
             if self._host.is_block(device):
                 self._execute('blockdev', '--flushbufs', device,
-                              timeout=_FLUSH_TIMEOUT)
+                              timeout=self._waits.flush)
             else:
                 _sync(device)
         except (OSError, processutils.ProcessExecutionError) as exc:

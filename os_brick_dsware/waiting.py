@@ -29,6 +29,7 @@ class Waits:
     :param growth: for a device to get its volume's new size
     :param command: for repeating a command that was refused for now
     :param lock: for other processes that attach or detach the same volume
+    :param flush: for what was written to a device to reach its volume
     """
 
     device: float = 30
@@ -38,6 +39,7 @@ class Waits:
     growth: float = 30
     command: float = 120
     lock: float = 600
+    flush: float = 300
 
 
 def pauses(timeout: float, first: float = 0.05,

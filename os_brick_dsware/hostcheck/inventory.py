@@ -16,7 +16,6 @@ from collections.abc import Iterable
 import os
 import stat
 
-from os_brick_dsware import adapter as adapters
 from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import directory_check
@@ -263,13 +262,3 @@ def _without_device(name, record, user) -> findings.Finding:
             'it; if that is impossible: %s' % findings.command('rm', record))
     return findings.problem(text, 'restart the service that process %d is '
                             'of, then %s' % (user.process.pid, _REPAIR))
-
-
-def agents(users: list[attachments.User]) -> list[adapters.Target]:
-    """List the agents that attached a volume for some users.
-
-    :param users: these users
-    :returns: the agents, without repetition
-    """
-    return list(dict.fromkeys(adapters.Target(
-        user.manager, user.agent, user.port) for user in users))

@@ -10,14 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Removes what is left on this host by users who are gone.
-
-Each volume is looked at again under its lock; what has changed since it was
-found is left alone. So is a device that anybody has open, that a living user
-is recorded for, or that cannot be shown to be the volume's.
-"""
+"""Removes what is left on this host by users who are gone."""
 
 from collections.abc import Collection
+import dataclasses
 import os
 
 from os_brick_dsware import adapter as adapters
@@ -30,7 +26,6 @@ from os_brick_dsware.hostcheck import findings
 from os_brick_dsware.hostcheck import inventory
 from os_brick_dsware.hostcheck import settings
 from os_brick_dsware import leftovers
-from os_brick_dsware import properties
 from os_brick_dsware import waiting
 
 _LOCK_TIMEOUT = 10
@@ -63,6 +58,9 @@ class Repairer:
         self._host = host
         self._waits = waits or waiting.Waits(
             command=self._conf.dsware_cli_timeout, lock=_LOCK_TIMEOUT)
+        self._leftovers = leftovers.Leftovers(
+            ledger, host, cluster.execute, self._waits, self._adapter,
+            self._gone)
 
     def plan(self) -> list[findings.Finding]:
         """Tell what repair() would do.
@@ -70,7 +68,7 @@ class Repairer:
         :returns: one finding for each step
         """
         steps = []
-        for name, target in self._left():
+        for name, target in self._leftovers.found():
             steps.append('detach %s from agent %s, unless it is in use, and '
                          'remove the record of who is gone'
                          % (name, target.agent_ip))
@@ -85,7 +83,8 @@ class Repairer:
 
         :returns: what was done, and problems for what could not be
         """
-        done = [self._clear(name, target) for name, target in self._left()]
+        done = [self._clear(name, target) for name, target in
+                self._leftovers.found()]
         done += [self._unlink(*one) for one in self._dangling()]
         boots = self._earlier_boots()
         if boots:
@@ -99,11 +98,6 @@ class Repairer:
             return self._ledger.users(name)
         except exceptions.DSWareError:
             return []
-
-    def _left(self) -> list[tuple[str, adapters.Target]]:
-        return [(name, target) for name in self._ledger.volumes()
-                for target in inventory.agents(
-                    list(filter(self._gone, self._users(name))))]
 
     def _gone(self, user: attachments.User) -> bool:
         return (user.instance in self._instances_gone
@@ -121,44 +115,37 @@ class Repairer:
     # What is done -----------------------------------------------------------
 
     def _clear(self, name, target) -> findings.Finding:
-        target = adapters.Target(
-            self._conf.dsware_manager_ip or target.manager_ip,
-            target.agent_ip, target.agent_port)
         try:
-            return findings.ok(_DONE[self._volume(name, target).clear(
-                self._gone)] % name)
+            done = self._leftovers.clear(name, target)
         except exceptions.DSWareError as exc:
             return findings.problem('%s was not repaired: %s' % (name, exc),
                                     self._by_hand(name, target))
+        return findings.ok(_DONE[done] % name)
 
-    def _volume(self, name, target) -> leftovers.LeftVolume:
-        sds = target.agent_ip == adapters.THIS_HOST
-        if not sds and not target.manager_ip:
-            raise exceptions.ConfigurationError(
-                'no address of the Dsware manager: set dsware_manager_ip in '
-                'group os_brick on this host')
-        wwn = next((user.wwn for user in self._users(name) if user.wwn), '')
-        connection = properties.Connection(
-            volume=name, wwn=wwn, token='', kind=attachments.PROCESS,
-            manager_ip=target.manager_ip, agent_ip=target.agent_ip,
-            agent_port=target.agent_port)
-        return leftovers.LeftVolume(
-            connection, self._adapter(sds, target), self._ledger, self._host,
-            cluster.execute, self._waits)
-
-    def _adapter(self, sds: bool, target) -> adapters.Adapter:
-        if sds:
+    def _adapter(self, target: adapters.Target) -> adapters.Adapter:
+        if target.agent_ip == adapters.THIS_HOST:
             return adapters.SDSAdapter(
                 cluster.execute,
                 connector.sds_program(self._conf.dsware_sds_cli),
                 self._conf.dsware_cli_timeout, target)
         return adapters.FSCAdapter(
             cluster.execute, self._conf.dsware_fsc_cli,
-            self._conf.dsware_cli_timeout, target)
+            self._conf.dsware_cli_timeout, self._managed(target))
+
+    def _managed(self, target: adapters.Target) -> adapters.Target:
+        manager = self._conf.dsware_manager_ip or target.manager_ip
+        if not manager:
+            raise exceptions.ConfigurationError(
+                'no address of the Dsware manager: set dsware_manager_ip in '
+                'group os_brick on this host')
+        return dataclasses.replace(target, manager_ip=manager)
 
     def _by_hand(self, name, target) -> str:
         if target.agent_ip == adapters.THIS_HOST:
             return 'see why, and run it again'
+        target = adapters.Target(
+            self._conf.dsware_manager_ip or target.manager_ip,
+            target.agent_ip, target.agent_port)
         return 'see why, and run it again; when it is certain that nobody ' \
             'uses it: ' + cluster.detach_command(
                 self._conf.dsware_fsc_cli, target, name)

@@ -262,6 +262,11 @@ class KilledTestCase(test_sharing.Killed, test_sharing.Users,
     """With sds_cli."""
 
 
+class AbandonedTestCase(test_sharing.Abandoned, test_sharing.KilledFixture,
+                        test_sharing.Users, fakes.SDSTestCase):
+    pass
+
+
 class ParseTestCase(testtools.TestCase):
 
     def test_success(self):

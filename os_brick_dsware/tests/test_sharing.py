@@ -180,8 +180,8 @@ class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
         self.assertTrue(self.detached())
 
 
-class Killed:
-    """Users whose process was killed."""
+class KilledFixture:
+    """A process that can be killed."""
 
     def setUp(self):
         super().setUp()
@@ -194,8 +194,9 @@ class Killed:
             child.pid, start, processes.current().namespace)
 
     def user(self, token, kind=attachments.PROCESS, **changes):
-        return attachments.User(token=token, kind=kind, process=self.process,
-                                agent=self.agent, **changes)
+        return attachments.User(**{
+            'token': token, 'kind': kind, 'process': self.process,
+            'agent': self.agent, 'manager': '10.0.0.1', **changes})
 
     def record(self, *users):
         ledger = self.connector._ledger()
@@ -205,6 +206,10 @@ class Killed:
     def kill(self):
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
+
+
+class Killed(KilledFixture):
+    """Users whose process was killed."""
 
     def test_a_process_counts_while_it_lives(self):
         self.connect('a')
@@ -272,6 +277,162 @@ class KilledTestCase(Killed, Users, fakes.ConnectorTestCase):
         self.assertEqual(self.cluster.path('dev/sdc'), path)
         self.disconnect('a', wwn='')
         self.assertTrue(self.detached())
+
+
+class Abandoned:
+    """A process was killed that had attached another volume, volume-2."""
+
+    NAME = 'volume-2'
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add(self.NAME, wwn='6888603000000002')
+
+    def leave(self, name=NAME, **changes):
+        """Attach volume-2 as a process that is killed."""
+        self.cluster.attachVolume(fakes.AGENT, name)
+        device = self.cluster.attached[fakes.AGENT, name]
+        changes = {'device': device, 'path': device, 'wwn':
+                   self.cluster.wwns[name],
+                   'generation': self.host.generation(device), **changes}
+        ledger = self.connector._ledger()
+        with ledger.lock(name, 5):
+            ledger.save(name, ledger.users(name) + [
+                self.user('b', **changes)])
+        if self.child.returncode is None:
+            self.kill()
+
+    def left(self):
+        """List the volumes that are attached, but for volume-1."""
+        return [name for _agent, name in self.cluster.attached
+                if name != fakes.NAME]
+
+    def assert_stays(self):
+        self.connect('a')
+        self.assertEqual([self.NAME], self.left())
+        self.assertNotEqual([], self.users(self.NAME))
+        self.disconnect('a')
+        self.connector.release_abandoned()
+        self.connector.release_abandoned(self.NAME)
+        self.assertEqual([self.NAME], self.left())
+
+    def test_let_go_by_the_next_use(self):
+        for use in (lambda: self.connect('a'), lambda: self.disconnect('a'),
+                    lambda: self.connector.release_abandoned(),
+                    lambda: self.connector.release_abandoned(self.NAME)):
+            self.leave()
+            use()
+            self.assertEqual([], self.left())
+            self.assertEqual([], self.users(self.NAME))
+
+    def test_only_the_volume_that_is_asked_for(self):
+        self.leave()
+        self.connector.release_abandoned(fakes.NAME)
+        self.assertEqual([self.NAME], self.left())
+
+    def test_record_of_a_volume_that_others_use(self):
+        self.connect('a', volume_name=self.NAME)
+        self.record_of_other()
+        self.connect('a')
+        self.assertEqual([self.NAME], self.left())
+        self.assertEqual(['a'], [user.token for user
+                                 in self.users(self.NAME)])
+
+    def record_of_other(self):
+        ledger = self.connector._ledger()
+        user, = ledger.users(self.NAME)
+        ledger.save(self.NAME, [user, self.user(
+            'b', device=user.device, path=user.path)])
+        self.kill()
+
+    def test_guest_keeps_it(self):
+        self.leave(kind=attachments.INSTANCE)
+        self.assert_stays()
+
+    def test_person_keeps_it(self):
+        self.leave(kind=attachments.LOCAL)
+        self.assert_stays()
+
+    def test_it_is_open(self):
+        self.leave()
+        self.host.holders = lambda path: ['mount /mnt']
+        self.connect('a')
+        self.assertEqual([self.NAME], self.left())
+
+    def test_command_works_on_its_device(self):
+        """One that the process ran: as root, so only root sees it open."""
+        self.leave()
+        device, = (device for (_agent, name), device
+                   in self.cluster.attached.items() if name == self.NAME)
+        self.add_process('convert', '-n', 'image', device,
+                         program='/usr/bin/qemu-img')
+        self.assert_stays()
+
+    def test_command_of_the_process_still_runs(self):
+        self.leave()
+        self.add_process('--ip', fakes.AGENT, self.NAME)
+        self.assert_stays()
+
+    def test_somebody_is_at_it(self):
+        self.leave()
+        with self.connector._ledger().lock(self.NAME, 5):
+            self.assert_stays()
+
+    def test_nobody_fails_for_it(self):
+        self.leave()
+        self.cluster.script['detachVolume'] = [50150013, 'hang', 'garbage']
+        for token in ('a', 'b', 'c'):
+            self.connect(token)
+        self.assertEqual([self.NAME], self.left())
+        self.connect('d')
+        self.assertEqual([], self.left())
+
+    def test_record_makes_no_sense(self):
+        self.leave()
+        with open(self.connector._ledger().record(self.NAME), 'w') as stream:
+            stream.write('{')
+        self.connect('a')
+
+    def test_some_at_a_time(self):
+        names = ['volume-%d' % number for number in range(2, 12)]
+        for name in names:
+            self.cluster.add(name, wwn='')
+            self.leave(name)
+        self.connect('a')
+        self.assertEqual(6, len(self.left()))
+        for _time in range(2):
+            self.connect('a')
+        self.assertEqual([], self.left())
+
+    def test_no_agent_is_asked_twice_that_does_not_answer(self):
+        for name in ('volume-2', 'volume-3'):
+            self.cluster.add(name, wwn='')
+            self.leave(name)
+        self.cluster.script['detachVolume'] = ['hang'] * 9
+        self.connect('a')
+        self.assertEqual(8, len(self.cluster.script['detachVolume']))
+
+
+class AbandonedTestCase(Abandoned, KilledFixture, Users, fakes.ConnectorTestCase):
+
+    def test_device_is_not_the_volumes(self):
+        self.leave()
+        self.cluster.make_link(self.cluster.wwns[self.NAME],
+                               self.cluster.path('dev/other'))
+        with open(self.cluster.path('dev/other'), 'w') as stream:
+            stream.write('x')
+        self.cluster.volumes[self.NAME] = 2
+        self.assert_stays()
+
+    def test_another_agents(self):
+        """It may not answer; whoever starts has time to find out."""
+        self.cluster.attached['10.0.0.9', self.NAME] = ''
+        self.leave(agent='10.0.0.9')
+        del self.cluster.attached[fakes.AGENT, self.NAME]
+        self.connect('a')
+        self.assertEqual([self.NAME], self.left())
+        self.connector.release_abandoned()
+        self.assertEqual([], self.left())
 
 
 class ProcessesTestCase(fakes.ConnectorTestCase):

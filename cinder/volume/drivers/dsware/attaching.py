@@ -18,11 +18,13 @@ from oslo_log import log as logging
 
 from cinder import exception
 from cinder.i18n import _
+from cinder import utils
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
+from os_brick_dsware import connector as connectors
 
 LOG = logging.getLogger(__name__)
 
@@ -155,10 +157,13 @@ class HostAttacher:
                 raise failures[0]
 
     def release(self, volume):
-        """Do nothing: the hosts have let go of a volume that is deleted.
+        """Let go of a volume that is deleted.
+
+        The hosts have; but for a process of this one that was killed.
 
         :param volume: the Cinder volume
         """
+        release_abandoned(translation.volume_name(volume))
 
     def _detach_from_all(self, volume, connectors, agents=(),
                          detached=lambda agent: None):
@@ -227,6 +232,15 @@ def _is_silence(error):
     return bool(error.result is None and error.endpoint) and not isinstance(
         error, (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable))
+
+
+def release_abandoned(name=None):
+    """Detach what processes of this host that were killed left attached.
+
+    :param name: the volume's name on the cluster, None for all volumes
+    """
+    connectors.DSWareConnector(
+        utils.get_root_helper()).release_abandoned(name)
 
 
 def existing(array, volume):

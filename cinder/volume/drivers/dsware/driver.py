@@ -129,6 +129,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         """
         try:
             pools = self._pools.query()
+            if self.configuration.dsware_attach_by == 'host':
+                attaching.release_abandoned()
         except (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable):
             raise
