@@ -282,6 +282,8 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                 self._adapter_of_record, lambda user: not ledger.alive(user),
             ).clear_in_passing(lambda name, target: wanted(name, target)
                                and self._is_mine(target))
+        except exceptions.ConfigurationError as exc:
+            LOG.debug('Nothing is recorded on this host: %s', exc)
         except Exception as exc:
             # Who attaches or detaches a volume, or starts, has no part in it.
             LOG.warning('Volumes may have been left attached to this host by '

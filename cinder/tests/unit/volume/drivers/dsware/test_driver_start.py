@@ -17,6 +17,7 @@ import ddt
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import attachers
+from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import manager_attaching
@@ -57,6 +58,14 @@ class StartTestCase(base.DriverTestCase):
             f'Dsware driver {made.VERSION}: the cluster answers; transport '
             f'socket, agents 192.0.2.1:10519, [2001:db8::1]:1, pools 1, 0.',
             record.getMessage())
+
+    @ddt.data(('host', 1), ('manager', 0))
+    @ddt.unpack
+    def test_what_killed_processes_left_attached(self, option, times):
+        made = self.make_driver(dsware_attach_by=option)
+        with mock.patch.object(attaching, 'release_abandoned') as release:
+            made.check_for_setup_error()
+        self.assertEqual([mock.call()] * times, release.mock_calls)
 
     @ddt.data(('host', attachers.SwitchedAttacher),
               ('manager', manager_attaching.ManagerAttacher))
