@@ -282,7 +282,7 @@ class Directory:
             longer, or is not a file of who may write here
         """
         descriptor = self._open(name, os.O_RDONLY)
-        with os.fdopen(descriptor, encoding='utf-8') as stream:
+        with open(descriptor, encoding='utf-8') as stream:
             text = stream.read(longest + 1)
         if len(text) > longest:
             raise ValueError('it has more than %d characters' % longest)
@@ -296,8 +296,9 @@ class Directory:
         :raises OSError: if it cannot be written; the old one stays
         """
         with self._new() as (temporary, descriptor):
-            with os.fdopen(descriptor, 'w', encoding='utf-8',
-                           closefd=False) as stream:
+            # Not os.fdopen(): eventlet's knows no closefd.
+            with open(descriptor, 'w', encoding='utf-8',
+                      closefd=False) as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(descriptor)

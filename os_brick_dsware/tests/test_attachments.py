@@ -12,9 +12,13 @@
 
 """The ledger of users: what it survives, and who may share it."""
 
+import importlib.util
 import json
 import os
 import stat
+import subprocess
+import sys
+import textwrap
 import threading
 
 import testtools
@@ -186,6 +190,34 @@ class LedgerTestCase(LedgerFixtureTestCase):
                                  self.mode(os.path.join(root, path)))
             self.assertEqual(record, self.mode(os.path.join(
                 root, 'dsware', 'b1', NAME + '.json')))
+
+
+class EventletTestCase(LedgerFixtureTestCase):
+
+    SCRIPT = textwrap.dedent('''
+        import sys
+        import eventlet
+        eventlet.monkey_patch()
+        from os_brick_dsware import attachments
+        from os_brick_dsware import processes
+
+        def use():
+            ledger = attachments.Ledger(sys.argv[1], 'b1')
+            with ledger.lock('volume-1', 30):
+                ledger.save('volume-1', ledger.users('volume-1') + [
+                    attachments.User('t', attachments.INSTANCE,
+                                     processes.current(), 'agent')])
+
+        for thread in [eventlet.spawn(use) for _number in range(8)]:
+            thread.wait()
+        ''')
+
+    @testtools.skipUnless(importlib.util.find_spec('eventlet'),
+                          'there is no eventlet')
+    def test_green_threads(self):
+        subprocess.run([sys.executable, '-W', 'ignore', '-c', self.SCRIPT,
+                        self.root], check=True)
+        self.assertEqual(8, len(self.ledger.users(NAME)))
 
 
 class LockTestCase(LedgerFixtureTestCase):

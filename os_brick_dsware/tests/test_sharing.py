@@ -413,7 +413,8 @@ class Abandoned:
         self.assertEqual(8, len(self.cluster.script['detachVolume']))
 
 
-class AbandonedTestCase(Abandoned, KilledFixture, Users, fakes.ConnectorTestCase):
+class AbandonedTestCase(Abandoned, KilledFixture, Users,
+                        fakes.ConnectorTestCase):
 
     def test_device_is_not_the_volumes(self):
         self.leave()
