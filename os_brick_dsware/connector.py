@@ -27,7 +27,6 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from os_brick_dsware import adapter as adapters
-from os_brick_dsware import addresses
 from os_brick_dsware import agents
 from os_brick_dsware import attachments
 from os_brick_dsware import devices

@@ -148,6 +148,11 @@ def wrong(directory: str, account: Account) -> Wrong | None:
     return found
 
 
+def _quoted(text: str) -> str:
+    # A back quote, which is quoted anyway, would end the command too early.
+    return shlex.quote(text).replace('`', r'\x60')
+
+
 # The directory that lock_path names -----------------------------------------
 
 def _of_lock_path(path: str, root: str, account: Account) -> Wrong | None:
@@ -194,7 +199,7 @@ def _exposed(text: str) -> Wrong:
 def _admit(path: str, there: os.stat_result, account: Account) -> str:
     if there.st_mode & stat.S_IWGRP and there.st_gid:
         return '`usermod -aG %s %s`, and restart its services' % (
-            shlex.quote(_group(there.st_gid)), shlex.quote(account.name))
+            _quoted(_group(there.st_gid)), _quoted(account.name))
     return making(path, account, _user(there.st_uid))
 
 
@@ -207,17 +212,17 @@ def making(path: str, *users: Account | str) -> str:
     """
     found = {user if isinstance(user, str) else user.name for user in users}
     found |= {name for name in SERVICE_ACCOUNTS if of_service(name)}
-    names = [shlex.quote(name) for name in sorted(found - {'root'})]
+    names = [_quoted(name) for name in sorted(found - {'root'})]
     if len(names) < 2:
         user = names[0] if names else 'root'
         account = of_service(names[0]) if names else None
         group = _group(pwd.getpwnam(user).pw_gid) if account else user
         return '`install -d -o %s -g %s -m 2770 %s`' % (
-            user, shlex.quote(group), shlex.quote(path))
+            user, _quoted(group), _quoted(path))
     join = ' && '.join('usermod -aG %s %s' % (GROUP, name) for name in names)
     return '`groupadd -f %s && %s && install -d -o root -g %s -m 2770 %s`, ' \
         'and restart their services' % (GROUP, join, GROUP,
-                                        shlex.quote(path))
+                                        _quoted(path))
 
 
 # What is in it --------------------------------------------------------------
@@ -235,7 +240,7 @@ def _of_directory(path: str, account: Account, give: str,
     if not stat.S_ISDIR(there.st_mode):
         return Wrong('%s is not a directory' % path,
                      'see who made it, and move it away: `mv -- %s %s`' % (
-                         shlex.quote(path), shlex.quote(path + '.away')))
+                         _quoted(path), _quoted(path + '.away')))
     access = shared_directory.Access.given_by(above)
     if not access.trusts(there, account.uid):
         return _exposed('%s: %s' % (path, shared_directory.FOREIGN))
@@ -247,7 +252,7 @@ def _of_directory(path: str, account: Account, give: str,
         return Wrong(_refused(path, there, account), admit)
     if there.st_mode & stat.S_IRWXO:
         return Wrong(text + ': it is open to everybody on this host',
-                     '`chmod -R o= %s`' % shlex.quote(path))
+                     '`chmod -R o= %s`' % _quoted(path))
     return None
 
 
@@ -262,7 +267,7 @@ def _is_given(there: os.stat_result,
 
 def _give(parent: str, root: str, access: shared_directory.Access) -> str:
     return '`chown -R --reference={0} {1} && chmod -R u=rwX,g={2},o= {1}`' \
-        .format(shlex.quote(parent), shlex.quote(root),
+        .format(_quoted(parent), _quoted(root),
                 'rwX' if access.shared else '')
 
 
@@ -287,7 +292,7 @@ def _of_file(path: str, account: Account, give: str) -> Wrong | None:
     if not stat.S_ISREG(there.st_mode):
         return Wrong('%s is not a regular file' % path,
                      'see who made it, and remove it: `rm -r -- %s`'
-                     % shlex.quote(path))
+                     % _quoted(path))
     if not account.may(_READ, there):
         return Wrong('%s belongs to %s, mode %o: %s cannot read it' % (
             path, owner(there), stat.S_IMODE(there.st_mode), account.name),

@@ -129,8 +129,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         """
         try:
             pools = self._pools.query()
-            if self.configuration.dsware_attach_by == 'host':
-                attaching.release_abandoned()
         except (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable):
             raise
@@ -141,6 +139,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                 'The Dsware cluster cannot be reached. The backend starts '
                 'down and comes up when the cluster answers.')
         else:
+            if self.configuration.dsware_attach_by == 'host':
+                attaching.release_abandoned()
             LOG.info('Dsware driver %(version)s: the cluster answers; '
                      'transport %(transport)s, agents %(agents)s, pools '
                      '%(pools)s.', {

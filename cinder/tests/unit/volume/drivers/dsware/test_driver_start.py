@@ -12,6 +12,8 @@
 
 """The driver's start."""
 
+from unittest import mock
+
 import ddt
 
 from cinder import exception
