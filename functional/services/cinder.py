@@ -73,12 +73,14 @@ class Cinder(object):
         """
         self._write_files()
         self.process = process.Process(
-            'cinder',
-            [sys.executable, '-m', 'functional.services.cinder_all',
-             '--config-file', str(self.config_path)],
-            self.directory / 'output.log', self.environment(),
-            self._outlive)
+            'cinder', self.command(), self.directory / 'output.log',
+            self.environment(), self._outlive)
         self.process.start()
+
+    def command(self):
+        """What starts the services: program and arguments."""
+        return [sys.executable, '-m', 'functional.services.cinder_all',
+                '--config-file', str(self.config_path)]
 
     def wait(self):
         """Wait until all services are up and each backend reports pools.
