@@ -28,6 +28,7 @@ _AT_REST = frozenset(('available', 'in-use', 'error', 'error_deleting',
 # A volume that could not be made need not be there.
 _WORKING = (model.VOLUME_COPYING,)
 _MIGRATED = frozenset((None, 'success', 'error'))
+_GOING = frozenset(('deleting', 'deleted'))
 _FAILED = frozenset(('error', 'error_managing'))
 _LIMITS = {worlds.LIMITED: 10, worlds.SLOWER: 5}
 
@@ -155,7 +156,7 @@ class Checker(object):
                 continue
             found = there.get(name)
             if found is None:
-                if was != 'deleting':
+                if was not in _GOING:
                     yield '%s is %s and lost' % (name, was or record.status)
                 continue
             if found['status']:
