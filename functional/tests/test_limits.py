@@ -216,16 +216,16 @@ class LimitOperations(object):
     def wait_for_pool(self, pool, condition):
         """Wait until the scheduler has other figures.
 
-        :param pool: the name of the pool
+        :param pool: the id of the pool
         :param condition: tells whether its capabilities are those
         """
         def told():
-            now = self.pools()[pool]
+            now = self.pools()[str(pool)]
             if not condition(now):
                 raise waiting.NotYet('pool %s is %s' % (pool, now))
             return now
 
-        waiting.wait_for(told, SECONDS, 'Statistics of pool ' + pool)
+        waiting.wait_for(told, SECONDS, 'Statistics of a pool')
 
     def test_thick_volume_grows_into_free_space_only(self):
         thick = self.volume_type(self.backend + '-thick', **{
