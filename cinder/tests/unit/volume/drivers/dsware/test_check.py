@@ -277,8 +277,7 @@ class ReportTestCase(base.DriverTestCase):
     def test_text_of_others_is_made_harmless(self):
         hostile = 'a\x1b[2J\nPROBLEM b\x7f\u202e\x9b\udc80'
         report = reports.Report(hostile, {'One ' + hostile: [
-            findings.ok(hostile), findings.problem('c' * 9999, hostile)]},
-            {hostile: {'key': hostile}})
+            findings.ok(hostile), findings.problem('c' * 9999, hostile)]})
         text, as_json = reports.as_text(report), reports.as_json(report)
         for printed in (text, as_json):
             for line in printed.split('\n'):
