@@ -173,7 +173,8 @@ class SecurePathTest(base.FunctionalTestCase):
         self.restart(installation.SYSTEM_PATH)
 
         def told():
-            return re.findall('.* ERROR .*(?:secure_path|rootwrap).*', self.log())
+            return re.findall('.* ERROR .*(?:secure_path|rootwrap).*',
+                              self.log())
 
         waiting.wait_for(told, SECONDS, 'The error and its cure')
         # Nothing is tried again, and what the manager reports goes on.
