@@ -50,7 +50,7 @@ class BackendTestCase(testtools.TestCase):
         """Make an array and look at the transport of its first agent."""
         made = backend.make_array(fakes.make_configuration(**overrides))
         self.addCleanup(made._client.close)
-        return next(iter(made._client._agents.values())).transport
+        return made._client._agents.order()[0].transport
 
 
 @ddt.ddt

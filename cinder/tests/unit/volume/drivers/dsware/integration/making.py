@@ -64,7 +64,8 @@ def make_volume(size=1, pool=0, **values):
     return objects.Volume(
         context.get_admin_context(),
         **{'id': str(uuid.uuid4()), '_name_id': None, 'size': size,
-           'host': f'host@backend#{pool}', 'volume_type': None,
+           'host': f'host@backend#{pool}', 'cluster_name': None,
+           'status': 'available', 'volume_type': None,
            'volume_type_id': None, 'provider_id': None,
            'migration_status': None, 'use_quota': True,
            'launched_at': timeutils.utcnow(),
