@@ -394,7 +394,7 @@ class Ledger:
 
     def forget_earlier_boots(self) -> None:
         """Remove the records of earlier boots of this host."""
-        with self._explained():
+        with self._explained(), contextlib.suppress(FileNotFoundError):
             with shared_directory.opened(self._root) as root:
                 self._forget(root)
 

@@ -131,7 +131,14 @@ def wrong(directory: str, account: Account) -> Wrong | None:
     :param account: who is to use it
     :returns: the first thing that is wrong, None if all is well
     """
-    directory = os.path.abspath(directory)
+    try:
+        return _wrong(os.path.abspath(directory), account)
+    except OSError as exc:
+        return Wrong('%s cannot be looked at: %s' % (directory, exc),
+                     'see why, and mend it')
+
+
+def _wrong(directory: str, account: Account) -> Wrong | None:
     root = os.path.dirname(directory)
     parent = os.path.dirname(root)
     found = _of_lock_path(parent, root, account)
@@ -165,9 +172,6 @@ def _of_lock_path(path: str, root: str, account: Account) -> Wrong | None:
         if account.uid and account.may(_WRITE | _ENTER, _above(path)):
             return None
         return Wrong('%s, which lock_path names, does not exist' % path,
-                     making(path, account))
-    except OSError as exc:
-        return Wrong('%s cannot be looked at: %s' % (path, exc),
                      making(path, account))
     if not stat.S_ISDIR(there.st_mode):
         return Wrong('%s, which lock_path names, is not a directory' % path,
@@ -235,8 +239,6 @@ def _of_directory(path: str, account: Account, give: str,
         there = os.lstat(path)
     except FileNotFoundError:
         return None
-    except OSError as exc:
-        return Wrong(str(exc), give)
     if not stat.S_ISDIR(there.st_mode):
         return Wrong('%s is not a directory' % path,
                      'see who made it, and move it away: `mv -- %s %s`' % (
