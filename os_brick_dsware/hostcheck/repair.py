@@ -68,7 +68,7 @@ class Repairer:
         :returns: one finding for each step
         """
         steps = []
-        for name, target in self._leftovers.found():
+        for name, target in self._left():
             steps.append('detach %s from agent %s, unless it is in use, and '
                          'remove the record of who is gone'
                          % (name, target.agent_ip))
@@ -83,8 +83,7 @@ class Repairer:
 
         :returns: what was done, and problems for what could not be
         """
-        done = [self._clear(name, target) for name, target in
-                self._leftovers.found()]
+        done = [self._clear(name, target) for name, target in self._left()]
         done += [self._unlink(*one) for one in self._dangling()]
         boots = self._earlier_boots()
         if boots:
@@ -98,6 +97,9 @@ class Repairer:
             return self._ledger.users(name)
         except exceptions.DSWareError:
             return []
+
+    def _left(self) -> list[tuple[str, adapters.Target]]:
+        return self._leftovers.found()
 
     def _gone(self, user: attachments.User) -> bool:
         return (user.instance in self._instances_gone
