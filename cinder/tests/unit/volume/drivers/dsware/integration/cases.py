@@ -120,6 +120,10 @@ class Operation:
         :param dsware: the driver
         """
 
+    def renew(self):
+        """Take new objects, as each request of Cinder has its own."""
+        self.new = self.new.obj_clone()
+
     @classmethod
     def recovers(cls):
         """Tell whether nothing is left after :meth:`recover`."""

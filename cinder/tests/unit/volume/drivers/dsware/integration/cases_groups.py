@@ -83,6 +83,9 @@ class GroupFromSnapshot(CreateGroupSnapshot):
                           snapName=snapshot.name)
         self.copies = [base.make_volume() for _volume in self.members]
 
+    def renew(self):
+        self.copies = [volume.obj_clone() for volume in self.copies]
+
     def run(self, dsware):
         dsware.create_group_from_src(None, self.group, self.copies,
                                      self.group, self.snapshots)
@@ -114,6 +117,9 @@ class GroupFromGroup(CreateGroupSnapshot):
     def prepare(self):
         super().prepare()
         self.copies = [base.make_volume() for _volume in self.members]
+
+    def renew(self):
+        self.copies = [volume.obj_clone() for volume in self.copies]
 
     def run(self, dsware):
         dsware.create_group_from_src(

@@ -129,6 +129,7 @@ class FaultTests:
         operation.recover(dsware)
         if operation.recovers():
             self.assertEqual(before, self.everything())
+        operation.renew()
         operation.run(dsware)
         return outcomes.Outcome(
             'failed, nothing changed' if clean else 'failed, repaired later',
