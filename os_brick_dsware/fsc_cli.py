@@ -35,12 +35,16 @@ import re
 #: More output than this is refused: a listing of 100,000 volumes takes
 #: about 20 MiB.
 MAX_OUTPUT = 64 * 1024 * 1024
+#: The same for what belongs to one object, its snapshots or clones.
+MAX_RELATED = 4 * 1024 * 1024
 #: More than this of what is no listing is refused.
 MAX_ANSWER = 1024 * 1024
 #: Bytes that are kept of what a program complains.
 MAX_MESSAGES = 64 * 1024
 #: A longer line is refused.
 MAX_LINE = 64 * 1024
+#: A record of more fields is refused.
+MAX_FIELDS = 64
 #: More lines than this are refused, records of a listing left aside.
 MAX_LINES = 10_000
 #: A longer value is refused: the socket transport's bound for a request.
@@ -76,7 +80,7 @@ _FIRST_FIELD = {
     'queryAllPoolInfo': _POOL,
     'queryPoolType': _POOL,
 }
-_LISTINGS = ('querySnapOfVolume', 'queryVolumeOfSnap')
+_RELATED = ('querySnapOfVolume', 'queryVolumeOfSnap')
 _QOS_FIELDS = frozenset((
     'qosName', 'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
@@ -123,8 +127,9 @@ def bound(op: str) -> int:
     :param op: the operation
     :returns: bytes
     """
-    return (MAX_OUTPUT if op.startswith('queryAll') or op in _LISTINGS
-            else MAX_ANSWER)
+    if op.startswith('queryAll'):
+        return MAX_OUTPUT
+    return MAX_RELATED if op in _RELATED else MAX_ANSWER
 
 
 def printable(text: str, limit: int = 120) -> str:
@@ -278,6 +283,9 @@ def _field(part: str, line: str) -> tuple[str, str]:
 
 def _record(line: str) -> dict[str, str]:
     record: dict[str, str] = {}
+    if line.count(',') >= MAX_FIELDS:
+        raise OutputError("a record of more than %d fields: '%s'"
+                          % (MAX_FIELDS, printable(line)))
     for part in line.split(','):
         if not part.strip():
             continue

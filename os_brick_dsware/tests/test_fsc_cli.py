@@ -284,6 +284,20 @@ class ParseTestCase(testtools.TestCase):
         self.assertRaises(fsc_cli.OutputError, fsc_cli.parse, 'queryVolume',
                           'result=0\n' + '\n' * fsc_cli.MAX_OUTPUT)
 
+    def test_the_fields_of_a_record(self):
+        most = VOLUME + ''.join(
+            ',k%d=' % n for n in range(fsc_cli.MAX_FIELDS - 7))
+        said = self.parse('queryVolume', 'result=0', most)
+        self.assertEqual(fsc_cli.MAX_FIELDS, len(said.records[0]))
+        self.assertBroken('queryVolume', 'result=0', most + ',k=')
+
+    def test_what_may_be_printed(self):
+        self.assertEqual(
+            [2 ** 26, 2 ** 22, 2 ** 22, 2 ** 20, 2 ** 20],
+            [fsc_cli.bound(op) for op in (
+                'queryAllVolume', 'querySnapOfVolume', 'queryVolumeOfSnap',
+                'queryVolume', 'createVolume')])
+
     def test_long_listing(self):
         said = self.parse('queryAllVolume', 'result=0', *(
             VOLUME.replace('vol1', 'vol%d' % number)

@@ -37,10 +37,10 @@ from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
-# A reply that is collected whole has at most this many records; listings of
-# any length are streamed.
-_MAX_RECORDS = 65_536
-_MAX_BYTES = 64 * 1024 * 1024
+# A reply that is collected whole has at most this many records: the longest
+# is that of the snapshots of a volume. Listings of any length are streamed.
+_MAX_RECORDS = 4096
+_MAX_BYTES = 4 * 1024 * 1024
 # No pool of any cluster holds as much: a listing that goes on has no end.
 _MAX_LISTED = 2_000_000
 # One attempt gets half of the time that is left, so that an agent that hangs

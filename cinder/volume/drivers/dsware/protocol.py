@@ -22,18 +22,24 @@ A :class:`Connection` turns requests into bytes and received bytes into
 frames; the caller moves the bytes.
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
+import itertools
 import re
 import struct
 from urllib import parse
 
 MAX_REQUEST = 65_536
 MAX_REPLY = 1_048_576
-# A reply's frame could hold a third of a million records of nothing, or a
-# value of a megabyte; both would take a multiple of its size in memory.
+# A frame could hold a third of a million records of nothing, a record of as
+# many fields, or a value of a megabyte.
 MAX_RECORDS = 65_536
 MAX_RECORD = 65_536
+MAX_FIELDS = 64
+# Records take many times the memory of their text, so only so many are decoded
+# at a time.
+PART = 256
 
 _LENGTH = struct.Struct('>I')
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}', re.ASCII)
@@ -57,13 +63,13 @@ class RemoteProtocolError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One frame of a reply.
+    """One frame of a reply, or a part of one that has many records.
 
     :ivar result: the result code
     :ivar desc: the cluster's words, may be empty
-    :ivar more: whether another frame of the same reply follows
-    :ivar records: the records in this frame
-    :ivar size: bytes that the frame took
+    :ivar more: whether more of the same reply follows
+    :ivar records: the records in it
+    :ivar size: bytes that the frame took, 0 in all parts but the first
     """
 
     seq: int
@@ -137,15 +143,20 @@ def _decode_pairs(text: str, separator: str,
     return pairs
 
 
-def _decode_records(body: str) -> list[dict[str, str]]:
-    if body.count('\n') >= MAX_RECORDS:
-        raise RemoteProtocolError(
-            f'more than {MAX_RECORDS} records in a frame')
-    lines = body.split('\n')
-    if max(map(len, lines)) > MAX_RECORD:
+def _lines(text: str, start: int) -> Iterator[str]:
+    while (end := text.find('\n', start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _decode_record(line: str) -> dict[str, str]:
+    if len(line) > MAX_RECORD:
         raise RemoteProtocolError(
             f'a record of more than {MAX_RECORD} characters')
-    return [_decode_pairs(line, ',', _RECORD) for line in lines]
+    if line.count(',') >= MAX_FIELDS:
+        raise RemoteProtocolError(f'a record of more than {MAX_FIELDS} fields')
+    return _decode_pairs(line, ',', _RECORD)
 
 
 def _number(headers: Mapping[str, str], key: str) -> int:
@@ -157,26 +168,43 @@ def _number(headers: Mapping[str, str], key: str) -> int:
     return int(value)
 
 
-def decode_reply(payload: bytes) -> Frame:
-    """Decode the payload of one reply frame.
+def decode_reply(payload: bytes) -> Iterator[Frame]:
+    """Decode the payload of one reply frame, some records at a time.
 
     :param payload: the frame without its length
-    :returns: the :class:`Frame`
-    :raises RemoteProtocolError: when the payload breaks the protocol
+    :returns: an iterator of the parts, one at least; all of them but the
+        last have ``more``
+    :raises RemoteProtocolError: when the payload breaks the protocol; the
+        parts before a malformed record have been given then
     """
     try:
         text = payload.decode()
     except UnicodeDecodeError:
         raise RemoteProtocolError('reply is not UTF-8') from None
-    head, gap, body = text.partition('\n\n')
+    head, gap, _body = text.partition('\n\n')
     headers = _decode_pairs(head, '\n', _HEADERS)
-    records = _decode_records(body) if gap else []
-    return Frame(seq=_number(headers, 'seq'),
-                 result=_number(headers, 'result'),
-                 desc=headers.get('desc', ''),
-                 more=headers.get('more') == '1',
-                 records=records,
-                 size=len(payload))
+    whole = Frame(seq=_number(headers, 'seq'),
+                  result=_number(headers, 'result'),
+                  desc=headers.get('desc', ''),
+                  more=headers.get('more') == '1', records=[],
+                  size=len(payload))
+    if not gap:
+        yield whole
+        return
+    start = len(head) + len(gap)
+    if text.count('\n', start) >= MAX_RECORDS:
+        raise RemoteProtocolError(
+            f'more than {MAX_RECORDS} records in a frame')
+    yield from _parts(whole, map(_decode_record, _lines(text, start)))
+
+
+def _parts(whole: Frame, records: Iterator[dict[str, str]]) -> Iterator[Frame]:
+    part = list(itertools.islice(records, PART))
+    size = whole.size
+    while following := list(itertools.islice(records, PART)):
+        yield dataclasses.replace(whole, more=True, records=part, size=size)
+        part, size = following, 0
+    yield dataclasses.replace(whole, records=part, size=size)
 
 
 class Connection:
@@ -191,6 +219,8 @@ class Connection:
         self._seq = 0
         self._buffer = bytearray()
         self._result = None
+        # What is left of the frame that is being given.
+        self._parts = iter(())
         self._waiting = False
         self._broken = False
 
@@ -233,7 +263,7 @@ class Connection:
         self._buffer += data
 
     def next_frame(self) -> Frame | None:
-        """Take the next frame of the reply.
+        """Take the next frame of the reply, or the next part of one.
 
         :returns: a :class:`Frame`, or None when more data is needed
         :raises RemoteProtocolError: when the peer broke the protocol
@@ -244,15 +274,19 @@ class Connection:
             return self._next_frame()
         except RemoteProtocolError:
             self._broken = True
+            self._parts = iter(())
             self._buffer.clear()
             raise
 
     def _next_frame(self) -> Frame | None:
-        payload = self._take_payload()
-        if payload is None:
-            return None
-        frame = decode_reply(payload)
-        self._check_sequence(frame)
+        frame = next(self._parts, None)
+        if frame is None:
+            payload = self._take_payload()
+            if payload is None:
+                return None
+            self._parts = decode_reply(payload)
+            frame = next(self._parts)
+            self._check_sequence(frame)
         self._waiting = frame.more
         if not frame.more and self._buffer:
             raise RemoteProtocolError('data after the end of the reply')

@@ -42,7 +42,9 @@ LOG = logging.getLogger(__name__)
 PROGRAM = 'fsc_cli'
 _KILL_AFTER = 5
 # Records that are read at a time, so that a long listing takes little memory.
-_PART = 1000
+_PART = 256
+# Characters of what a program printed that may be told.
+_TOLD = 1000
 
 _FILTERS = _('Copy etc/cinder/rootwrap.d/dsware.filters to the directory that '
              'filters_path in rootwrap.conf names')
@@ -239,7 +241,7 @@ class CLITransport:
 
     def _failed(self, request, error):
         # What printed something was started, whatever it ended with.
-        printed = (error.stdout or '').strip()
+        printed = (error.stdout or '')[:_TOLD].strip()
         said = (error.stderr or '').strip()
         if not printed:
             desc, advice = _reason(error.exit_code, said)

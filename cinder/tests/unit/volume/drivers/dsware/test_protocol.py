@@ -15,6 +15,7 @@
 import json
 import pathlib
 import struct
+from unittest import mock
 
 import ddt
 import hypothesis
@@ -101,20 +102,72 @@ class BoundsTestCase(testtools.TestCase):
     def decode(self, body):
         return protocol.decode_reply(b'seq=1\nresult=0\n\n' + body)
 
+    def refused(self, body):
+        self.assertRaises(protocol.RemoteProtocolError, list,
+                          self.decode(body))
+
     def test_records_of_a_frame(self):
         line = b'a=\n' * (protocol.MAX_RECORDS - 1)
-        frame = self.decode(line + b'a=')
-        self.assertEqual(protocol.MAX_RECORDS, len(frame.records))
-        self.assertRaises(protocol.RemoteProtocolError, self.decode,
-                          line + b'a=\na=')
+        self.assertEqual(protocol.MAX_RECORDS, sum(
+            len(part.records) for part in self.decode(line + b'a=')))
+        self.refused(line + b'a=\na=')
 
     def test_a_record(self):
         largest = b'a=' + b'x' * (protocol.MAX_RECORD - 2)
-        frame = self.decode(b'b=1\n' + largest)
+        frame, = self.decode(b'b=1\n' + largest)
         self.assertEqual(2, len(frame.records))
         self.assertEqual(len(largest) + 20, frame.size)
-        self.assertRaises(protocol.RemoteProtocolError, self.decode,
-                          b'b=1\n' + largest + b'x')
+        self.refused(b'b=1\n' + largest + b'x')
+
+    def test_the_fields_of_a_record(self):
+        most = b','.join(b'k%d=' % n for n in range(protocol.MAX_FIELDS))
+        frame, = self.decode(most)
+        self.assertEqual(protocol.MAX_FIELDS, len(frame.records[0]))
+        self.refused(most + b',k=')
+
+    def test_records_are_decoded_a_few_at_a_time(self):
+        count = 10 * protocol.PART + 1
+        body = b'\n'.join(b'a=%d' % n for n in range(count))
+        decoded = []
+        decode = protocol._decode_record
+
+        def counted(line):
+            decoded.append(line)
+            return decode(line)
+
+        with mock.patch.object(protocol, '_decode_record', counted):
+            given = 0
+            for part in self.decode(body):
+                self.assertLessEqual(len(part.records), protocol.PART)
+                given += len(part.records)
+                self.assertLessEqual(len(decoded) - given, protocol.PART)
+        self.assertEqual(count, given)
+
+    def test_parts_are_put_together(self):
+        records = [{'a': str(n)} for n in range(2 * protocol.PART + 1)]
+        connection = asked()
+        frames = take(connection, reply(1, 0, records, desc='d', more=True)
+                      + reply(1, 0, records))
+        self.assertEqual(records + records,
+                         [r for f in frames for r in f.records])
+        self.assertEqual([True] * 5 + [False], [f.more for f in frames])
+        self.assertEqual(2, len([f for f in frames if f.size]))
+        self.assertTrue(connection.idle)
+
+    def test_not_idle_between_parts(self):
+        connection = asked()
+        connection.receive_data(reply(1, 0, [{'a': ''}] * 1000))
+        while connection.next_frame().more:
+            self.assertFalse(connection.idle)
+        self.assertTrue(connection.idle)
+
+    def test_a_malformed_record_in_a_later_part(self):
+        connection = asked()
+        self.assertRaises(protocol.RemoteProtocolError, take, connection,
+                          frame('seq=1\nresult=0\n\n' + 'a=\n' * 1000))
+        self.assertFalse(connection.idle)
+        self.assertRaises(protocol.RemoteProtocolError,
+                          connection.next_frame)
 
 
 def named(vectors):
@@ -237,8 +290,8 @@ class DecodeTestCase(testtools.TestCase):
     @fakes.HYPOTHESIS
     def test_any_payload_is_a_frame_or_a_protocol_error(self, data):
         try:
-            self.assertIsInstance(protocol.decode_reply(data),
-                                  protocol.Frame)
+            for part in protocol.decode_reply(data):
+                self.assertIsInstance(part, protocol.Frame)
         except protocol.RemoteProtocolError:
             pass
 

@@ -29,6 +29,7 @@ from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import protocol
 from cinder.volume.drivers.dsware import transport_cli
 from cinder.volume.drivers.dsware import waiting
+from os_brick_dsware import fsc_cli
 from tools import secret_marks
 
 SECRET = secret_marks.secret('argument')
@@ -97,6 +98,23 @@ class CLITransportTestCase(testtools.TestCase):
                 'vol_name': 'volume-1', 'father_name': '', 'status': '0',
                 'vol_size': '1024', 'real_size': '0', 'pool_id': '0',
                 'create_time': '1420070400'}]), frame)
+
+    def test_records_are_read_a_few_at_a_time(self):
+        count = 10 * transport_cli._PART + 1
+        self.output = 'result=0\n' + ''.join(
+            f'vol_name=v{n}\n' for n in range(count))
+        carrier = transport_cli.CLITransport(
+            ENDPOINT, transport_cli.CLISettings('192.0.2.10'), self.execute)
+        given = 0
+        with mock.patch.object(fsc_cli, '_record',
+                               wraps=fsc_cli._record) as read:
+            for frame in carrier.exchange(
+                    operations.Request('queryAllVolume', {'poolId': 0}),
+                    waiting.Deadline(60)):
+                given += len(frame.records)
+                self.assertEqual(given, read.call_count)
+                self.assertLessEqual(len(frame.records), transport_cli._PART)
+        self.assertEqual(count, given)
 
     def test_an_error_of_the_cluster(self):
         self.output = 'result=50150005,no such volume\n'
@@ -228,7 +246,7 @@ class CLITransportTestCase(testtools.TestCase):
         self.assertEqual([], self.runs)
 
     @ddt.data(('createVolume', 2 ** 20), ('queryVolume', 2 ** 20),
-              ('queryAllVolume', 2 ** 26), ('querySnapOfVolume', 2 ** 26))
+              ('queryAllVolume', 2 ** 26), ('querySnapOfVolume', 2 ** 22))
     @ddt.unpack
     def test_what_may_be_printed_has_a_bound(self, op, bound):
         self.output = 'result=0\n' + 'x\n' * (bound // 2)
