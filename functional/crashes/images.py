@@ -18,7 +18,6 @@ from unittest import mock
 from oslo_config import cfg
 from oslo_utils import timeutils
 
-from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import models
 
 from functional.crashes import world as worlds
@@ -96,8 +95,6 @@ def stand_in(location=None):
     mock.patch('cinder.utils.get_root_helper', return_value='env').start()
     # Plain files stand for the devices: they are not found by such a name.
     mock.patch.object(models, '_wwn', return_value='').start()
-    # Cinder's API waits for none of these attachments.
-    mock.patch.object(manager_attaching, '_API_SECONDS', -20).start()
 
 
 def locate(location):

@@ -12,7 +12,6 @@
 
 """The part of the driver's interface that is about attaching."""
 
-from cinder.volume.drivers.dsware import attach_runs
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import volume_types
@@ -46,28 +45,12 @@ class Attachments:
         """
         return self._attacher.detach(volume, connector)
 
-    # What Cinder passes besides is passed on just as it is. The service that
-    # has a remote volume is asked by a message, which can carry no mark.
-
-    def _attach_volume(self, context, volume, properties, *args, **kwargs):
-        if not kwargs.get('remote'):
-            properties = self._attacher.own_use(properties)
-        return super()._attach_volume(context, volume, properties, *args,
-                                      **kwargs)
-
-    def _detach_volume(self, context, attach_info, volume, properties,
-                       *args, **kwargs):
-        if not kwargs.get('remote'):
-            properties = self._attacher.own_use(properties, attach_info)
-        super()._detach_volume(context, attach_info, volume, properties,
-                               *args, **kwargs)
-
     def clean_volume_file_locks(self, volume_id):
         """Remove the files of the locks of a deleted volume.
 
         :param volume_id: the volume's id
         """
-        self._attacher.remove_locks(volume_id)
+        manager_attaching.remove_locks(volume_id)
 
     def ensure_export(self, context, volume):
         """Do nothing: a Dsware volume needs no export."""
@@ -79,22 +62,27 @@ class Attachments:
         """Do nothing: a Dsware volume needs no export."""
 
 
-class SwitchedAttacher(attaching.HostAttacher):
-    """The host's connector attaches; what the driver attached, it detaches.
-
-    For volumes that were attached while dsware_attach_by was manager.
+class Attacher:
+    """Attaches as dsware_attach_by says, and detaches as was attached.
 
     :param array: the :class:`array.Array`
     :param configuration: the backend's configuration
-    :param manager: the :class:`manager_attaching.ManagerAttacher`
+    :raises InvalidConfigurationValue: an option is malformed
     """
 
-    def __init__(self, array, configuration, manager):
-        super().__init__(array, configuration)
-        self._manager = manager
-        self.recover = manager.recover
-        self.tidy = manager.tidy
-        self.remove_locks = manager.remove_locks
+    def __init__(self, array, configuration):
+        self._by_type = {
+            attaching.DRIVER_VOLUME_TYPE: attaching.HostAttacher(
+                array, configuration),
+            attaching.LOCAL_VOLUME_TYPE: manager_attaching.ManagerAttacher(
+                array, configuration)}
+        by_manager = configuration.dsware_attach_by == 'manager'
+        self._configured = self._by_type[
+            attaching.LOCAL_VOLUME_TYPE if by_manager
+            else attaching.DRIVER_VOLUME_TYPE]
+        self.online_extend = self._configured.online_extend
+        self.attach = self._configured.attach
+        self.release = self._configured.release
 
     def detach(self, volume, connector):
         """Let go of a host, or detach what the driver attached there.
@@ -103,27 +91,16 @@ class SwitchedAttacher(attaching.HostAttacher):
         :param connector: the host's connector properties, or None for all
             hosts
         :returns: whether it stays attached there for others
+        :raises VolumeIsBusy: the device is in use
         :raises VolumeBackendAPIException: it could not be detached
         """
-        if self._manager.has_attached(volume):
-            return self._manager.detach(volume, connector)
-        return super().detach(volume, connector)
+        return self._attacher_of(volume, connector).detach(volume, connector)
 
-
-def make_attacher(array, configuration, service, cluster=None):
-    """Make the attacher that dsware_attach_by asks for.
-
-    :param array: the :class:`array.Array`
-    :param configuration: the backend's configuration
-    :param service: the volume service, HOST@BACKEND
-    :param cluster: the Cinder cluster that it belongs to, or None
-    :returns: a :class:`manager_attaching.ManagerAttacher` or
-        :class:`SwitchedAttacher`
-    :raises InvalidConfigurationValue: when dsware_host_agents is malformed
-    """
-    runs = attach_runs.Runs(service, cluster)
-    manager = manager_attaching.ManagerAttacher(array, configuration,
-                                                runs)
-    if configuration.dsware_attach_by == 'manager':
-        return manager
-    return SwitchedAttacher(array, configuration, manager)
+    def _attacher_of(self, volume, connector):
+        """Choose as the attachment says; the option may have changed."""
+        for attachment in volume.volume_attachment or []:
+            if connector and attachment.connector == connector:
+                info = attachment.connection_info or {}
+                return self._by_type.get(info.get('driver_volume_type'),
+                                         self._configured)
+        return self._configured

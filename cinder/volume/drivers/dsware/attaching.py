@@ -18,17 +18,20 @@ from oslo_log import log as logging
 
 from cinder import exception
 from cinder.i18n import _
+from cinder.objects import fields
 from cinder import utils
 from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
-from os_brick_dsware import connector as connectors
+from os_brick_dsware import connector as brick
 
 LOG = logging.getLogger(__name__)
 
 DRIVER_VOLUME_TYPE = 'dsware'
+# Of what the driver attaches; stock os-brick and Nova know it.
+LOCAL_VOLUME_TYPE = 'local'
 # Nova keeps connection_info for years: readers must know what they read.
 FORMAT_VERSION = 1
 
@@ -49,15 +52,6 @@ class HostAttacher:
         self._host_agents = backend.host_agents(configuration)
         self._ports = {agent.host: agent.port
                        for agent in backend.agents(configuration)}
-
-    def own_use(self, properties, attach_info=None):
-        """Mark a connector as being for this service's own use.
-
-        :param properties: the connector properties of this service's host
-        :param attach_info: what attaching for that use returned
-        :returns: the properties; the connector of the host counts its users
-        """
-        return properties
 
     def agent_of(self, connector) -> operations.Endpoint:
         """Tell which agent is that of a host.
@@ -150,11 +144,7 @@ class HostAttacher:
             detached from every host; it is from as many as possible
         """
         if connector is None:
-            attachments = volume.volume_attachment or []
-            failures = self._detach_from_all(
-                volume, [a.connector for a in attachments if a.connector])
-            if failures:
-                raise failures[0]
+            self._detach_everywhere(volume, volume.volume_attachment or [])
 
     def release(self, volume):
         """Let go of a volume that is deleted.
@@ -165,19 +155,22 @@ class HostAttacher:
         """
         release_abandoned(translation.volume_name(volume))
 
-    def _detach_from_all(self, volume, connectors, agents=(),
-                         detached=lambda agent: None):
+    def _detach_everywhere(self, volume, attachments):
+        connectors = filter(None, map(connector_of, attachments))
+        failures = self._detach_from_all(volume, connectors)
+        if failures:
+            raise failures[0]
+
+    def _detach_from_all(self, volume, connectors):
         """Detach a volume from many hosts.
 
         :param volume: the Cinder volume
         :param connectors: the connector properties of the hosts
-        :param agents: of further hosts
-        :param detached: called with each agent that it is detached from
         :returns: a list of errors, one for each host that it is left on
         :raises EndpointUnavailable: nobody answers
         """
         failures = []
-        found = {agent.host: agent for agent in agents}
+        found = {}
         for connector in connectors:
             try:
                 agent = self.agent_of(connector)
@@ -187,7 +180,6 @@ class HostAttacher:
         for address in sorted(found):
             try:
                 self._detach_from(volume, found[address])
-                detached(found[address])
             except exceptions.EndpointUnavailable:
                 # So the other hosts' turn would come to nothing.
                 raise
@@ -239,8 +231,24 @@ def release_abandoned(name=None):
 
     :param name: the volume's name on the cluster, None for all volumes
     """
-    connectors.DSWareConnector(
+    brick.DSWareConnector(
         utils.get_root_helper()).release_abandoned(name)
+
+
+def connector_of(attachment) -> dict | None:
+    """Tell the host of an attachment.
+
+    :param attachment: Cinder's
+    :returns: the connector of its host, as far as Cinder recorded it; None
+        for an attachment that is only reserved
+    """
+    if attachment.connector:
+        return attachment.connector
+    # Of a client that uses the API of before Cinder 3.27.
+    if (attachment.attach_status == fields.VolumeAttachStatus.ATTACHED
+            and attachment.attached_host):
+        return {'host': attachment.attached_host}
+    return None
 
 
 def existing(array, volume):

@@ -16,7 +16,6 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
-from cinder import context as cinder_context
 from cinder import exception
 from cinder.i18n import _
 from cinder import interface
@@ -112,8 +111,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                                             self._sign_in)
         self._array = backend.make_array(self.configuration,
                                          sign_in=self._sign_in)
-        self._attacher = attachers.make_attacher(
-            self._array, self.configuration, self.host, self.cluster_name)
+        self._attacher = attachers.Attacher(self._array, self.configuration)
         self._qos = qos.Limiter(self._array)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
@@ -151,18 +149,11 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                          'pools': ', '.join(
                              str(pool.pool_id) for pool in pools)})
 
-    def set_initialized(self):
-        self._attacher.recover(cinder_context.get_admin_context(), self.host,
-                               self.cluster_name)
-        super().set_initialized()
-
     # -- statistics -------------------------------------------------------
 
     def _update_volume_stats(self):
         pools = self._pools.refresh()
         up = self._pools.up
-        if up:
-            self._attacher.tidy()
         self._stats = {
             'volume_backend_name':
                 self.configuration.safe_get('volume_backend_name')

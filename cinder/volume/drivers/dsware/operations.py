@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 import dataclasses
 import functools
+import ipaddress
 import re
 
 from oslo_utils import netutils
@@ -73,6 +74,18 @@ def is_address(host: str) -> bool:
     """
     # The system's functions raise errors of their own for a null character.
     return '\0' not in host and (_is_ipv6(host) or _is_host(host))
+
+
+def canonical(host: str) -> str:
+    """Give the one spelling of an address or host name, to compare.
+
+    :param host: an IP address or a host name
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.casefold().rstrip('.')
+    return str(getattr(address, 'ipv4_mapped', None) or address)
 
 
 def _is_ipv6(host: str) -> bool:

@@ -126,4 +126,5 @@ class DriverTestCase(test.TestCase):
     @staticmethod
     def attachments(*connectors):
         """Make attachments of a volume, with these connectors."""
-        return [mock.Mock(connector=connector) for connector in connectors]
+        return [mock.Mock(connector=connector, connection_info=None)
+                for connector in connectors]

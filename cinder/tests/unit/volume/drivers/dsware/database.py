@@ -78,6 +78,15 @@ def add_attachment(volume, connector=None, attach_status=None, **values):
     return made['id']
 
 
+def attachments(volume):
+    """Give the attachments of a volume, as Cinder hands them over.
+
+    :param volume: the Cinder volume
+    """
+    return objects.VolumeAttachmentList.get_all_by_volume_id(_admin(),
+                                                             volume.id)
+
+
 def set_connector(attachment_id, connector):
     """Save the connector of an attachment, as Cinder does in the end.
 
@@ -97,19 +106,11 @@ def remove_attachment(attachment_id):
     db.attachment_destroy(_admin(), attachment_id)
 
 
-def records(volume):
-    """Look at what the driver noted of a volume.
+def set_connection_info(attachment_id, info):
+    """Save what the driver told the host of an attachment.
 
-    :param volume: the Cinder volume
-    :returns: a dict of its admin metadata
+    :param attachment_id: the attachment
+    :param info: the connection_info, as Cinder saves it
     """
-    return db.volume_admin_metadata_get(_admin(), volume.id)
-
-
-def note(volume, **metadata):
-    """Add to a volume's admin metadata.
-
-    :param volume: the Cinder volume
-    :param metadata: keys and values
-    """
-    db.volume_admin_metadata_update(_admin(), volume.id, metadata, False)
+    db.volume_attachment_update(
+        _admin(), attachment_id, {'connection_info': json.dumps(info)})

@@ -31,10 +31,8 @@ from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware import agents
 from cinder.volume.drivers.dsware import array
-from cinder.volume.drivers.dsware import attach_records
 from cinder.volume.drivers.dsware import client
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import protocol
@@ -96,8 +94,7 @@ class Clock:
         patcher = mock.patch.object(agents, 'threading', self)
         patcher.start()
         case.addCleanup(patcher.stop)
-        for module in (waiting, agents, client, transport, sign_in, tls,
-                       attach_records, manager_attaching):
+        for module in (waiting, agents, client, transport, sign_in, tls):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()
             case.addCleanup(patcher.stop)

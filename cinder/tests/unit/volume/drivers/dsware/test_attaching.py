@@ -268,11 +268,3 @@ class HostTestCase(AttachTestCase):
     def test_a_deleted_volume_is_left_to_its_hosts(self):
         self.driver.delete_volume(self.volume)
         self.assertEqual(0, self.cluster.count('detachVolume'))
-
-
-class OwnUseOfHostsTestCase(AttachTestCase):
-
-    def test_hosts_count_their_users_themselves(self):
-        properties = connector()
-        self.assertEqual(properties,
-                         self.driver._attacher.own_use(properties))

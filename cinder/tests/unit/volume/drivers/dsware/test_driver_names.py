@@ -79,7 +79,8 @@ class TakenOverTestCase(base.DriverTestCase):
         made.initialize_connection(self.volume,
                                    {'host': 'h', 'ip': '192.0.2.1'})
         self.assertEqual({'192.0.2.1'}, self.cluster.attached['legacy'])
-        made.terminate_connection(self.volume, None)
+        made.terminate_connection(self.volume,
+                                  {'host': 'h', 'ip': '192.0.2.1'})
         self.assertEqual(set(), self.cluster.attached['legacy'])
 
     def copy(self):

@@ -18,11 +18,9 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import manager_attaching
 from tools import secret_marks
 
 
@@ -68,13 +66,6 @@ class StartTestCase(base.DriverTestCase):
         with mock.patch.object(attaching, 'release_abandoned') as release:
             made.check_for_setup_error()
         self.assertEqual([mock.call()] * times, release.mock_calls)
-
-    @ddt.data(('host', attachers.SwitchedAttacher),
-              ('manager', manager_attaching.ManagerAttacher))
-    @ddt.unpack
-    def test_who_attaches(self, option, expected):
-        made = self.make_driver(dsware_attach_by=option)
-        self.assertIs(expected, type(made._attacher))
 
     @ddt.data(('unsent', None), ('lost', None), ('hangs', None),
               ('result', 50150016), ('result', 50150017))

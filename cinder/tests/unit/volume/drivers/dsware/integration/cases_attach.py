@@ -127,7 +127,7 @@ class _OwnUse(cases.Operation):
     """The volume service attaches the volume to its own host."""
 
     steps = plain_steps = ('attachVolume', 'detachVolume')
-    # It may be attached when nobody says so; the record of it stays.
+    # It may be attached when nobody says so.
     halfway = ('attachVolume',)
     certain = False
     options = {'dsware_attach_by': 'manager'}

@@ -13,13 +13,10 @@
 """Attachments that the driver makes, with Cinder's real database."""
 
 import os
-import time
-from unittest import mock
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.volume.drivers.dsware import attach_records
 
 
 class ManagerAttachTests:
@@ -36,6 +33,7 @@ class ManagerAttachTests:
         self.mapping = {
             f'compute{n}': '%s:%d' % agent
             for n, agent in enumerate(self.simulator.agents)}
+        self.mapping['cinder'] = self.mapping['compute0']
 
     def make_driver(self, **options):
         return super().make_driver(dsware_host_agents=self.mapping,
@@ -171,48 +169,21 @@ class ManagerAttachTests:
                                   volume, self.connectors[0])
                 self.control.clear_faults(fault)
                 self.assertEqual(set(), self.attached())
-                self.assertEqual({}, database.records(volume))
 
-    def test_carried_out_after_it_was_detached(self):
-        """What the cluster attaches too late is detached by itself."""
-        dsware = self.make_driver(dsware_request_timeout=1)
-        volume = self.created(dsware, status='available')
-        fault = self.control.add_fault(kind='hang', op='attachVolume')
-        self.assertRaises(exception.VolumeBackendAPIException,
-                          dsware.initialize_connection, volume,
-                          self.connectors[0])
-        self.control.clear_faults(fault)
-        dsware.terminate_connection(volume, self.connectors[0])
-        self.assertEqual(set(), self.attached())
-        # A request that waits in the agent, whatever the machine's speed.
-        self.hosts[0].attach(volume.name)
-        dsware.get_volume_stats(True)
-        self.assertEqual(self.on(volume, 0), self.attached())
-        with mock.patch.object(attach_records, 'time') as clock:
-            clock.time.return_value = time.time() + 100
-            dsware.get_volume_stats(True)
-        self.assertEqual(set(), self.attached())
-        self.assertEqual({}, database.records(volume))
-
-    def test_killed_in_the_middle(self):
-        """The next run of the service detaches what nobody has got."""
+    def test_upload_beside_an_instance(self):
+        """Of the same host, which each of them calls by another name."""
         dsware = self.make_driver()
-        volume = self.created(dsware, status='available')
-        kept = self.created(dsware)
-        self.use(dsware, kept)
-        database.add_attachment(volume)
-        dsware.initialize_connection(volume, self.connectors[0])
-        dsware.initialize_connection(kept, dsware._attacher.own_use(
-            self.connectors[1]))
-        again = self.make_driver()
-        again.host = 'host@backend'
-        again._attacher._runs.own = attach_records.Run(
-            dsware._attacher._runs.own.service, 'again')
-        again.set_initialized()
-        again.get_volume_stats(True)
-        self.assertEqual(self.on(kept, 0), self.attached())
-        self.assertEqual({}, database.records(volume))
-        again.terminate_connection(kept, None)
+        volume = self.created(dsware)
+        attachment = self.use(dsware, volume)
+        database.change_volume(volume, status='uploading')
+        own = {'host': 'cinder', 'ip': '::ffff:' + self.hosts[0].address}
+        dsware.initialize_connection(volume, own)
+        dsware.terminate_connection(volume, own)
+        self.assertEqual(self.on(volume, 0), self.attached())
+        dsware.initialize_connection(volume, own)
+        self.leave(dsware, volume, attachment)
+        self.assertEqual(self.on(volume, 0), self.attached())
+        dsware.terminate_connection(volume, own)
         self.assertEqual(set(), self.attached())
 
 

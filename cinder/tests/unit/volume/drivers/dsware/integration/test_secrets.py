@@ -103,7 +103,7 @@ class SecretsTestCase(test_security.SecureTestCase):
         database.add_volume(volume)
         self.assertHidden(dsware.initialize_connection(volume,
                                                        self.CONNECTOR))
-        dsware.terminate_connection(volume, None)
+        dsware.terminate_connection(volume, self.CONNECTOR)
 
     def test_objects_do_not_show_it(self):
         dsware = self.secure_driver()
