@@ -12,13 +12,31 @@
 
 """The part of the driver's interface that is about attaching."""
 
+from oslo_log import log as logging
+
+from cinder import exception
 from cinder.volume.drivers.dsware import attaching
+from cinder.volume.drivers.dsware import connectors
 from cinder.volume.drivers.dsware import manager_attaching
 from cinder.volume.drivers.dsware import volume_types
+
+LOG = logging.getLogger(__name__)
 
 
 class Attachments:
     """Attaches and detaches: a part of the driver."""
+
+    def validate_connector(self, connector):
+        """Refuse a host that cannot attach, before anything is done.
+
+        :param connector: the host's connector properties
+        :raises InvalidConnectorException: it cannot, or a field is malformed
+        """
+        try:
+            self._attacher.check(connector)
+        except exception.InvalidInput as error:
+            # The one that Cinder turns into an answer to its user.
+            raise exception.InvalidConnectorException(error.msg) from error
 
     def initialize_connection(self, volume, connector):
         """Tell a host how to attach a volume, or attach it.
@@ -82,6 +100,7 @@ class Attacher:
             else attaching.DRIVER_VOLUME_TYPE]
         self.online_extend = self._configured.online_extend
         self.attach = self._configured.attach
+        self.check = self._configured.check
         self.release = self._configured.release
 
     def detach(self, volume, connector):
@@ -94,7 +113,19 @@ class Attacher:
         :raises VolumeIsBusy: the device is in use
         :raises VolumeBackendAPIException: it could not be detached
         """
+        if connector is not None and not self._could_attach(connector):
+            return False
         return self._attacher_of(volume, connector).detach(volume, connector)
+
+    @staticmethod
+    def _could_attach(connector):
+        try:
+            connectors.check(connector)
+        except exception.InvalidInput as error:
+            LOG.warning('There is nothing to detach, because it could not '
+                        'be attached either: %s', error)
+            return False
+        return True
 
     def _attacher_of(self, volume, connector):
         """Choose as the attachment says; the option may have changed."""

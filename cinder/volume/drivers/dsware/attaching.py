@@ -15,14 +15,16 @@
 import uuid
 
 from oslo_log import log as logging
+from oslo_utils import netutils
 
 from cinder import exception
 from cinder.i18n import _
 from cinder.objects import fields
 from cinder import utils
 from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import connectors
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import operations
+from cinder.volume.drivers.dsware import host_agents
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import translation
 from os_brick_dsware import connector as brick
@@ -48,46 +50,21 @@ class HostAttacher:
     def __init__(self, array, configuration):
         self._array = array
         self._manage_ip = backend.manager_address(configuration)
-        self._port = backend.default_port(configuration)
-        self._host_agents = backend.host_agents(configuration)
-        self._ports = {agent.host: agent.port
-                       for agent in backend.agents(configuration)}
+        self._agents = host_agents.HostAgents(configuration)
 
-    def agent_of(self, connector) -> operations.Endpoint:
-        """Tell which agent is that of a host.
+    def check(self, connector):
+        """Refuse a host that cannot attach Dsware volumes.
 
         :param connector: the host's connector properties
-        :returns: the agent that the connector names, else the one in
-            dsware_host_agents, else the one at the connector's address
-        :raises InvalidInput: when none of these is known
+        :raises InvalidInput: it cannot, or a field is malformed
         """
-        address = connector.get('dsware_agent_ip')
-        if not address and connector.get('host') in self._host_agents:
-            return self._host_agents[connector['host']]
-        address = address or connector.get('ip')
-        if not address:
+        connectors.check(connector)
+        if connector.get('dsware_cli') is False:
             raise exception.InvalidInput(reason=_(
-                'connector of host %s has no ip; the Dsware agent of the '
-                'host cannot be told') % connector.get('host'))
-        # Connectors come from users of the API.
-        if not (isinstance(address, str)
-                and operations.is_address(address)):
-            raise exception.InvalidInput(reason=_(
-                'connector of host %(host)s: %(address)r is neither an IP '
-                'address nor a host name') % {
-                    'host': connector.get('host'), 'address': address})
-        return operations.Endpoint(address, self._port_of(connector, address))
-
-    def _port_of(self, connector, address):
-        port = connector.get('dsware_agent_port')
-        if port is None:
-            # One that also carries out requests has the port given there.
-            return self._ports.get(address, self._port)
-        if not (isinstance(port, int) and 1 <= port <= 65535):
-            raise exception.InvalidInput(reason=_(
-                'connector of host %(host)s: %(port)r is not a port') % {
-                    'host': connector.get('host'), 'port': port})
-        return port
+                'host %s has no fsc_cli; install the Dsware client there, '
+                'or set dsware_fsc_cli in group os_brick of its services, '
+                'or dsware_attach_by = manager for this backend')
+                % connector['host'])
 
     def attach(self, volume, connector, discard):
         """Tell the host how to attach a volume.
@@ -99,20 +76,16 @@ class HostAttacher:
         :raises VolumeNotFound: it is not on the cluster
         :raises InvalidInput: the host cannot attach Dsware volumes
         """
-        agent = self._able_agent(connector)
+        self.check(connector)
         found = existing(self._array, volume)
-        return self._told(found, agent, discard=discard)
+        return self._told(found, connector, discard)
 
-    def _able_agent(self, connector):
-        if connector.get('dsware_cli') is False:
-            raise exception.InvalidInput(reason=_(
-                'host %s has no fsc_cli; install the Dsware client there, '
-                'or set dsware_fsc_cli in group os_brick of its services, '
-                'or dsware_attach_by = manager for this backend')
-                % connector.get('host'))
-        return self.agent_of(connector)
-
-    def _told(self, found, agent, discard=False, **more):
+    def _told(self, found, connector, discard):
+        agent = self._agents.of(connector)
+        # For a host that has no setting of its own.
+        hints = {'manager_ip': self._manage_ip}
+        if agent:
+            hints.update(agent_ip=agent.host, agent_port=agent.port)
         return {
             'driver_volume_type': DRIVER_VOLUME_TYPE,
             'data': {
@@ -122,11 +95,7 @@ class HostAttacher:
                 # Tells apart the uses of one volume on one host.
                 'attachment': str(uuid.uuid4()),
                 'discard': discard,
-                # Hints for a host that has no settings of its own.
-                'manager_ip': self._manage_ip,
-                'agent_ip': agent.host,
-                'agent_port': agent.port,
-                **more,
+                **hints,
             },
         }
 
@@ -156,30 +125,20 @@ class HostAttacher:
         release_abandoned(translation.volume_name(volume))
 
     def _detach_everywhere(self, volume, attachments):
-        connectors = filter(None, map(connector_of, attachments))
-        failures = self._detach_from_all(volume, connectors)
-        if failures:
-            raise failures[0]
-
-    def _detach_from_all(self, volume, connectors):
-        """Detach a volume from many hosts.
+        """Detach a volume from the hosts of attachments.
 
         :param volume: the Cinder volume
-        :param connectors: the connector properties of the hosts
-        :returns: a list of errors, one for each host that it is left on
+        :param attachments: Cinder's
         :raises EndpointUnavailable: nobody answers
+        :raises InvalidInput: the agent of a host is not known
+        :raises VolumeIsBusy: a device is in use
         """
         failures = []
-        found = {}
-        for connector in connectors:
+        hosts = {self._place_of(connector): connector for connector
+                 in filter(None, map(connector_of, attachments))}
+        for place in sorted(hosts):
             try:
-                agent = self.agent_of(connector)
-                found[agent.host] = agent
-            except exception.InvalidInput as error:
-                failures.append(error)
-        for address in sorted(found):
-            try:
-                self._detach_from(volume, found[address])
+                self._detach_from_host(volume, hosts[place])
             except exceptions.EndpointUnavailable:
                 # So the other hosts' turn would come to nothing.
                 raise
@@ -187,9 +146,38 @@ class HostAttacher:
                 reporting.log_once(
                     LOG, logging.ERROR, error,
                     f'Volume {translation.described(volume)} stays attached '
-                    f'at {address}; it is detached from other hosts.')
+                    f'at {place}; it is detached from other hosts.')
                 failures.append(error)
-        return failures
+        if failures:
+            raise failures[0]
+
+    def _place_of(self, connector):
+        """Name the place where a volume is attached, once for each."""
+        return exceptions.printable(str(
+            self._agents.of(connector) or connectors.agent_address(connector)
+            or f'host {connector.get("host")}'))
+
+    def _detach_from_host(self, volume, connector):
+        """Detach a volume from a host whose agent may not be known.
+
+        Then the address in the connector is nowhere to connect to, but the
+        cluster can be asked to detach there.
+        """
+        connectors.check(connector)
+        agent = self._agents.of(connector)
+        address = connectors.agent_address(connector)
+        if agent or not netutils.is_valid_ip(address):
+            self._detach_from(volume, self._agents.needed_of(connector))
+            return
+        LOG.warning('Volume %(volume)s is detached from host %(host)s by way '
+                    'of another agent, because its own, said to be at '
+                    '%(address)s, is neither in dsware_host_agents nor in a '
+                    'network of dsware_host_networks.', {
+                        'volume': translation.described(volume),
+                        'host': connector['host'], 'address': address})
+        with translation.for_volume(volume):
+            self._array.detach_by_ip(translation.volume_name(volume),
+                                     address)
 
     def _detach_from(self, volume, agent):
         """Detach a volume from the host of an agent, dead or alive.

@@ -67,10 +67,7 @@ def location_info(configuration) -> str:
     :returns: text that backends of one cluster have in common; it holds the
         manager's address and no secret
     """
-    address = manager_address(configuration)
-    if netutils.is_valid_ipv6(address):
-        address = str(ipaddress.ip_address(address))
-    return 'dsware:' + address.lower().rstrip('.')
+    return 'dsware:' + operations.canonical(manager_address(configuration))
 
 
 def _endpoint(option, text, port):
@@ -107,7 +104,7 @@ def agents(configuration) -> list[operations.Endpoint]:
 
 
 def host_agents(configuration) -> dict[str, operations.Endpoint]:
-    """Give the agents of hosts that have them at another address.
+    """Give the agents of hosts that the operator has named one by one.
 
     :param configuration: the backend's configuration
     :returns: agents by host name
@@ -116,6 +113,26 @@ def host_agents(configuration) -> dict[str, operations.Endpoint]:
     port = default_port(configuration)
     return {host: _endpoint('dsware_host_agents', text.strip(), port)
             for host, text in configuration.dsware_host_agents.items()}
+
+
+def host_networks(configuration) -> list:
+    """Give the networks in which hosts have their agents.
+
+    :param configuration: the backend's configuration
+    :returns: a list of networks of the module ipaddress
+    :raises InvalidConfigurationValue: when an entry is malformed
+    """
+    return [_network(text.strip())
+            for text in configuration.dsware_host_networks]
+
+
+def _network(text):
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        access.refuse('dsware_host_networks', text, _(
+            '%s; expected a network such as 192.0.2.0/24 or 2001:db8::/32')
+            % error)
 
 
 def check_name_templates() -> None:

@@ -26,6 +26,7 @@ from cinder.i18n import _
 from cinder import objects
 from cinder.objects import fields
 from cinder.volume.drivers.dsware import attaching
+from cinder.volume.drivers.dsware import connectors
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import translation
 
@@ -50,6 +51,15 @@ class ManagerAttacher(attaching.HostAttacher):
 
     online_extend = False
 
+    def check(self, connector):
+        """Refuse a host whose agent the driver may not ask.
+
+        :param connector: the host's connector properties
+        :raises InvalidInput: it is not known, or a field is malformed
+        """
+        connectors.check(connector)
+        self._agents.needed_of(connector)
+
     def attach(self, volume, connector, discard):
         """Attach a volume to a host.
 
@@ -57,11 +67,12 @@ class ManagerAttacher(attaching.HostAttacher):
         :param connector: the host's connector properties
         :param discard: whether the volume gives back discarded space
         :returns: connection_info
-        :raises InvalidInput: the connector does not name the host
+        :raises InvalidInput: the agent of the host is not known
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeBackendAPIException: it could not be attached
         """
-        agent = self.agent_of(connector)
+        connectors.check(connector)
+        agent = self._agents.needed_of(connector)
         found = attaching.existing(self._array, volume)
         return _connection_info(
             found, self._attach(volume, found, connector, agent), discard)
@@ -89,14 +100,15 @@ class ManagerAttacher(attaching.HostAttacher):
         :param connector: the host's connector properties, or None for all
             hosts
         :returns: whether it stays attached there for others
-        :raises InvalidInput: the connector does not name the host
+        :raises InvalidInput: the agent of the host is not known
         :raises VolumeIsBusy: the device is in use
         :raises VolumeBackendAPIException: it could not be detached
         """
         if connector is None:
             self._leave_everywhere(volume)
             return False
-        return self._leave(volume, connector, self.agent_of(connector))
+        return self._leave(volume, connector,
+                           self._agents.needed_of(connector))
 
     def release(self, volume):
         """Do nothing: what was left attached is not known.
@@ -139,12 +151,8 @@ class ManagerAttacher(attaching.HostAttacher):
 
     def _names_of(self, attachment):
         connector = attaching.connector_of(attachment)
-        if not connector:
-            return set()
-        try:
-            return _names(connector, self.agent_of(connector))
-        except exception.InvalidInput:
-            return _names(connector, None)
+        return _names(connector, self._agents.of(connector)) if (
+            connector) else set()
 
 
 def remove_locks(volume_id):
@@ -164,15 +172,8 @@ def _now(volume):
 
 
 def _names(connector, agent):
-    """Collect what tells a host from others, each in its one spelling.
-
-    A host can have more than one name, as Nova and Cinder configure their
-    own, and more than one address.
-    """
-    found = [connector.get(key) for key in ('host', 'ip', 'dsware_agent_ip')]
-    found.append(agent and agent.host)
-    return {operations.canonical(name) for name in found
-            if name and isinstance(name, str)}
+    at_agent = {operations.canonical(agent.host)} if agent else set()
+    return connectors.names(connector) | at_agent
 
 
 def _device(found, path, agent):

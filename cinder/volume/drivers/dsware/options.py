@@ -80,9 +80,20 @@ DSWARE_OPTS = [
                help='Who attaches a volume to a host.'),
     cfg.DictOpt('dsware_host_agents',
                 default={},
-                help='Agents of hosts whose agent does not listen on the '
-                     "address in the host's connector: a comma-separated "
-                     'list of host:agent pairs.'),
+                help='Agents of hosts, by the name of the host: a '
+                     'comma-separated list of host:agent pairs. For hosts '
+                     'whose agent does not listen on the address in the '
+                     "host's connector or on the default port, is in no "
+                     'network of dsware_host_networks, or wants a password.'),
+    cfg.ListOpt('dsware_host_networks',
+                default=[],
+                help='Networks of hosts, such as 192.0.2.0/24 or '
+                     '2001:db8::/32. The driver asks the agent at the '
+                     "address in a host's connector only if it is in one of "
+                     'these or among dsware_agents, and without a password '
+                     'unless the agent is listed by itself. When empty, the '
+                     'driver asks no agents besides those of dsware_agents '
+                     'and dsware_host_agents.'),
     cfg.StrOpt('dsware_client_cert',
                help='File with the client certificate, in PEM, for clusters '
                     'that ask for one.'),

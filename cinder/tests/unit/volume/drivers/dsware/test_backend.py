@@ -111,6 +111,16 @@ class AddressTestCase(BackendTestCase):
             fakes.make_configuration(dsware_host_agents={'h': 'a b'}))
         self.assertIn('dsware_host_agents', str(error))
 
+    @ddt.data('192.0.2.1/24', '192.0.2.0/33', '192.0.2', 'a.example.org', '',
+              '192.0.2.0-192.0.2.9', '::1/x')
+    def test_a_malformed_network_of_hosts(self, text):
+        error = self.assertRaises(
+            exception.InvalidConfigurationValue, backend.host_networks,
+            fakes.make_configuration(
+                dsware_host_networks=['192.0.2.0/24', text]))
+        self.assertIn(f'dsware_host_networks = {text}: ', str(error))
+        self.assertIn('expected a network such as 192.0.2.0/24', str(error))
+
 
 class ReplicationTestCase(BackendTestCase):
 

@@ -23,6 +23,10 @@ from cinder.tests.unit.volume.drivers.dsware import base
 class BackupTestCase(base.DriverTestCase):
     """Tests with records in the database."""
 
+    def make_started_driver(self, **options):
+        return super().make_started_driver(
+            dsware_host_networks=['192.0.2.0/24'], **options)
+
     def setUp(self):
         super().setUp()
         self.driver = self.make_started_driver(backup_use_temp_snapshot=True,

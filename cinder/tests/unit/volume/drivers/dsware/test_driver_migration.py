@@ -573,7 +573,8 @@ class UpdateTestCase(MigrationTestCase):
         connector = {'host': 'compute', 'ip': '192.0.2.7'}
         database.add_volume(volume)
         for by in ('host', 'manager'):
-            dsware = self.make_started_driver(dsware_attach_by=by)
+            dsware = self.make_started_driver(
+                dsware_attach_by=by, dsware_host_networks=['192.0.2.0/24'])
             info = dsware.initialize_connection(volume, connector)
             self.assertEqual(f'volume-{copy.id}',
                              info['data']['volume_name'])

@@ -74,7 +74,8 @@ class TakenOverTestCase(base.DriverTestCase):
         self.assertEqual('legacy', info['data']['volume_name'])
 
     def test_attach_by_the_manager(self):
-        made = self.make_started_driver(dsware_attach_by='manager')
+        made = self.make_started_driver(
+            dsware_attach_by='manager', dsware_host_networks=['192.0.2.0/24'])
         database.add_volume(self.volume)
         made.initialize_connection(self.volume,
                                    {'host': 'h', 'ip': '192.0.2.1'})

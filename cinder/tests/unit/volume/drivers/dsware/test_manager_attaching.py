@@ -35,7 +35,7 @@ def connector(host='compute-1', ip=ONE, **more):
 
 class ManagerTestCase(base.DriverTestCase):
 
-    options = {}
+    options = {'dsware_agents': [ONE, TWO]}
 
     def setUp(self):
         super().setUp()
@@ -243,7 +243,9 @@ class DetachTestCase(ManagerTestCase):
         self.assertEqual(set(), self.on())
 
     def test_an_attachment_whose_agent_is_not_known_any_more(self):
-        database.add_attachment(self.volume, connector('odd', None))
+        for ip in (None, '203.0.113.1', 'odd\n'):
+            database.add_attachment(self.volume, connector('odd', ip))
+        database.add_attachment(self.volume, {'host': {'odd': 1}})
         self.assertFalse(self.leave(self.use()))
 
     def test_an_attachment_that_is_only_reserved(self):
@@ -329,7 +331,9 @@ class SameHostTestCase(ManagerTestCase):
     """A host is written in more than one way."""
 
     options = {'dsware_agents': ['[::1]:10519', '192.0.2.7:10519'],
-               'dsware_host_agents': {'named': '[2001:db8::7]'}}
+               'dsware_host_agents': {'named': '[2001:db8::7]'},
+               'dsware_host_networks': ['::/64', '192.0.2.0/24',
+                                        '2001:db8::/32']}
 
     # Each has the other one's device.
     @ddt.data(
@@ -487,7 +491,7 @@ class SwitchedTestCase(ManagerTestCase):
         return found
 
     def test_to_host(self):
-        self.driver = self.make_started_driver()
+        self.driver = self.make_started_driver(**self.options)
         self.leave(self.attached('local'))
         self.assertEqual(set(), self.on())
         self.assertEqual('dsware', self.attach()['driver_volume_type'])
@@ -499,7 +503,8 @@ class SwitchedTestCase(ManagerTestCase):
         self.assertEqual('local', self.attach()['driver_volume_type'])
 
     def test_force_detach(self):
-        for driver in (self.driver, self.make_started_driver()):
+        for driver in (self.driver,
+                       self.make_started_driver(**self.options)):
             for kind in ('local', 'dsware'):
                 attachment = self.attached(kind)
                 driver.terminate_connection(self.volume, None)

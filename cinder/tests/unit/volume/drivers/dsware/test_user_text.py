@@ -146,7 +146,8 @@ class DriverTestCase(base.DriverTestCase):
     def setUp(self):
         super().setUp()
         self.judge = Judge(self)
-        self.driver = self.make_started_driver()
+        self.driver = self.make_started_driver(
+            dsware_host_networks=['192.0.2.0/24'])
         self.qos = {}
         self.patch(f'{volume_types.__name__}.get_volume_type_qos_specs',
                    lambda *args: {'qos_specs': self.qos})

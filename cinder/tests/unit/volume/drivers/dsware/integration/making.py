@@ -131,7 +131,7 @@ def make_attachment(volume, connector):
     """
     attachment = objects.VolumeAttachment(
         context.get_admin_context(), id=str(uuid.uuid4()),
-        volume_id=volume.id, connector=connector,
+        volume_id=volume.id, connector=connector, connection_info=None,
         attach_status=fields.VolumeAttachStatus.ATTACHED)
     volume.volume_attachment.objects.append(attachment)
 

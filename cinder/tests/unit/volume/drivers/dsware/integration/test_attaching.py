@@ -12,10 +12,16 @@
 
 """Attachments that the connectors of the hosts make."""
 
+import contextlib
 import json
+import socket
 
 from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
+
+# Where somebody listens who has no part in the cluster.
+STRANGER = '127.66.6.6'
 
 
 class AttachTests:
@@ -73,6 +79,63 @@ class AttachTests:
         dsware.terminate_connection(volume, None)
         self.assertEqual({(host.address, other.name)
                           for host in self.hosts}, self.attached())
+
+
+    @contextlib.contextmanager
+    def listener(self):
+        """Listen, and check that nobody connects."""
+        with socket.create_server((STRANGER, 0)) as server:
+            server.settimeout(0)
+            yield server.getsockname()[1]
+            self.assertRaises(BlockingIOError, server.accept)
+
+    def reached(self, dsware, volume, connector):
+        """Attach and detach, as far as a project's member can."""
+        with contextlib.suppress(exception.CinderException):
+            dsware.validate_connector(connector)
+            dsware.initialize_connection(volume, connector)
+        base.make_attachment(volume, connector)
+        database.add_attachment(volume, connector)
+        for detached in (connector, None):
+            with contextlib.suppress(exception.CinderException):
+                dsware.terminate_connection(volume, detached)
+
+    def test_nobody_makes_the_driver_connect_anywhere(self):
+        """Not with any field of a connector, nor with its port."""
+        for by in ('host', 'manager'):
+            for field in ('ip', 'dsware_agent_ip', 'host'):
+                with self.subTest(by=by, field=field), \
+                        self.listener() as port:
+                    # Even with it as the port that agents have.
+                    dsware = self.make_driver(
+                        dsware_attach_by=by, san_api_port=port,
+                        dsware_request_timeout=2)
+                    volume = self.created(dsware)
+                    database.add_volume(volume)
+                    connector = {'host': 'compute', 'ip': '127.66.6.7',
+                                 field: STRANGER}
+                    self.reached(dsware, volume, connector)
+                    self.reached(dsware, volume,
+                                 {**connector, 'dsware_agent_port': port})
+
+    def test_nobody_chooses_the_port(self):
+        with self.listener() as port:
+            dsware = self.make_driver(
+                dsware_host_networks=[STRANGER], dsware_request_timeout=2,
+                dsware_attach_by='manager')
+            volume = self.created(dsware)
+            database.add_volume(volume)
+            self.reached(dsware, volume, {
+                'host': 'x', 'ip': STRANGER, 'dsware_agent_port': port})
+
+    def test_host_that_is_not_asked_is_detached_by_the_cluster(self):
+        dsware = self.make_driver(agents=self.simulator.agents[:1])
+        volume = self.created(dsware)
+        self.hosts[1].attach(volume.name)
+        base.make_attachment(volume, self.connectors[1])
+        dsware.terminate_connection(volume, None)
+        self.assertEqual(set(), self.attached())
+        self.assertNotIn('detachVolume', self.ops())
 
 
 class SocketAttachTestCase(AttachTests, base.SocketTestCase):

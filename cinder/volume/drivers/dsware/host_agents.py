@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The agents of hosts, as far as the operator has named them."""
+
+import ipaddress
+
+from cinder import exception
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import connectors
+from cinder.volume.drivers.dsware import operations
+
+
+class HostAgents:
+    """Tells which agent is that of a host.
+
+    :param configuration: the backend's configuration
+    :raises InvalidConfigurationValue: an option is malformed
+    """
+
+    def __init__(self, configuration):
+        self._port = backend.default_port(configuration)
+        self._by_host = {
+            operations.canonical(host): agent
+            for host, agent in backend.host_agents(configuration).items()}
+        self._by_address = {
+            operations.canonical(agent.host): agent
+            for agent in backend.agents(configuration)}
+        self._networks = backend.host_networks(configuration)
+
+    def of(self, connector) -> operations.Endpoint | None:
+        """Find the agent of a host.
+
+        :param connector: the host's connector properties
+        :returns: the one in dsware_host_agents, else the one that the
+            connector names, if that is among dsware_agents or in one of
+            dsware_host_networks; None if the operator named none
+        """
+        host = operations.canonical(str(connector.get('host')))
+        if host in self._by_host:
+            return self._by_host[host]
+        address = connectors.agent_address(connector)
+        return self._by_address.get(address) or self._in_network(address)
+
+    def _in_network(self, address):
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return None
+        # With a zone it would depend on this host which one it is.
+        if '%' not in address and any(found in network
+                                      for network in self._networks):
+            return operations.Endpoint(address, self._port)
+        return None
+
+    def needed_of(self, connector) -> operations.Endpoint:
+        """Find the agent of a host; it has to be known.
+
+        :param connector: the host's connector properties
+        :raises InvalidInput: the operator has not named it
+        """
+        agent = self.of(connector)
+        if agent is None:
+            raise exception.InvalidInput(reason=_(
+                'the Dsware agent of host %(host)s is not known, and the '
+                'address in its connector (%(address)s) is in no network of '
+                'dsware_host_networks; add the host to dsware_host_agents, '
+                'or its network to dsware_host_networks') % {
+                    'host': connector['host'],
+                    'address': connectors.agent_address(connector)
+                    or _('none')})
+        return agent
