@@ -15,7 +15,6 @@
 from functional.services import waiting
 from functional.tests import base
 from functional.tests import operations
-from functional.tests import security
 from functional.tests import stacks
 
 SECONDS = 120
@@ -104,11 +103,3 @@ class OldClusterTest(operations.VolumeOperations,
         self.cloud.wait_for_volume(volume)
         self.assertEqual(full,
                          self.volumes.get_volume(volume.id).volume_type)
-
-
-class OldStackSecurityTest(security.PasswordRotation,
-                           base.FunctionalTestCase):
-    """A cluster beside the older one, which wants TLS and a password."""
-
-    make_stack = staticmethod(stacks.make_old)
-    backend = 'secure'

@@ -22,7 +22,6 @@ from cinder.i18n import _
 from cinder.volume import configuration as cinder_configuration
 from cinder.volume.drivers.dsware import sign_in
 from cinder.volume.drivers.dsware import tls
-from cinder.volume.drivers.san import san
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -30,8 +29,6 @@ LOG = logging.getLogger(__name__)
 _VERIFY = 'driver_ssl_cert_verify'
 _SHARED = cinder_configuration.SHARED_CONF_GROUP
 _NOBODYS_CHOICE = (cfg.Locations.opt_default, cfg.Locations.set_default)
-_CREDENTIALS = [opt for opt in san.san_opts
-                if opt.name in ('san_login', 'san_password')]
 
 
 def refuse(option, value, problem) -> None:
@@ -65,24 +62,19 @@ def is_verified(configuration) -> bool:
 
 
 def _location(configuration, group):
-    return _all_options(configuration).get_location(_VERIFY, group).location
-
-
-def _all_options(configuration):
     # Not each of Cinder's kinds of configuration says where its values are
     # from; all have them from the only one that a service has.
-    return getattr(configuration.conf, 'local_conf', CONF)
+    options = getattr(configuration.conf, 'local_conf', CONF)
+    return options.get_location(_VERIFY, group).location
 
 
-def make_sign_in(configuration, before=None) -> sign_in.SignIn | None:
+def credentials(configuration) -> sign_in.Credentials | None:
     """Give what connections sign in with.
 
     :param configuration: the backend's configuration
-    :param before: what was given for the same backend before, which knows
-        whether its password is good
-    :returns: the :class:`sign_in.SignIn`, or None when there is nothing
+    :returns: the :class:`sign_in.Credentials`, or None when there is nothing
         to sign in with
-    :raises InvalidConfigurationValue: it contradicts other options
+    :raises InvalidConfigurationValue: they contradict other options
     """
     if (not configuration.san_password
             or configuration.dsware_transport == 'cli'):
@@ -94,15 +86,17 @@ def make_sign_in(configuration, before=None) -> sign_in.SignIn | None:
     if not configuration.san_login:
         refuse('san_login', "''", _('san_password is set, so the user '
                                     'name must be too'))
-    if (configuration.dsware_attach_by == 'manager'
-            and not is_verified(configuration)):
-        # The address of a host's agent comes with the request to attach.
+    if not is_verified(configuration):
         refuse('san_password', '***', _(
-            'with dsware_attach_by = manager it is given to the agent of '
-            'each host, which has to prove who it is; set '
-            'driver_ssl_cert_verify = true, or remove it'))
-    return before or sign_in.SignIn(sign_in.Configured(
-        configuration, _all_options(configuration), _CREDENTIALS, _SHARED))
+            'a password is never sent to an agent that has not proved who '
+            'it is; set driver_ssl_cert_verify = true, or remove it'))
+    if not configuration.driver_ssl_cert_path:
+        refuse('driver_ssl_cert_path', "''", _(
+            'san_password is set, so it must name the certificate of the '
+            "authority that issued the agents'; any authority that the "
+            'system trusts could let somebody else pass for an agent'))
+    return sign_in.Credentials(configuration.san_login,
+                               configuration.san_password)
 
 
 def check_without_tls(configuration) -> None:

@@ -12,6 +12,7 @@
 
 """From cinder.conf to an :class:`array.Array`, with every option checked."""
 
+import dataclasses
 import ipaddress
 
 from oslo_config import cfg
@@ -25,6 +26,7 @@ from cinder.volume.drivers.dsware import counters as counting
 from cinder.volume.drivers.dsware import names
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.dsware import sign_in as signing
 from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import transport_cli
 
@@ -172,8 +174,25 @@ def _name_of_template(option):
     return name
 
 
+def make_sign_ins(configuration, before=None) -> signing.SignIns | None:
+    """Give what connections sign in with.
+
+    :param configuration: the backend's configuration
+    :param before: what was given for the same backend before, which knows
+        whether the password is good
+    :returns: the :class:`sign_in.SignIns`, or None when there is nothing to
+        sign in with
+    :raises InvalidConfigurationValue: options contradict each other
+    """
+    credentials = access.credentials(configuration)
+    if credentials is None:
+        return None
+    return before or signing.SignIns(credentials, agents(configuration),
+                                     host_agents(configuration).values())
+
+
 def make_array(configuration, counters=None,
-               sign_in=None) -> array.Array:
+               sign_ins=None) -> array.Array:
     """Check the backend's options and make what talks to its cluster.
 
     Nothing is contacted.
@@ -181,8 +200,8 @@ def make_array(configuration, counters=None,
     :param configuration: the backend's configuration
     :param counters: the :class:`counters.Counters` to keep; by default new
         ones
-    :param sign_in: what was used to sign in before, see
-        :func:`access.make_sign_in`
+    :param sign_ins: what was used to sign in before, see
+        :func:`make_sign_ins`
     :returns: the :class:`array.Array`
     :raises InvalidConfigurationValue: when an option is missing, malformed
         or contradicts another one; the message names it
@@ -194,7 +213,7 @@ def make_array(configuration, counters=None,
         make_transport = _cli_transports(configuration, manage_ip, counters)
     else:
         make_transport = _socket_transports(configuration, manage_ip,
-                                            counters, sign_in)
+                                            counters, sign_ins)
     caller = client.Client(agents(configuration), make_transport,
                            configuration.dsware_request_timeout, counters)
     return array.Array(caller, configuration.dsware_copy_timeout)
@@ -221,12 +240,20 @@ def _cli_transports(configuration, manage_ip, counters):
         endpoint, settings, tally=counters.agent(endpoint))
 
 
-def _socket_transports(configuration, manage_ip, counters, sign_in):
+def _socket_transports(configuration, manage_ip, counters, sign_ins):
     settings = transport.SocketSettings(
         manage_ip=manage_ip,
         connect_timeout=configuration.dsware_connect_timeout,
         max_connections=configuration.dsware_max_connections,
-        tls_settings=access.make_tls(configuration),
-        sign_in=access.make_sign_in(configuration, sign_in))
-    return lambda endpoint: transport.SocketTransport(
-        endpoint, settings, counters.agent(endpoint))
+        tls_settings=access.make_tls(configuration))
+    sign_ins = make_sign_ins(configuration, sign_ins)
+
+    def make(endpoint):
+        sign_in = sign_ins and sign_ins.of(endpoint)
+        return transport.SocketTransport(
+            endpoint, dataclasses.replace(
+                settings, sign_in=sign_in,
+                password_withheld=bool(sign_ins and not sign_in)),
+            counters.agent(endpoint))
+
+    return make

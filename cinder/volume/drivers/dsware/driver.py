@@ -21,7 +21,6 @@ from cinder.i18n import _
 from cinder import interface
 from cinder.volume import configuration
 from cinder.volume import driver
-from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware import attachers
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import backend
@@ -81,7 +80,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         self._attacher = None
         self._pools = None
         self._qos = None
-        self._sign_in = None
+        self._sign_ins = None
 
     @staticmethod
     def get_driver_options():
@@ -107,10 +106,10 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         backend.check_name_templates()
         # Cinder repeats a start that failed: a password that was refused is
         # not to be sent again each time.
-        self._sign_in = access.make_sign_in(self.configuration,
-                                            self._sign_in)
+        self._sign_ins = backend.make_sign_ins(self.configuration,
+                                               self._sign_ins)
         self._array = backend.make_array(self.configuration,
-                                         sign_in=self._sign_in)
+                                         sign_ins=self._sign_ins)
         self._attacher = attachers.Attacher(self._array, self.configuration)
         self._qos = qos.Limiter(self._array)
         self._pools = stats.PoolWatch(self._array,

@@ -51,7 +51,7 @@ _TCP_ESTABLISHED = 1
 # be lost. A new connection costs less than a request in doubt.
 _MAX_IDLE = 30.0
 # Connections that one request may sign in on: a sign-in can end before the
-# request that it was for gets there, as when passwords change.
+# request that it was for gets there.
 _SIGN_INS = 2
 # How exactly, in seconds, a deadline is kept while waiting for the peer.
 _TIME_STEP = 0.05
@@ -67,6 +67,8 @@ class SocketSettings:
     :ivar connect_timeout: seconds for one attempt, TLS and sign-in included
     :ivar max_connections: bound of the pool of one endpoint
     :ivar sign_in: what to sign in with; only together with tls_settings
+    :ivar password_withheld: whether there is a password, but not for this
+        endpoint
     """
 
     manage_ip: str
@@ -74,6 +76,7 @@ class SocketSettings:
     max_connections: int = 16
     tls_settings: tls.TLSSettings | None = None
     sign_in: signing.SignIn | None = None
+    password_withheld: bool = False
 
     def __post_init__(self):
         if self.sign_in and not self.tls_settings:
@@ -157,15 +160,15 @@ class _Connection:
         if sign_in is None:
             return
         answer = None
-        with sign_in.turn(limit) as candidates:
-            for credentials in candidates:
+        with sign_in.turn(limit) as credentials:
+            if credentials:
                 answer = self._login(credentials, limit)
                 if answer.result == result_codes.OK:
-                    sign_in.accepted(credentials)
+                    sign_in.accepted()
                     return
                 self._check_denied(credentials, answer)
                 self._count('sign_ins_refused')
-                sign_in.refused(credentials, str(self._endpoint))
+                sign_in.refused(str(self._endpoint))
         raise self._denied(sign_in, answer)
 
     def _check_denied(self, credentials, answer):
@@ -208,8 +211,8 @@ class _Connection:
         return exceptions.AccessDenied(
             op='login', name=sign_in.user, result=result, desc=desc,
             endpoint=str(self._endpoint),
-            advice=_('Check san_login and san_password; the service reads '
-                     'cinder.conf again when it has changed'))
+            advice=_('Check san_login and san_password, and restart the '
+                     'service'))
 
     def send(self, request, deadline):
         """Send a request.
@@ -427,8 +430,17 @@ class SocketTransport:
         if sign_ins and self._settings.sign_in:
             # Its sign-in is over, so nothing was carried out.
             yield from self._exchange(pool, request, deadline, sign_ins)
+        elif self._settings.password_withheld:
+            raise self._unlisted(request, frame)
         else:
             yield frame
+
+    def _unlisted(self, request, frame):
+        return exceptions.AccessDenied(
+            op=request.op, name=request.name, result=frame.result,
+            desc=frame.desc, endpoint=str(self.endpoint),
+            advice=_('It is given no password, because it is not written '
+                     'down by itself: list the agent in dsware_host_agents'))
 
     def _idle_connection(self, pool):
         while pool.idle:

@@ -16,6 +16,7 @@ import itertools
 import json
 import uuid
 
+import certifi
 import ddt
 
 from cinder import exception
@@ -89,7 +90,8 @@ class HostTestCase(AttachTestCase):
 
     def test_nothing_secret_is_told(self):
         made = self.make_started_driver(
-            san_password=SECRET, san_login='admin', driver_use_ssl=True)
+            san_password=SECRET, san_login='admin', driver_use_ssl=True,
+            driver_ssl_cert_path=certifi.where())
         self.assertNotIn(SECRET, json.dumps(
             made.initialize_connection(self.volume, connector())))
 

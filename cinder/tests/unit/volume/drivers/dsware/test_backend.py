@@ -14,6 +14,7 @@
 
 import os
 
+import certifi
 import ddt
 import fixtures
 import testtools
@@ -25,6 +26,7 @@ from cinder.volume.drivers.dsware import backend
 from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume.drivers.dsware import waiting
 from tools import secret_marks
 
 SECRET = secret_marks.secret('configured')
@@ -165,20 +167,55 @@ class SocketTestCase(BackendTestCase):
         self.refused('san_login', san_password=SECRET, san_login='',
                      driver_use_ssl=True)
 
-    def test_a_password_is_for_hosts_that_prove_who_they_are(self):
-        options = {'san_password': SECRET, 'driver_use_ssl': True,
-                   'dsware_attach_by': 'manager'}
-        message = self.refused('driver_ssl_cert_verify',
-                               driver_ssl_cert_verify=False, **options)
+    def with_password(self, **options):
+        return {'san_password': SECRET, 'driver_use_ssl': True,
+                'driver_ssl_cert_path': certifi.where(), **options}
+
+    @ddt.data('host', 'manager')
+    def test_a_password_is_for_agents_that_prove_who_they_are(self, by):
+        options = self.with_password(dsware_attach_by=by)
+        message = self.refused(
+            'san_password = ***', 'set driver_ssl_cert_verify = true',
+            **{**options, 'driver_ssl_cert_verify': False})
         self.assertNotIn(SECRET, message)
+        for path in (None, ''):
+            message = self.refused(
+                "Option driver_ssl_cert_path = ''", 'san_password is set',
+                **{**options, 'driver_ssl_cert_path': path})
+            self.assertNotIn(SECRET, message)
         self.assertIsNotNone(self.transport(**options)._settings.sign_in)
 
     def test_credentials(self):
-        settings = self.transport(san_password=SECRET, san_login='me',
-                                  driver_use_ssl=True)._settings
-        found = settings.sign_in._source.read()
-        self.assertEqual(('me', SECRET), (found.user, found.password))
+        settings = self.transport(
+            **self.with_password(san_login='me'))._settings
+        with settings.sign_in.turn(waiting.Deadline(1)) as found:
+            self.assertEqual(('me', SECRET), (found.user, found.password))
         self.assertNotIn(SECRET, repr(settings))
+
+    def test_a_password_is_for_agents_that_are_written_down(self):
+        made = backend.make_array(fakes.make_configuration(
+            **self.with_password(
+                dsware_agents=['192.0.2.1', '192.0.2.2'],
+                dsware_host_agents={'compute': '192.0.2.7:80'},
+                dsware_host_networks=['192.0.2.0/24'])))
+        self.addCleanup(made._client.close)
+        one, two, host, port, other = (
+            made._client._make_transport(operations.Endpoint(*place))._settings
+            for place in (('192.0.2.1', 10519), ('192.0.2.2', 10519),
+                          ('192.0.2.7', 80), ('192.0.2.7', 10519),
+                          ('192.0.2.9', 10519)))
+        self.assertIs(one.sign_in, two.sign_in)
+        self.assertIsNot(one.sign_in, host.sign_in)
+        self.assertIsNotNone(host.sign_in)
+        for settings in (port, other):
+            self.assertIsNone(settings.sign_in)
+            self.assertTrue(settings.password_withheld)
+            self.assertIs(one.tls_settings, settings.tls_settings)
+
+    def test_what_is_known_of_a_password_survives_another_start(self):
+        configuration = fakes.make_configuration(**self.with_password())
+        made = backend.make_sign_ins(configuration)
+        self.assertIs(made, backend.make_sign_ins(configuration, made))
 
     def test_the_default_login_alone_is_not_used(self):
         self.assertIsNone(self.transport()._settings.sign_in)

@@ -12,6 +12,7 @@
 
 """Which backends are certainly of one cluster."""
 
+import certifi
 import ddt
 
 from cinder.tests.unit import utils
@@ -111,7 +112,7 @@ class SameClusterTestCase(base.DriverTestCase):
     @ddt.unpack
     def test_location(self, address, expected):
         made = self.make_driver(san_ip=address, san_login='user',
-                                san_password=SECRET,
-                                driver_use_ssl=True)
+                                san_password=SECRET, driver_use_ssl=True,
+                                driver_ssl_cert_path=certifi.where())
         self.assertEqual('dsware:' + expected,
                          backend.location_info(made.configuration))

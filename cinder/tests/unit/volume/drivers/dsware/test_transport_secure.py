@@ -37,9 +37,7 @@ SECRET = 'pa%ss,w0rd' + secret_marks.secret('sent')
 
 def make_sign_in(password=SECRET):
     """Make what connections sign in with, from a fixed password."""
-    source = mock.Mock()
-    source.read.return_value = sign_in.Credentials('admin', password)
-    return sign_in.SignIn(source)
+    return sign_in.SignIn(sign_in.Credentials('admin', password))
 
 
 @ddt.ddt
@@ -209,17 +207,6 @@ class SignInTestCase(scripted.TransportTestCase):
             self.assertIn(words, str(error))
         self.assertEqual(10000003, error.result)
 
-    def test_a_new_password_goes_first(self):
-        peer = ScriptedSocket(reply(1, 10000003), reply(2), reply(3))
-        carrier = self.make(ScriptedSocket(reply(1), b''), peer,
-                            **self.settings)
-        self.fails(exceptions.OutcomeUnknown, carrier)
-        source = self.settings['sign_in']._source
-        source.read.return_value = sign_in.Credentials('admin', 'changed')
-        self.exchange(carrier)
-        self.assertLess(peer.sent.index(b'password=changed'),
-                        peer.sent.index(b'password=pa%25ss'))
-
     @ddt.data((50150012, exceptions.TryAgain),
               (50500001, exceptions.InvalidRequest),
               (50150001, exceptions.EndpointUnavailable))
@@ -284,6 +271,20 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertEqual(10000003, self.exchange(carrier)[0].result)
         self.assertTrue(all(peer.closed for peer in new))
         self.assertEqual(3, len(self.connects))
+
+    def test_an_agent_that_is_not_written_down(self):
+        """It gets no password, and says so if it wants one."""
+        self.settings.update(sign_in=None, password_withheld=True)
+        peer = ScriptedSocket(reply(1))
+        self.exchange(self.make(peer, **self.settings))
+        self.assertNotIn(b'login', peer.sent)
+        peer = ScriptedSocket(reply(1, 10000003))
+        error = self.fails(exceptions.AccessDenied,
+                           self.make(peer, **self.settings), CREATE)
+        self.assertIn('list the agent in dsware_host_agents', str(error))
+        self.assertEqual(10000003, error.result)
+        self.assertNotIn(b'login', peer.sent)
+        self.assertTrue(peer.closed)
 
     def test_a_password_is_never_sent_without_tls(self):
         self.assertRaises(ValueError, transport.SocketSettings,

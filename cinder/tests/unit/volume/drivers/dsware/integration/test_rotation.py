@@ -10,26 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Certificates and passwords that change while requests are carried out."""
+"""Certificates that change while requests are carried out."""
 
 import os
 import shutil
 import threading
-import types
 
 import fixtures
-from oslo_config import cfg
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
-from tools import secret_marks
 
-CONF = cfg.CONF
 ADDRESSES = test_security.ADDRESSES
-USER = test_security.USER
-OLD = test_security.PASSWORD
-NEW = secret_marks.secret('rotated')
 
 
 class Workers(fixtures.Fixture):
@@ -204,91 +197,3 @@ def join(target, *sources):
             with open(source, 'rb') as part:
                 whole.write(part.read())
     os.replace(target + '.new', target)
-
-
-class PasswordTestCase(RotationTestCase):
-
-    CREDENTIALS = {'user': USER, 'password': OLD}
-
-    def setUp(self):
-        super().setUp()
-        self.path = self.useFixture(fixtures.TempDir()).join('cinder.conf')
-        self.addCleanup(self.control.set_passwords, OLD)
-
-    def tearDown(self):
-        self.assertNotIn(secret_marks.MARK, self.log.output)
-        super().tearDown()
-
-    def write(self, group, password):
-        with open(self.path + '.new', 'w') as file:
-            file.write(f'[{group}]\nsan_login = {USER}\n'
-                       f'san_password = {password}\n')
-        os.replace(self.path + '.new', self.path)
-
-    def driver(self, **options):
-        """Make a driver whose password is in a file.
-
-        :returns: the driver, and a function that changes the password
-        """
-        dsware = self.raw_driver(**self.options(
-            san_login=USER, san_password=OLD, **options))
-        group = dsware.configuration.config_group
-        self.write(group, OLD)
-        # Cinder's tests have one set of options, and no files.
-        dsware.configuration.conf.local_conf = types.SimpleNamespace(
-            config_file=[self.path], config_dir=[],
-            get_location=CONF.get_location)
-        dsware.do_setup(None)
-        dsware.check_for_setup_error()
-        return dsware, lambda password: self.write(group, password)
-
-    def refused(self):
-        """Count the sign-ins that were refused."""
-        return len([op for _agent, op, _args, result in self.control.log()
-                    if op == 'login' and result])
-
-    def end_sessions(self, *passwords):
-        self.control.set_passwords(*passwords, keep_sessions=False)
-
-    def test_first_on_the_cluster(self):
-        dsware, configure = self.driver()
-        workers = self.working(dsware)
-        workers.go_on()
-        self.end_sessions(OLD, NEW)
-        workers.go_on()
-        configure(NEW)
-        self.end_sessions(OLD, NEW)
-        workers.go_on()
-        self.end_sessions(NEW)
-        workers.go_on()
-        self.assertNothingFailed(dsware, workers)
-        self.assertEqual(0, self.refused())
-
-    def test_first_in_the_file(self):
-        dsware, configure = self.driver()
-        workers = self.working(dsware)
-        workers.go_on()
-        configure(NEW)
-        self.end_sessions(OLD)
-        workers.go_on()
-        self.assertEqual(1, self.refused())
-        # The old one is over before the new one would be tried again.
-        self.end_sessions(OLD, NEW)
-        workers.go_on()
-        self.end_sessions(NEW)
-        workers.go_on()
-        self.assertNothingFailed(dsware, workers)
-        self.assertIn('The one before is used on', self.log.output)
-
-    def test_at_different_times(self):
-        dsware, configure = self.driver()
-        self.assertWorks(dsware)
-        self.end_sessions(NEW)
-        error = self.assertRaises(exception.VolumeBackendAPIException,
-                                  dsware.create_volume, base.make_volume())
-        self.assertIn('san_login and san_password', str(error))
-        self.assertEqual('down', self.state(dsware))
-        self.assertEqual(1, self.refused())
-        configure(NEW)
-        self.assertEqual('up', self.state(dsware))
-        self.assertWorks(dsware)
