@@ -12,6 +12,7 @@
 
 """The driver attaches: hosts with nothing of this project's on them."""
 
+import socket
 import threading
 
 from openstack import exceptions as sdk_exceptions
@@ -23,6 +24,8 @@ from functional.tests import base
 MIB = base.MIB
 GIB = base.GIB
 SECONDS = 60
+# Where somebody listens who has no part in the cluster.
+STRANGER = '127.66.6.6'
 
 
 class ManagerTestCase(base.FunctionalTestCase):
@@ -263,6 +266,53 @@ class SocketTest(LifeOperations, ManagerTestCase):
         self.control.add_fault(kind='drop_after', op='detachVolume', count=1)
         self.leave(attachment)
         self.assertEqual([], self.where())
+
+
+class ConnectorTest(ManagerTestCase):
+    """What a project's member writes leads the driver nowhere."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = socket.create_server((STRANGER, 0))
+        self.addCleanup(self.server.close)
+        self.server.settimeout(0)
+        self.connector = {
+            'host': 'stranger', 'ip': STRANGER, 'dsware_agent_ip': STRANGER,
+            'dsware_agent_port': self.server.getsockname()[1]}
+
+    def assert_nobody_came(self):
+        self.assertRaises(BlockingIOError, self.server.accept)
+
+    def test_manager(self):
+        volume = self.create_volume()
+        for refused in (
+                lambda: self.volumes.init_volume_attachment(
+                    volume, self.connector),
+                lambda: self.volumes.init_volume_attachment(volume, {}),
+                lambda: self.volumes.init_volume_attachment(
+                    volume, dict(self.connector, host='a\nb'))):
+            self.assertRaises(sdk_exceptions.BadRequestException, refused)
+        # An error of the server for all that is wrong, as Cinder has it.
+        self.assertRaises(sdk_exceptions.HttpException,
+                          self.volumes.create_attachment, volume.id,
+                          connector=self.connector)
+        for found in self.volumes.attachments():
+            self.leave(found.id)
+        self.volumes.terminate_volume_attachment(volume, {})
+        self.volumes.terminate_volume_attachment(volume, None)
+        self.assert_nobody_came()
+
+    def test_host(self):
+        self.backend = 'socket'
+        volume = self.create_volume()
+        made = self.volumes.create_attachment(volume.id,
+                                              connector=self.connector)
+        self.assertNotIn('agent_ip', made.connection_info)
+        self.volumes.terminate_volume_attachment(volume, None)
+        self.leave(made.id)
+        self.cloud.wait_for_volume(volume)
+        self.assert_nobody_came()
+        self.assertLessEqual(1, self.control.counts()['detachVolumeByIp'])
 
 
 class CLITest(LifeOperations, ManagerTestCase):

@@ -16,6 +16,7 @@ from functional.services import waiting
 from functional.tests import base
 from functional.tests import operations
 from functional.tests import stacks
+from tools import secret_marks
 
 SECONDS = 120
 
@@ -103,3 +104,22 @@ class OldClusterTest(operations.VolumeOperations,
         self.cloud.wait_for_volume(volume)
         self.assertEqual(full,
                          self.volumes.get_volume(volume.id).volume_type)
+
+
+class OldStackSecurityTest(base.FunctionalTestCase):
+    """A cluster beside the older one, which wants TLS and a password."""
+
+    make_stack = staticmethod(stacks.make_old)
+    backend = 'secure'
+
+    def setUp(self):
+        super().setUp()
+        self.simulator = self.stack.simulators['secure']
+        self.control = self.simulator.control
+
+    def test_volume(self):
+        volume = self.create_volume()
+        self.assertIsNotNone(self.volume_on_cluster(volume))
+        self.create_snapshot(volume)
+        log = (self.stack.directory / 'cinder' / 'cinder.log').read_text()
+        self.assertNotIn(secret_marks.MARK, log)
