@@ -69,8 +69,10 @@ _REFUSED = (1, 127)
 _SECURE_PATH = _('Add the directory of cinder-rootwrap, which is that of the '
                  'virtual environment if there is one, to secure_path in '
                  'sudoers')
+# Also of a command that sudo is to run, but does not find: no line fits it.
 _SUDOERS = _('Add a line to sudoers: `cinder ALL = (root) NOPASSWD: '
-             'PATH/cinder-rootwrap /etc/cinder/rootwrap.conf *`')
+             'PATH/cinder-rootwrap /etc/cinder/rootwrap.conf *`, and that '
+             'PATH to secure_path there')
 _REFUSALS = (
     (r'.*: sudo: (command )?not found', _('Install sudo')),
     (r'sudo: .*: command not found', _SECURE_PATH),

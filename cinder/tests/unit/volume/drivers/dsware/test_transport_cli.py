@@ -154,6 +154,10 @@ class CLITransportTestCase(testtools.TestCase):
             'sudo: a terminal is required to read the password; either use '
             'the -S option to read from standard input or configure an '
             'askpass helper\nsudo: a password is required', 'NOPASSWD'),
+        # With a line for a path that is not in secure_path.
+        (1, 'sudo: a terminal is required to read the password; either use '
+            'the -S option to read from standard input or configure an '
+            'askpass helper', 'to secure_path'),
         (1, 'sudo: no tty present and no askpass program specified',
          'NOPASSWD'),
         (1, 'cinder is not in the sudoers file.', 'NOPASSWD'),
