@@ -18,6 +18,7 @@ from cinder import exception
 from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import connectors
 from cinder.volume.drivers.dsware import manager_attaching
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import volume_types
 
 LOG = logging.getLogger(__name__)
@@ -122,8 +123,9 @@ class Attacher:
         try:
             connectors.check(connector)
         except exception.InvalidInput as error:
-            LOG.warning('There is nothing to detach, because it could not '
-                        'be attached either: %s', error)
+            reporting.log_once(LOG, logging.WARNING, error,
+                               'There is nothing to detach, because it could '
+                               'not be attached either.')
             return False
         return True
 

@@ -14,6 +14,7 @@
 
 from unittest import mock
 
+import certifi
 import ddt
 
 from cinder import exception
@@ -45,7 +46,8 @@ class StartTestCase(base.DriverTestCase):
     def test_a_start_is_told_once_and_without_secrets(self):
         made = self.make_driver(
             dsware_agents=['192.0.2.1', '[2001:db8::1]:1'],
-            dsware_pools=[1, 0], driver_use_ssl=True, san_login='me',
+            dsware_pools=[1, 0], driver_use_ssl=True,
+            driver_ssl_cert_path=certifi.where(), san_login='me',
             san_password=secret_marks.secret('started'))
         with self.assertLogs('cinder.volume.drivers.dsware',
                              'INFO') as logs:
