@@ -102,7 +102,7 @@ class Machine(model.Machine):
             self.limited(volume, kind)
 
     def retype_in_place(self, volume, kind):
-        done, _update = self.dsware.retype(
+        done = self.dsware.retype(
             context.get_admin_context(), volume, objects.VolumeType(
                 id=kind.id, name='new', extra_specs={}),
             {'qos_specs': {'maxIOPS': ('before', 'after')}},
