@@ -198,7 +198,8 @@ class VolumeTests:
             volume_type=base.make_type(provisioning__type='thick'))
         self.control.fill_pool(0, free=10)
         self.assertRaisesRegex(
-            exception.VolumeBackendAPIException, 'asked for 1024 MiB more, 10',
+            exception.VolumeBackendAPIException,
+            'Asked for 2048 MiB; free MiB by pool: 0: 10',
             self.dsware.extend_volume, volume, 2)
         self.assertEqual(base.GIB, self.on_cluster(volume.name)['size'])
 
