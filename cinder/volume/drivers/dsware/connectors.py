@@ -43,9 +43,10 @@ def check(connector) -> None:
         # What a host does not know it leaves out, or empty.
         if value not in (None, '') and not is_right(value):
             raise exception.InvalidInput(reason=_(
-                '%(field)s of the connector is %(value)s; expected %(right)s'
-                ) % {'field': field, 'right': right,
-                     'value': exceptions.printable(repr(value), _MAX_SHOWN)})
+                '%(field)s of the connector is %(value)s; expected '
+                '%(right)s') % {
+                    'field': field, 'right': right,
+                    'value': exceptions.printable(repr(value), _MAX_SHOWN)})
 
 
 def _is_name(value):

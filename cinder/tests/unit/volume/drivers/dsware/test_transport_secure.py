@@ -14,7 +14,6 @@
 
 import errno
 import ssl
-from unittest import mock
 
 import ddt
 
