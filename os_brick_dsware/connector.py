@@ -285,8 +285,9 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             LOG.debug('Nothing is recorded on this host: %s', exc)
         except Exception as exc:
             # Who attaches or detaches a volume, or starts, has no part in it.
-            LOG.warning('Volumes may have been left attached to this host by '
-                        'processes that have ended: %s', exc)
+            logs.write(LOG, logging.WARNING,
+                       'Volumes may have been left attached to this host by '
+                       'processes that have ended: %s', exc)
 
     def _is_mine(self, target: adapters.Target) -> bool:
         """Tell whether this connector's program reaches an agent."""

@@ -81,8 +81,7 @@ class HostAttacher:
         return self._told(found, connector, discard)
 
     def _told(self, found, connector, discard):
-        agent = self._agents.of(connector)
-        # For a host that has no setting of its own.
+        agent = self._agents.hint_for(connector)
         hints = {'manager_ip': self._manage_ip}
         if agent:
             hints.update(agent_ip=agent.host, agent_port=agent.port)

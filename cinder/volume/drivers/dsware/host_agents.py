@@ -62,6 +62,18 @@ class HostAgents:
             return operations.Endpoint(address, self._port)
         return None
 
+    def hint_for(self, connector) -> operations.Endpoint | None:
+        """Tell a host that has no setting of its own where its agent is.
+
+        The driver does not connect there, and the host believes in no
+        address but its own, so the address of any connector will do.
+
+        :param connector: the host's connector properties
+        """
+        address = connectors.agent_address(connector)
+        return self.of(connector) or (
+            operations.Endpoint(address, self._port) if address else None)
+
     def needed_of(self, connector) -> operations.Endpoint:
         """Find the agent of a host; it has to be known.
 

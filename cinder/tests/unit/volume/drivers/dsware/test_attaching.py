@@ -178,19 +178,32 @@ class HostTestCase(AttachTestCase):
             self.volume, connector(**properties))['data']
         self.assertEqual(expected, (data['agent_ip'], data['agent_port']))
 
+    @ddt.data(('198.51.100.8', '198.51.100.8'), ('203.0.113.1',) * 2,
+              ('agent.Example.org', 'agent.example.org'), ('::1', '::1'))
+    @ddt.unpack
+    def test_a_host_whose_agent_nobody_has_named(self, address, told):
+        """It believes the address only if it is its own."""
+        made = self.make_started_driver(
+            dsware_host_networks=['198.51.100.0/29', 'fe80::/10'])
+        data = made.initialize_connection(
+            self.volume, connector(ip=address, dsware_agent_port=82))['data']
+        self.assertEqual((told, 10519),
+                         (data['agent_ip'], data['agent_port']))
+        self.assertEqual('192.0.2.10', data['manager_ip'])
+
+    @ddt.data(None, '')
+    def test_a_host_without_an_address(self, address):
+        """It may know its agent itself."""
+        data = self.attach(ip=address)['data']
+        self.assertNotIn('agent_ip', data)
+        self.assertNotIn('agent_port', data)
+
     @ddt.data({'ip': None}, {'ip': ''}, {'ip': '198.51.100.8'},
               {'ip': '203.0.113.1'}, {'ip': 'agent.example.org'},
               {'ip': 'fe80::1%eth0'}, {'ip': '::1'},
               {'dsware_agent_ip': '203.0.113.1'})
-    def test_a_host_whose_agent_nobody_has_named(self, properties):
-        """It may know its agent itself."""
-        made = self.make_started_driver(
-            dsware_host_networks=['198.51.100.0/29', 'fe80::/10'])
-        data = made.initialize_connection(
-            self.volume, connector(**properties))['data']
-        self.assertEqual('192.0.2.10', data['manager_ip'])
-        self.assertNotIn('agent_ip', data)
-        self.assertNotIn('agent_port', data)
+    def test_no_host_is_attached_to_whose_agent_nobody_has_named(
+            self, properties):
         by_manager = self.make_started_driver(
             dsware_attach_by='manager',
             dsware_host_networks=['198.51.100.0/29', 'fe80::/10'])

@@ -193,7 +193,7 @@ class RevertTestCase(base.DriverTestCase):
         self.extend()
         self.cluster.fail('expandVolume', 'result', 50150009)
         self.fails(exceptions.CapacityExceeded, 'was put back to snapshot',
-                   'has 1024 MiB in place of 3072 MiB', 'Pool')
+                   'has 1024 MiB in place of 3072 MiB', 'free MiB by pool')
         self.assertEqual('old', self.record['data'])
         self.revert()
         self.check(rollbacks=2)
