@@ -23,6 +23,8 @@ from cinder.volume.drivers.dsware import volume_types
 class Thing:
     """A volume, as far as its type goes."""
 
+    use_quota = True
+
     def __init__(self, specs=None, typed=True):
         self.volume_type = self if typed else None
         self.extra_specs = specs
