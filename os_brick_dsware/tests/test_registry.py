@@ -207,7 +207,8 @@ class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
         self.assertEqual('os_brick', group)
         self.assertEqual(
             ['dsware_manager_ip', 'dsware_agent_ip', 'dsware_agent_port',
-             'dsware_fsc_cli', 'dsware_sds_cli', 'dsware_cli_timeout'],
+             'dsware_fsc_cli', 'dsware_sds_cli', 'dsware_cli_timeout',
+             'dsware_simulated_devices'],
             [option.name for option in found])
         self.assertTrue(all(option.help for option in found))
 
