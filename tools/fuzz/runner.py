@@ -21,9 +21,11 @@ import multiprocessing
 import resource
 import signal
 import tempfile
+import threading
 import time
 from unittest import mock
 
+from cinder.volume.drivers.dsware import agents
 from cinder.volume.drivers.dsware import client
 from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import waiting
@@ -66,7 +68,9 @@ class Hang(BaseException):
 
 
 class _Clock:
-    """Stands for the module time: nobody waits."""
+    """Stands for the modules time and threading: nobody waits."""
+
+    Lock = staticmethod(threading.Lock)
 
     def __init__(self):
         self._now = 0.0
@@ -77,6 +81,11 @@ class _Clock:
 
     def sleep(self, seconds):
         self._now += seconds
+
+    def Event(self):
+        event = threading.Event()
+        event.wait = lambda seconds: event.is_set() or self.sleep(seconds)
+        return event
 
 
 class _Watch(logging.Handler):
@@ -99,9 +108,11 @@ def watched():
     watch, level, others = _Watch(), root.level, root.handlers[:]
     root.handlers[:] = [watch]
     root.setLevel(logging.INFO)
+    clock = _Clock()
     with contextlib.ExitStack() as stack:
-        for module in (client, transport, waiting):
-            stack.enter_context(mock.patch.object(module, 'time', _Clock()))
+        stack.enter_context(mock.patch.object(agents, 'threading', clock))
+        for module in (agents, client, transport, waiting):
+            stack.enter_context(mock.patch.object(module, 'time', clock))
         try:
             yield
         finally:
