@@ -155,12 +155,10 @@ class _OwnUse(cases.Operation):
         return [self.source.name]
 
     def recover(self, dsware):
-        dsware.terminate_connection(self.source, None)
-
-    def tidy(self, dsware):
-        # What was attached late is detached after the next use.
-        dsware.initialize_connection(self.source, self.connector)
+        # The end of the next use on that host.
         dsware.terminate_connection(self.source, self.connector)
+
+    tidy = recover
 
 
 class ImageToVolume(_OwnUse):

@@ -80,7 +80,6 @@ class AttachTests:
         self.assertEqual({(host.address, other.name)
                           for host in self.hosts}, self.attached())
 
-
     @contextlib.contextmanager
     def listener(self):
         """Listen, and check that nobody connects."""
