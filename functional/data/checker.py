@@ -428,18 +428,16 @@ class Checker:
         if owned is None:
             return False
         snapshot, point = chosen or self._chance.choice(owned.snapshots)
+        # As cinder-backup names and counts it.
+        copy = _Volume(making.make_volume(
+            snapshot.volume_size,
+            int(owned.volume.host.rpartition('#')[2]),
+            use_quota=False, display_name='backup-vol-%s' % snapshot.id))
         dsware = self._driver()
-        for key, value in dsware.create_export_snapshot(
-                self._admin, snapshot, self._properties).items():
-            setattr(snapshot, key, value)
-        info = dsware.initialize_connection_snapshot(snapshot,
-                                                     self._properties)
-        data = info['data']
-        path = self._connector.connect_volume(data)['path']
-        found = self._read(path, snapshot.volume_size)
-        self._connector.disconnect_volume(data, {'path': path})
-        dsware.terminate_connection_snapshot(snapshot, self._properties)
-        dsware.remove_export_snapshot(self._admin, snapshot)
+        dsware.create_volume_from_snapshot(copy.volume, snapshot)
+        with self._connected(copy) as path:
+            found = self._read(path, snapshot.volume_size)
+        dsware.delete_volume(copy.volume)
         self._resolved(snapshot.name, point, found)
 
     def _migrate(self):
