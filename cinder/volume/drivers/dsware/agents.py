@@ -38,7 +38,7 @@ LOG = logging.getLogger(__name__)
 # request the time to connect; and while requests can only wait for it, which
 # are to be served soon after it is back.
 _PAUSES = (1.0, 60.0)
-_PAUSES_WHEN_NEEDED = (0.25, 5.0)
+_PAUSES_WHEN_NEEDED = (0.25, 2.0)
 # Seconds after which the agent of a host that nobody has attached to or
 # detached from is forgotten, with its connections.
 _FORGET_AFTER = 60.0

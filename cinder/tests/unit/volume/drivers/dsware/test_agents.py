@@ -271,7 +271,7 @@ class PauseTestCase(AgentsTestCase):
 
     def test_pauses_when_there_is_no_other(self):
         self.fail(*self.both)
-        for pause in (0.25, 0.5, 1, 2, 4, 5, 5, 5):
+        for pause in (0.25, 0.5, 1, 2, 2, 2, 2):
             self.clock.now += pause - 0.01
             self.assertIsNone(self.take(*self.both))
             self.clock.now += 0.02
@@ -282,7 +282,7 @@ class PauseTestCase(AgentsTestCase):
             self.fail(self.one)
             self.clock.now += 100
         self.fail(self.one)
-        self.clock.now += 4
+        self.clock.now += 1
         self.assertIs(self.two, self.asked(*self.both))
         self.fail(self.two)
         self.assertIsNone(self.take(self.one))
@@ -292,7 +292,7 @@ class PauseTestCase(AgentsTestCase):
     def test_one_attempt_for_each_pause(self):
         """However many wait, and however long it takes."""
         self.fail(self.one)
-        for pause in (0.25, 0.5, 1, 2, 4, 5, 5):
+        for pause in (0.25, 0.5, 1, 2, 2, 2):
             self.clock.now += pause + 0.01
             self.assertIs(self.one, self.asked(self.one))
             self.assertIsNone(self.take(self.one))
@@ -423,9 +423,9 @@ class OutageTestCase(testtools.TestCase):
             # The first ones are made before anybody knows.
             later = attempts[self.CALLERS:]
             pauses = [b - a for a, b in zip(later, later[1:])]
-            self.assertLess(len(later), 40)
+            self.assertLess(len(later), 80)
             for pause in pauses[5:]:
-                self.assertGreaterEqual(round(pause, 3), 5)
+                self.assertGreaterEqual(round(pause, 3), 2)
 
     def test_the_deadline(self):
         self.time.run(*[self.call] * self.CALLERS)
