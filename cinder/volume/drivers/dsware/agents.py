@@ -39,6 +39,8 @@ LOG = logging.getLogger(__name__)
 # are to be served soon after it is back.
 _PAUSES = (1.0, 60.0)
 _PAUSES_WHEN_NEEDED = (0.25, 2.0)
+# Of the time of a request, what such a pause takes at most.
+_SHARE = 0.25
 # Seconds after which the agent of a host that nobody has attached to or
 # detached from is forgotten, with its connections.
 _FORGET_AFTER = 60.0
@@ -95,9 +97,12 @@ class Agent:
             first * 2 ** min(self.failures - 1, 10), longest)
 
 
-def _pauses(agents):
-    return (_PAUSES if any(agent.answers for agent in agents)
-            else _PAUSES_WHEN_NEEDED)
+def _pauses(agents, request_timeout):
+    if any(agent.answers for agent in agents):
+        return _PAUSES
+    first, longest = _PAUSES_WHEN_NEEDED
+    # No request fails without an attempt within its time.
+    return first, min(longest, request_timeout * _SHARE)
 
 
 class Place:
@@ -136,9 +141,11 @@ class Agents:
 
     :param endpoints: those that requests are spread over
     :param make_agent: makes the :class:`Agent` of an endpoint
+    :param request_timeout: seconds for one request
     """
 
-    def __init__(self, endpoints, make_agent):
+    def __init__(self, endpoints, make_agent, request_timeout):
+        self._request_timeout = request_timeout
         self._make_agent = make_agent
         self._lock = threading.Lock()
         self._agents = {e: make_agent(e) for e in endpoints}
@@ -153,7 +160,7 @@ class Agents:
     def health(self):
         """Tell how those are that requests are spread over."""
         now = time.monotonic()
-        pauses = _pauses(self._rotation)
+        pauses = self._pauses(self._rotation)
         return {str(agent.endpoint): {
             'failures': agent.failures,
             'asked_again_in': round(max(agent.again_at(pauses) - now, 0), 1)
@@ -167,7 +174,7 @@ class Agents:
         if endpoint is not None:
             return [self._agent(endpoint)]
         now = time.monotonic()
-        pauses = _pauses(self._rotation)
+        pauses = self._pauses(self._rotation)
         ready = [agent for agent in self._rotation
                  if agent.again_at(pauses) <= now]
         start = next(self._turn) % max(len(ready), 1)
@@ -252,17 +259,18 @@ class Agents:
                 agent.attempt = waiter.place
                 agent.pause()
 
-    @staticmethod
-    def _ready(state, agents, now):
-        pauses = _pauses(agents)
+    def _pauses(self, agents):
+        return _pauses(agents, self._request_timeout)
+
+    def _ready(self, state, agents, now):
+        pauses = self._pauses(agents)
         return next((agent for agent in agents
                      if state.users[agent] < agent.capacity
                      and agent.again_at(pauses) <= now), None)
 
-    @staticmethod
-    def _until_next(agents, now):
+    def _until_next(self, agents, now):
         """Tell in how many seconds the next pause is over."""
-        pauses = _pauses(agents)
+        pauses = self._pauses(agents)
         ends = (agent.again_at(pauses) for agent in agents)
         return min((end - now for end in ends if end > now),
                    default=float('inf'))
@@ -326,7 +334,7 @@ class Agents:
 
     def _log(self, agent, error, first):
         known = self._rotation if agent in self._rotation else [agent]
-        seconds = agent.again_at(_pauses(known)) - time.monotonic()
+        seconds = agent.again_at(self._pauses(known)) - time.monotonic()
         if first:
             reporting.log_once(
                 LOG, logging.WARNING, error,

@@ -111,7 +111,8 @@ class Client:
         self.request_timeout = request_timeout
         self.counters = counters or counting.Counters()
         self._make_transport = make_transport
-        self._agents = agents.Agents(endpoints, self._make_agent)
+        self._agents = agents.Agents(endpoints, self._make_agent,
+                                     request_timeout)
 
     @property
     def endpoints(self) -> list[operations.Endpoint]:

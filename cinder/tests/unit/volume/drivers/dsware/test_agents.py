@@ -68,7 +68,7 @@ class AgentsTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         no_jitter(self)
-        self.agents = agents.Agents(fakes.ENDPOINTS, self.make_agent)
+        self.agents = agents.Agents(fakes.ENDPOINTS, self.make_agent, 60)
         self.both = self.agents.order()
         self.one, self.two = self.both
         self.order = []
