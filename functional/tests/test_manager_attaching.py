@@ -307,7 +307,9 @@ class ConnectorTest(ManagerTestCase):
         volume = self.create_volume()
         made = self.volumes.create_attachment(volume.id,
                                               connector=self.connector)
-        self.assertNotIn('agent_ip', made.connection_info)
+        # A host believes in an address only if it is its own.
+        self.assertNotEqual(self.connector['dsware_agent_port'],
+                            made.connection_info['agent_port'])
         self.volumes.terminate_volume_attachment(volume, None)
         self.leave(made.id)
         self.cloud.wait_for_volume(volume)

@@ -80,10 +80,16 @@ class TestedDriver(driver.DSWareDriver):
                           group=configuration.SHARED_CONF_GROUP)
         self.do_setup(None)
 
+    def validate_connector(self, connector):
+        super().validate_connector(self._whole(connector))
+
     def initialize_connection(self, volume, connector):
-        # Every host has an address; Cinder's tests do not need it.
-        return super().initialize_connection(
-            volume, {'ip': '192.0.2.7', **connector})
+        return super().initialize_connection(volume, self._whole(connector))
+
+    @staticmethod
+    def _whole(connector):
+        # Every host has a name and an address; Cinder's tests need neither.
+        return {'host': 'compute', 'ip': '192.0.2.7', **connector}
 
     @staticmethod
     def _pool_id(volume):
