@@ -28,7 +28,7 @@ from cinder import context
 from cinder import objects
 from cinder.volume import configuration
 from cinder.volume import driver as volume_driver
-from cinder.volume.drivers.dsware import counters
+from cinder.volume.drivers.dsware.client import counters
 from cinder.volume.drivers.dsware import driver
 
 from dsware_sim import testing

@@ -16,7 +16,7 @@ from oslo_config import cfg
 
 from cinder.db import api as db
 from cinder import objects
-from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import naming
 
 from dsware_sim import model
 from functional.crashes import service
@@ -144,9 +144,9 @@ class Checker(object):
 
     def _records(self):
         for volume in objects.VolumeList.get_all(self._ctxt):
-            yield volume, translation.volume_name(volume), volume.size
+            yield volume, naming.volume_name(volume), volume.size
         for snapshot in objects.SnapshotList.get_all(self._ctxt, {}):
-            yield snapshot, translation.snapshot_name(snapshot), None
+            yield snapshot, naming.snapshot_name(snapshot), None
 
     def _compare_records(self, there):
         for record, name, size in self._records():
@@ -200,7 +200,7 @@ class Checker(object):
             limit = volume.volume_type and _LIMITS.get(
                 volume.volume_type.name)
             if limit and volume.status == 'available':
-                wanted[translation.volume_name(volume)] = limit * volume.size
+                wanted[naming.volume_name(volume)] = limit * volume.size
         policies = {item['name']: item for item in status['qos']}
         names = {name + '.qos' for _record, name, _size in self._records()}
         names |= {name + '.qos'

@@ -18,7 +18,7 @@ from unittest import mock
 from oslo_config import cfg
 from oslo_utils import timeutils
 
-from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware.array import models
 
 from functional.crashes import world as worlds
 

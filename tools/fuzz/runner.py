@@ -25,9 +25,9 @@ import threading
 import time
 from unittest import mock
 
-from cinder.volume.drivers.dsware import agents
-from cinder.volume.drivers.dsware import client
-from cinder.volume.drivers.dsware import transport
+from cinder.volume.drivers.dsware.client import agents
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import waiting
 from tools.fuzz import mutations
 from tools.fuzz import seeds

@@ -24,17 +24,17 @@ from unittest import mock
 
 from oslo_concurrency import processutils
 
-from cinder.volume.drivers.dsware import array
-from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import protocol
+from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import manage
-from cinder.volume.drivers.dsware import manageable
-from cinder.volume.drivers.dsware import models
-from cinder.volume.drivers.dsware import names
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import protocol
-from cinder.volume.drivers.dsware import transport
-from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume.drivers.dsware.features import manage
+from cinder.volume.drivers.dsware.features import manageable
 from dsware_sim import arguments
 from dsware_sim import cluster
 from dsware_sim import codec
@@ -48,7 +48,7 @@ from os_brick_dsware import sds_cli
 from tools.fuzz import mutations
 
 NAME = 'volume-1'
-ENDPOINT = operations.Endpoint('192.0.2.1', 10519)
+ENDPOINT = endpoints.Endpoint('192.0.2.1', 10519)
 # Much longer than any message has to be.
 LONGEST_MESSAGE = 3000
 _MODELS = (models.Volume, models.Snapshot, models.Pool, models.QoS)
@@ -261,8 +261,8 @@ def _executor(data):
 
 def cli_answers(data):
     """Give every run of the driver's fsc_cli the same output."""
-    return _call(transport_cli.CLITransport(
-        ENDPOINT, transport_cli.CLISettings('192.0.2.10'),
+    return _call(cli_transport.CLITransport(
+        ENDPOINT, cli_transport.CLISettings('192.0.2.10'),
         _executor(data)), data)
 
 

@@ -20,8 +20,8 @@ from oslo_log import log as logging
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume import configuration as cinder_configuration
-from cinder.volume.drivers.dsware import sign_in
-from cinder.volume.drivers.dsware import tls
+from cinder.volume.drivers.dsware.client import login
+from cinder.volume.drivers.dsware.client import tls
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -68,11 +68,11 @@ def _location(configuration, group):
     return options.get_location(_VERIFY, group).location
 
 
-def credentials(configuration) -> sign_in.Credentials | None:
+def credentials(configuration) -> login.Credentials | None:
     """Give what connections sign in with.
 
     :param configuration: the backend's configuration
-    :returns: the :class:`sign_in.Credentials`, or None when there is nothing
+    :returns: the :class:`login.Credentials`, or None when there is nothing
         to sign in with
     :raises InvalidConfigurationValue: they contradict other options
     """
@@ -95,8 +95,8 @@ def credentials(configuration) -> sign_in.Credentials | None:
             'san_password is set, so it must name the certificate of the '
             "authority that issued the agents'; any authority that the "
             'system trusts could let somebody else pass for an agent'))
-    return sign_in.Credentials(configuration.san_login,
-                               configuration.san_password)
+    return login.Credentials(configuration.san_login,
+                             configuration.san_password)
 
 
 def check_without_tls(configuration) -> None:

@@ -21,24 +21,24 @@ from cinder.i18n import _
 from cinder import interface
 from cinder.volume import configuration
 from cinder.volume import driver
-from cinder.volume.drivers.dsware import attachers
-from cinder.volume.drivers.dsware import attaching
-from cinder.volume.drivers.dsware import backend
-from cinder.volume.drivers.dsware import capabilities
+from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
-from cinder.volume.drivers.dsware import groups
-from cinder.volume.drivers.dsware import images
-from cinder.volume.drivers.dsware import manage
-from cinder.volume.drivers.dsware import migration
+from cinder.volume.drivers.dsware.features import attachers
+from cinder.volume.drivers.dsware.features import attaching
+from cinder.volume.drivers.dsware.features import capabilities
+from cinder.volume.drivers.dsware.features import groups
+from cinder.volume.drivers.dsware.features import images
+from cinder.volume.drivers.dsware.features import manage
+from cinder.volume.drivers.dsware.features import migration
+from cinder.volume.drivers.dsware.features import owners
+from cinder.volume.drivers.dsware.features import qos
+from cinder.volume.drivers.dsware.features import revert
+from cinder.volume.drivers.dsware.features import stats
+from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import options
-from cinder.volume.drivers.dsware import owners
-from cinder.volume.drivers.dsware import qos
 from cinder.volume.drivers.dsware import reporting
-from cinder.volume.drivers.dsware import revert
-from cinder.volume.drivers.dsware import stats
-from cinder.volume.drivers.dsware import translation
-from cinder.volume.drivers.dsware import volume_types
 from cinder.volume.drivers.san import san
 
 LOG = logging.getLogger(__name__)
@@ -103,13 +103,13 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises InvalidConfigurationValue: an option is missing, malformed or
             contradicts another one
         """
-        backend.check_name_templates()
+        config.check_name_templates()
         # Cinder repeats a start that failed: a password that was refused is
         # not to be sent again each time.
-        self._sign_ins = backend.make_sign_ins(self.configuration,
-                                               self._sign_ins)
-        self._array = backend.make_array(self.configuration,
-                                         sign_ins=self._sign_ins)
+        self._sign_ins = config.make_sign_ins(self.configuration,
+                                              self._sign_ins)
+        self._array = config.make_array(self.configuration,
+                                        sign_ins=self._sign_ins)
         self._attacher = attachers.Attacher(self._array, self.configuration)
         self._qos = qos.Limiter(self._array)
         self._pools = stats.PoolWatch(self._array,
@@ -175,14 +175,14 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :returns: the pool id, as the pool's name in the statistics
         :raises VolumeNotFound: it is not on the cluster
         """
-        found = self._array.volume(translation.volume_name(volume))
+        found = self._array.volume(naming.volume_name(volume))
         if found is None:
             raise exception.VolumeNotFound(volume_id=volume.id)
         return str(found.pool_id)
 
     @staticmethod
     def _pool_id(volume):
-        pool_id = translation.pool_id(volume.host)
+        pool_id = naming.pool_id(volume.host)
         if pool_id is None:
             raise exception.InvalidInput(reason=_(
                 'host %(host)s of volume %(volume)s does not end with '
@@ -201,11 +201,11 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises VolumeBackendAPIException: when that does not work
         """
         wishes = volume_types.wishes(volume, self.configuration)
-        with translation.for_creation(volume), self._qos.of_new(volume):
+        with naming.for_creation(volume), self._qos.of_new(volume):
             self._array.create_volume(
-                translation.volume_name(volume), self._pool_id(volume),
+                naming.volume_name(volume), self._pool_id(volume),
                 volume.size * _MIB_PER_GIB, wishes.thin)
-        return translation.for_new(volume)
+        return naming.for_new(volume)
 
     def delete_volume(self, volume):
         """Delete a volume; one that is gone already is a success.
@@ -224,16 +224,16 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             LOG.info('Volume %s is made elsewhere; nothing is deleted.',
                      volume.name)
             return
-        if translation.is_taken_over(volume) and not volume.launched_at:
+        if naming.is_taken_over(volume) and not volume.launched_at:
             # Managing it broke off, so it is still its former owner's.
             self.unmanage(volume)
             return
         if other := owners.other_record(volume):
             # What both name is the other one's.
-            translation.complete_exchange(volume, other)
-        name = translation.volume_name(volume)
+            naming.complete_exchange(volume, other)
+        name = naming.volume_name(volume)
         self._attacher.release(volume)
-        with translation.for_deletion(volume):
+        with naming.for_deletion(volume):
             # An interrupted clone may have left the snapshot that it was
             # made through; nothing else would ever find it again. Volumes
             # are only made with Cinder's name.
@@ -258,9 +258,9 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises CreationInDoubt: it cannot be extended and is not finished
         :raises VolumeBackendAPIException: for all other reasons
         """
-        name, size = translation.volume_name(volume), new_size * _MIB_PER_GIB
-        with translation.for_extension(volume), \
-                translation.for_volume(volume), \
+        name, size = naming.volume_name(volume), new_size * _MIB_PER_GIB
+        with naming.for_extension(volume), \
+                naming.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
             self._array.expand_volume(name, size)
 
@@ -282,10 +282,10 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises SnapshotLimitReached: the volume can have no more
         :raises VolumeBackendAPIException: for all other reasons
         """
-        with translation.for_volume(snapshot.volume):
+        with naming.for_volume(snapshot.volume):
             self._array.create_snapshot(
-                translation.snapshot_name(snapshot),
-                translation.volume_name(snapshot.volume))
+                naming.snapshot_name(snapshot),
+                naming.volume_name(snapshot.volume))
 
     def delete_snapshot(self, snapshot):
         """Delete a snapshot; one that is gone already is a success.
@@ -295,9 +295,9 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises VolumeBackendAPIException: for all other reasons, and when
             a snapshot that was never finished is busy
         """
-        with translation.for_snapshot_deletion(snapshot):
+        with naming.for_snapshot_deletion(snapshot):
             self._array.delete_snapshot(
-                translation.snapshot_name(snapshot))
+                naming.snapshot_name(snapshot))
 
     def create_volume_from_snapshot(self, volume, snapshot):
         """Make a volume from a snapshot; it may be larger.
@@ -310,10 +310,10 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises CreationInDoubt: the cluster may have made it, or may yet
         :raises VolumeBackendAPIException: for all other reasons
         """
-        with translation.for_creation(volume), self._qos.of_new(volume), \
-                translation.for_snapshot(snapshot):
-            self._make_from(volume, translation.snapshot_name(snapshot))
-        return translation.for_new(volume)
+        with naming.for_creation(volume), self._qos.of_new(volume), \
+                naming.for_snapshot(snapshot):
+            self._make_from(volume, naming.snapshot_name(snapshot))
+        return naming.for_new(volume)
 
     def create_cloned_volume(self, volume, src_vref):
         """Make a volume from another volume; it may be larger.
@@ -330,16 +330,16 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         images.check_source(volume, src_vref)
         # A type that is wrong is refused before anything is made.
         volume_types.wishes(volume, self.configuration)
-        with translation.for_creation(volume), self._qos.of_new(volume), \
-                translation.for_volume(src_vref):
+        with naming.for_creation(volume), self._qos.of_new(volume), \
+                naming.for_volume(src_vref):
             self._array.clone(
-                translation.volume_name(volume),
-                translation.volume_name(src_vref),
+                naming.volume_name(volume),
+                naming.volume_name(src_vref),
                 lambda snapshot: self._make_from(volume, snapshot))
-        return translation.for_new(volume)
+        return naming.for_new(volume)
 
     def _make_from(self, volume, snapshot):
-        name = translation.volume_name(volume)
+        name = naming.volume_name(volume)
         wishes = volume_types.wishes(volume, self.configuration)
         pool_id = self._pool_id(volume)
         size = volume.size * _MIB_PER_GIB

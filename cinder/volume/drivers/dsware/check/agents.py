@@ -18,9 +18,9 @@ import socket
 import time
 
 from cinder.volume.drivers.dsware import access
-from cinder.volume.drivers.dsware import backend as backends
 from cinder.volume.drivers.dsware.check import certificates
 from cinder.volume.drivers.dsware.check import settings
+from cinder.volume.drivers.dsware import config as backends
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting

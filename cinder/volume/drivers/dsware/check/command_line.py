@@ -21,10 +21,10 @@ import stat
 from oslo_config import cfg
 from oslo_rootwrap import wrapper
 
-from cinder.volume.drivers.dsware import backend as backends
 from cinder.volume.drivers.dsware.check import samples
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware import config as backends
 from os_brick_dsware.hostcheck import cluster
 from os_brick_dsware.hostcheck import findings
 
@@ -43,13 +43,13 @@ def check(configuration) -> list[findings.Finding]:
 
 
 def _program():
-    path = cluster.find(transport_cli.PROGRAM)
+    path = cluster.find(cli_transport.PROGRAM)
     if path:
-        return findings.ok('%s is %s' % (transport_cli.PROGRAM, path))
+        return findings.ok('%s is %s' % (cli_transport.PROGRAM, path))
     return findings.problem(
-        '%s was not found, or cannot be executed' % transport_cli.PROGRAM,
+        '%s was not found, or cannot be executed' % cli_transport.PROGRAM,
         'install the Dsware client on this host, in a directory that is on '
-        'PATH for root: `sudo sh -c "command -v %s"`' % transport_cli.PROGRAM)
+        'PATH for root: `sudo sh -c "command -v %s"`' % cli_transport.PROGRAM)
 
 
 def _rootwrap(configuration):
@@ -94,12 +94,12 @@ def _directory(path):
 
 
 def _match(configuration, filters, settings):
-    carrier = transport_cli.CLITransport(
-        backends.agents(configuration)[0], transport_cli.CLISettings(
+    carrier = cli_transport.CLITransport(
+        backends.agents(configuration)[0], cli_transport.CLISettings(
             backends.manager_address(configuration)))
     refused = []
     for op, args in samples.REQUESTS:
-        argv = carrier.argv(operations.Request(op, args))
+        argv = carrier.argv(endpoints.Request(op, args))
         try:
             wrapper.match_filter(filters, argv, settings.exec_dirs)
         except wrapper.FilterMatchNotExecutable:

@@ -19,8 +19,8 @@ object was made.
 
 import time
 
+from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import names
 from os_brick_dsware.hostcheck import findings
 
 # Seconds by which clocks may differ without a word.

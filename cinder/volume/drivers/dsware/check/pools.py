@@ -13,7 +13,7 @@
 """The pools of a backend: whether they are there, and their room."""
 
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import stats
+from cinder.volume.drivers.dsware.features import stats
 from cinder.volume import volume_utils
 from os_brick_dsware.hostcheck import findings
 

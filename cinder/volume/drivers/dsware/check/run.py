@@ -15,7 +15,6 @@
 from oslo_config import cfg
 
 from cinder import exception
-from cinder.volume.drivers.dsware import backend as backends
 from cinder.volume.drivers.dsware.check import agents
 from cinder.volume.drivers.dsware.check import command_line
 from cinder.volume.drivers.dsware.check import coordination
@@ -24,6 +23,7 @@ from cinder.volume.drivers.dsware.check import pools
 from cinder.volume.drivers.dsware.check import records
 from cinder.volume.drivers.dsware.check import report as reports
 from cinder.volume.drivers.dsware.check import settings
+from cinder.volume.drivers.dsware import config as backends
 from os_brick_dsware.hostcheck import findings
 
 CONF = cfg.CONF

@@ -12,7 +12,7 @@
 
 """Each operation that the driver asks for, with arguments as it gives them."""
 
-from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware.array import models
 
 _LIMITS = {key: 100 for key in models.QOS_LIMITS}
 # Each operation with its arguments as the driver gives them.

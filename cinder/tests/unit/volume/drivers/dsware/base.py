@@ -23,9 +23,9 @@ from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume import driver as volume_driver
-from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import driver
-from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import naming
 
 GIB = 1024
 
@@ -45,7 +45,7 @@ class DriverTestCase(test.TestCase):
         self.cluster = fakes.FakeCluster(self.clock)
         self.context = context.get_admin_context()
         self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
-        self.patch(backend.__name__ + '.transport.SocketTransport',
+        self.patch(config.__name__ + '.transport.SocketTransport',
                    lambda endpoint, settings, tally: fakes.FakeTransport(
                        self.cluster, endpoint))
         self._made = 0
@@ -103,7 +103,7 @@ class DriverTestCase(test.TestCase):
         :returns: the volume, not on the cluster yet
         """
         volume = self.make_volume(**kwargs)
-        volume.provider_id = translation.volume_provider_id(volume, name)
+        volume.provider_id = naming.volume_provider_id(volume, name)
         return volume
 
     def make_snapshot(self, volume):
@@ -120,7 +120,7 @@ class DriverTestCase(test.TestCase):
         :returns: the cluster's record
         """
         return self.cluster.add_volume(
-            translation.volume_name(volume), volume.size * GIB,
+            naming.volume_name(volume), volume.size * GIB,
             int(volume.host.partition('#')[2]), **kwargs)
 
     @staticmethod

@@ -29,16 +29,16 @@ import testtools
 from cinder.tests.unit.volume.drivers.dsware import fake_qos
 from cinder.volume import configuration
 from cinder.volume import driver
-from cinder.volume.drivers.dsware import agents
-from cinder.volume.drivers.dsware import array
-from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware.client import agents
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import login
+from cinder.volume.drivers.dsware.client import protocol
+from cinder.volume.drivers.dsware.client import tls
+from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import operations
 from cinder.volume.drivers.dsware import options
-from cinder.volume.drivers.dsware import protocol
-from cinder.volume.drivers.dsware import sign_in
-from cinder.volume.drivers.dsware import tls
-from cinder.volume.drivers.dsware import transport
 from cinder.volume.drivers.dsware import waiting
 from cinder.volume.drivers.san import san
 
@@ -49,8 +49,8 @@ READY = 0
 COPYING = 6
 SNAPSHOT_CREATING = 5
 
-ENDPOINTS = (operations.Endpoint('192.0.2.1', 10519),
-             operations.Endpoint('192.0.2.2', 10519))
+ENDPOINTS = (endpoints.Endpoint('192.0.2.1', 10519),
+             endpoints.Endpoint('192.0.2.2', 10519))
 
 
 class Interrupted(BaseException):
@@ -94,7 +94,7 @@ class Clock:
         patcher = mock.patch.object(agents, 'threading', self)
         patcher.start()
         case.addCleanup(patcher.stop)
-        for module in (waiting, agents, client, transport, sign_in, tls):
+        for module in (waiting, agents, client, transport, login, tls):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()
             case.addCleanup(patcher.stop)

@@ -19,13 +19,13 @@ from unittest import mock
 import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import transport
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import waiting
 
-ENDPOINT = operations.Endpoint('192.0.2.1', 10519)
-QUERY = operations.Request('queryVolume', {'volName': 'v'})
-CREATE = operations.Request('createVolume', {
+ENDPOINT = endpoints.Endpoint('192.0.2.1', 10519)
+QUERY = endpoints.Request('queryVolume', {'volName': 'v'})
+CREATE = endpoints.Request('createVolume', {
     'volName': 'v', 'poolId': 0, 'volSize': 1024, 'thinFlag': 1})
 ESTABLISHED = 1
 CLOSE_WAIT = 8

@@ -30,11 +30,11 @@ from oslo_config import cfg
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware import backend as backends
 from cinder.volume.drivers.dsware.check import agents
 from cinder.volume.drivers.dsware.check import command
 from cinder.volume.drivers.dsware.check import report as reports
 from cinder.volume.drivers.dsware.check import settings
+from cinder.volume.drivers.dsware import config as backends
 from os_brick_dsware.hostcheck import findings
 from tools import secret_marks
 

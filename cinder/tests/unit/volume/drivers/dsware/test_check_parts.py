@@ -34,9 +34,9 @@ from cinder.volume.drivers.dsware.check import coordination
 from cinder.volume.drivers.dsware.check import objects
 from cinder.volume.drivers.dsware.check import records
 from cinder.volume.drivers.dsware.check import settings
-from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import operations
 from os_brick_dsware.hostcheck import findings
 from tools import secret_marks
 
@@ -166,8 +166,8 @@ class CertificateTestCase(PartTestCase):
 
     def test_an_agent_without_tls(self):
         with socket.create_server(('127.0.0.1', 0)) as server:
-            endpoint = operations.Endpoint('127.0.0.1',
-                                           server.getsockname()[1])
+            endpoint = endpoints.Endpoint('127.0.0.1',
+                                          server.getsockname()[1])
             self.assertEqual([], checked.of_agent('agent', endpoint, 0.1))
 
 
@@ -236,7 +236,7 @@ class AgentTestCase(PartTestCase):
     def test_advice_can_be_pasted(self, error, text):
         conf = fakes.make_configuration(driver_ssl_cert_path='/etc/ca.pem')
         agent = agents._Agent(
-            conf, None, operations.Endpoint('2001:db8::1', 443), 1)
+            conf, None, endpoints.Endpoint('2001:db8::1', 443), 1)
         self.assertIn(text, agent._advice(error('x')))
 
     def test_how_to_run_it_again(self):

@@ -36,10 +36,10 @@ from cinder.tests.unit.volume import test_volume_manager
 from cinder.tests.unit.volume import test_volume_reimage
 from cinder.tests.unit.volume import test_volume_retype
 from cinder.volume import configuration
-from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import driver
-from cinder.volume.drivers.dsware import qos
-from cinder.volume.drivers.dsware import volume_types
+from cinder.volume.drivers.dsware.features import qos
+from cinder.volume.drivers.dsware.features import volume_types
 
 CONF = cfg.CONF
 GENERIC = 'cinder.tests.fake_driver.FakeLoggingVolumeDriver'
@@ -104,7 +104,7 @@ class OnThisDriver:
         cluster = WillingCluster(fakes.Clock().install(self))
         for name, new in (
                 (GENERIC, TestedDriver),
-                (backend.__name__ + '.transport.SocketTransport',
+                (config.__name__ + '.transport.SocketTransport',
                  lambda endpoint, settings, tally: fakes.FakeTransport(
                      cluster, endpoint)),
                 # Cinder's tests often have the ids of types, and no types.

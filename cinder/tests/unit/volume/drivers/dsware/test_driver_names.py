@@ -20,7 +20,7 @@ from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import database
-from cinder.volume.drivers.dsware import translation
+from cinder.volume.drivers.dsware import naming
 
 GIB = base.GIB
 
@@ -36,8 +36,8 @@ class TakenOverTestCase(base.DriverTestCase):
 
     def make_taken_snapshot(self):
         snapshot = self.make_snapshot(self.volume)
-        snapshot.provider_id = translation.snapshot_provider_id(snapshot,
-                                                                'monday')
+        snapshot.provider_id = naming.snapshot_provider_id(snapshot,
+                                                           'monday')
         self.driver.create_snapshot(snapshot)
         return snapshot
 
@@ -118,9 +118,9 @@ class TakenOverTestCase(base.DriverTestCase):
         self.volume._name_id = new.name_id
         with mock.patch.object(objects.Volume, 'save'):
             source = self.volume.finish_volume_migration(new)
-        self.assertEqual('legacy', translation.volume_name(source))
+        self.assertEqual('legacy', naming.volume_name(source))
         self.driver.delete_volume(source)
-        self.assertEqual([translation.volume_name(self.volume)],
+        self.assertEqual([naming.volume_name(self.volume)],
                          list(self.cluster.volumes))
 
     def test_deleting_leaves_what_another_owner_named_alike(self):

@@ -19,9 +19,9 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.volume.drivers.dsware import attaching
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware.features import attaching
 from tools import secret_marks
 
 

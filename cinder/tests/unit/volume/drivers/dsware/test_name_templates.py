@@ -17,7 +17,7 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.volume.drivers.dsware import backend
+from cinder.volume.drivers.dsware import config
 
 GOOD = ('volume-%s', '%s', '_%s', 'a.b-c_D.%s.e', 'x' * 53 + '%s',
         'x' * 54 + '%s', '%s' + 'x' * 58, 'x' * 59 + '%s', 'clone.%s',
@@ -41,7 +41,7 @@ class CheckTestCase(base.DriverTestCase):
     def test_good(self, template):
         for option in OPTIONS:
             self.flags(**{option: template})
-            backend.check_name_templates()
+            config.check_name_templates()
             self.flags(**{option: option[:8] + '-%s'})
 
     @ddt.data(*BAD)

@@ -21,10 +21,10 @@ import fixtures
 from oslo_rootwrap import wrapper
 
 from cinder.tests.unit import test
-from cinder.volume.drivers.dsware import array
+from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.check import samples
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import waiting
 
 FILTERS = pathlib.Path(__file__).parents[6] / 'etc/cinder/rootwrap.d'
@@ -53,10 +53,10 @@ def command(op, args, host='192.0.2.1'):
         commands.append(list(argv))
         return b'result=0\nversion=1\n', b''
 
-    transport = transport_cli.CLITransport(
-        operations.Endpoint(host, 10519),
-        transport_cli.CLISettings(manage_ip='192.0.2.9'), execute)
-    list(transport.exchange(operations.Request(op, args),
+    transport = cli_transport.CLITransport(
+        endpoints.Endpoint(host, 10519),
+        cli_transport.CLISettings(manage_ip='192.0.2.9'), execute)
+    list(transport.exchange(endpoints.Request(op, args),
                             waiting.Deadline(60)))
     return commands[0]
 
@@ -68,7 +68,7 @@ def asked_for(directory):
     :returns: a set of names
     """
     found = set()
-    for module in directory.glob('*.py'):
+    for module in directory.rglob('*.py'):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Constant) and node.value in OPERATIONS:
                 found.add(node.value)
@@ -114,7 +114,7 @@ class RootwrapFiltersTestCase(test.TestCase):
             argv[1:], found.get_command(argv, ['/usr/bin', '/bin'])[1:])
 
     def test_every_operation_of_the_driver_has_a_filter(self):
-        used = asked_for(pathlib.Path(array.__file__).parent)
+        used = asked_for(pathlib.Path(array.__file__).parents[1])
         self.assertEqual({op for op, _args in REQUESTS}, used)
 
     def test_there_is_no_other_filter(self):

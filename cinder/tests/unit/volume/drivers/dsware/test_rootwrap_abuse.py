@@ -26,7 +26,7 @@ from oslo_rootwrap import wrapper
 import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import test_rootwrap
-from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware.array import models
 
 WORD = frozenset(string.ascii_letters + string.digits + '_')
 DIGITS = frozenset(string.digits)

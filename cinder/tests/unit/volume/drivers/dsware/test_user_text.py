@@ -31,10 +31,10 @@ from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware import test_rootwrap
 from cinder.tests.unit.volume.drivers.dsware import test_rootwrap_abuse
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import protocol
-from cinder.volume.drivers.dsware import transport_cli
 from cinder.volume import volume_types
 
 HOSTILE = strategies.sampled_from((
@@ -92,8 +92,8 @@ class Judge:
         :param request: the request
         :param endpoint: the agent that it is for
         """
-        cli = transport_cli.CLITransport(
-            endpoint, transport_cli.CLISettings(manage_ip='192.0.2.9'))
+        cli = cli_transport.CLITransport(
+            endpoint, cli_transport.CLISettings(manage_ip='192.0.2.9'))
         try:
             argv = cli.argv(request)
         except exceptions.InvalidRequest:
@@ -127,14 +127,14 @@ class RequestTestCase(testtools.TestCase):
     def test_an_argument_that_is_any_text(self, sample, index, text):
         op, args = sample
         key = list(args)[index % len(args)]
-        request = operations.Request(op, {**args, key: text})
+        request = endpoints.Request(op, {**args, key: text})
         if not self.judge.is_passed(request):
             # What no encoding has cannot be sent at all.
             hypothesis.assume('\ud800' not in text)
         self.judge.check_lines(request)
 
     def test_what_is_no_text_is_refused(self):
-        request = operations.Request('queryVolume', {'volName': '\ud800'})
+        request = endpoints.Request('queryVolume', {'volName': '\ud800'})
         self.assertFalse(self.judge.is_passed(request))
         self.assertRaises(protocol.LocalProtocolError,
                           self.judge.check_lines, request)

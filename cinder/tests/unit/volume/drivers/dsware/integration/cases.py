@@ -13,7 +13,7 @@
 """Operations on volumes and snapshots that meet faults; see matrix."""
 
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware.array import names
 
 OLD, NEW = b'old data', b'new data'
 

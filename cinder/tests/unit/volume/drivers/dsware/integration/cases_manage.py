@@ -19,7 +19,7 @@ from cinder import context
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
-from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware.array import names
 
 
 class Manage(cases.Operation):

@@ -30,7 +30,7 @@ import uuid
 from oslo_config import cfg
 
 from cinder import objects
-from cinder.volume.drivers.dsware import groups
+from cinder.volume.drivers.dsware.features import groups
 
 # A program's own directory is on its path.
 import making  # noqa: I100

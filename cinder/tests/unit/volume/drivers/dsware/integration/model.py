@@ -24,7 +24,7 @@ from hypothesis import strategies
 from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.volume.drivers.dsware import names
+from cinder.volume.drivers.dsware.array import names
 
 _BLOCK = 4096
 # Where data is written: first and last blocks of the first two GiB.

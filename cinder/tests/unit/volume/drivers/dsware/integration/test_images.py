@@ -20,7 +20,7 @@ from oslo_utils import units
 from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.volume.drivers.dsware import images
+from cinder.volume.drivers.dsware.features import images
 
 CONF = cfg.CONF
 DATA = b'the image' * 1000

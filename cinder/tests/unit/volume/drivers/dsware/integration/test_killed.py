@@ -22,7 +22,7 @@ import sys
 import uuid
 
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware.array import models
 
 _PROGRAM = os.path.join(os.path.dirname(__file__), 'killed_child.py')
 _LIMITS = {**dict.fromkeys(models.QOS_LIMITS, 0), 'maxIOPS': 100}

@@ -17,7 +17,7 @@ from concurrent import futures
 from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.volume.drivers.dsware import models
+from cinder.volume.drivers.dsware.array import models
 
 
 class LimitTests:

@@ -26,14 +26,14 @@ import testtools
 
 from cinder.tests.unit.volume.drivers.dsware.integration import certificates
 from cinder.tests.unit.volume.drivers.dsware.integration import malicious
-from cinder.volume.drivers.dsware import array
-from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import tls
+from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import stats
-from cinder.volume.drivers.dsware import tls
-from cinder.volume.drivers.dsware import transport
-from cinder.volume.drivers.dsware import transport_cli
+from cinder.volume.drivers.dsware.features import stats
 
 MANAGER = '192.0.2.10'
 SECONDS = 2
@@ -63,7 +63,7 @@ class MaliciousTestCase(testtools.TestCase):
         self.before = peak()
 
     def array(self, make_transport, *endpoints):
-        made = client.Client([operations.Endpoint(*endpoint)
+        made = client.Client([endpoints.Endpoint(*endpoint)
                               for endpoint in endpoints],
                              make_transport, SECONDS)
         self.addCleanup(made.close)
@@ -215,7 +215,7 @@ class SocketTestCase(MaliciousTestCase):
         agent = self.agent(
             lambda request: [malicious.reply(request, f'devName={path}')])
         self.refused(self.of(agent).attach, 'v',
-                     operations.Endpoint(*agent.address))
+                     endpoints.Endpoint(*agent.address))
 
     @ddt.data('-1', str(10 ** 30), 'NaN', '\u0661', '')
     def test_capacities(self, number):
@@ -278,8 +278,8 @@ class ProgramTestCase(MaliciousTestCase):
             self.useFixture(fixtures.MockPatch(
                 'cinder.utils.get_root_helper', return_value='env'))
         return self.array(
-            lambda endpoint, tally=None: transport_cli.CLITransport(
-                endpoint, transport_cli.CLISettings(MANAGER)),
+            lambda endpoint, tally=None: cli_transport.CLITransport(
+                endpoint, cli_transport.CLISettings(MANAGER)),
             ('127.0.0.1', 10519))
 
     def ops(self):

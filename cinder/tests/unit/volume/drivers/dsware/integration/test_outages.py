@@ -24,11 +24,11 @@ import testtools
 
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import malicious
-from cinder.volume.drivers.dsware import client
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import operations
-from cinder.volume.drivers.dsware import transport
-from cinder.volume.drivers.dsware import transport_cli
 
 MANAGER = '192.0.2.10'
 CALLS = 10
@@ -63,7 +63,7 @@ class SocketTestCase(OutageTestCase):
     def listen(self):
         listener = socket.create_server(('127.0.0.1', 0))
         self.addCleanup(listener.close)
-        return listener, operations.Endpoint(*listener.getsockname())
+        return listener, endpoints.Endpoint(*listener.getsockname())
 
     @ddt.data(True, False)
     def test_connections(self, closes):
@@ -99,9 +99,9 @@ class CLITestCase(OutageTestCase):
         if os.geteuid() != 0:
             self.useFixture(fixtures.MockPatch(
                 'cinder.utils.get_root_helper', return_value='env'))
-        self.outage(operations.Endpoint('127.0.0.1', 10519),
-                    lambda endpoint: transport_cli.CLITransport(
-                        endpoint, transport_cli.CLISettings(MANAGER)))
+        self.outage(endpoints.Endpoint('127.0.0.1', 10519),
+                    lambda endpoint: cli_transport.CLITransport(
+                        endpoint, cli_transport.CLISettings(MANAGER)))
         with open(os.path.join(directory, 'ops')) as ops:
             started = ops.read().split()
         self.assertLessEqual(len(started), CALLS + PAUSES)

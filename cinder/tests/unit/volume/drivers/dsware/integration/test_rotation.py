@@ -108,7 +108,7 @@ class CertificateTestCase(RotationTestCase):
 
     def setUp(self):
         super().setUp()
-        self.patch('cinder.volume.drivers.dsware.tls._LOOK_EVERY', 0)
+        self.patch('cinder.volume.drivers.dsware.client.tls._LOOK_EVERY', 0)
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.mine = {name: os.path.join(self.directory, name)
                      for name in ('ca', 'cert', 'key')}

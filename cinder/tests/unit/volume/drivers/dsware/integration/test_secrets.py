@@ -20,8 +20,8 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
+from cinder.volume.drivers.dsware.client import login
 from cinder.volume.drivers.dsware import driver
-from cinder.volume.drivers.dsware import sign_in
 from tools import secret_marks
 
 MARK = secret_marks.MARK
@@ -110,7 +110,7 @@ class SecretsTestCase(test_security.SecureTestCase):
         self.assertWorks(dsware)
         found = reachable(dsware)
         # It is among them, or nothing would be shown.
-        self.assertIn(sign_in.Credentials, {type(item) for item in found})
+        self.assertIn(login.Credentials, {type(item) for item in found})
         for item in found:
             if type(item).__module__.startswith(driver.__package__):
                 self.assertNotIn(MARK, repr(item) + str(item))

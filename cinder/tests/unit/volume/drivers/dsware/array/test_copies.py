@@ -1,0 +1,327 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Volumes from snapshots and from volumes."""
+
+import ddt
+
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware import exceptions
+
+
+class CopyTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add_volume('v', size=2048, pool_id=0, data='then')
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.volumes['v']['data'] = 'now'
+
+    def new(self):
+        return self.cluster.volumes['new']
+
+    def nothing_left(self):
+        self.assertEqual({'v'}, set(self.cluster.volumes))
+        self.assertEqual({'s'}, set(self.cluster.snapshots))
+
+
+@ddt.ddt
+class LinkedCloneTestCase(CopyTestCase):
+
+    @ddt.data(2048, 4096)
+    def test_clone(self, size):
+        self.array.linked_clone('new', size, 's')
+        self.assertEqual(('then', size, 's'), (
+            self.new()['data'], self.new()['vol_size'],
+            self.new()['father_name']))
+
+    def test_what_exists_is_never_adopted(self):
+        self.cluster.add_volume('new', size=2048, father='s', data='theirs')
+        error = self.raises(exceptions.ObjectExists,
+                            self.array.linked_clone, 'new', 2048, 's')
+        self.assertIn('snapNameSrc=s', str(error))
+        self.assertEqual('theirs', self.new()['data'])
+
+    def test_no_such_snapshot(self):
+        error = self.raises(exceptions.ObjectAbsent,
+                            self.array.linked_clone, 'new', 2048, 't')
+        self.assertEqual(50150006, error.result)
+
+    @ddt.data(50152401, 50153012)
+    def test_a_limit(self, code):
+        self.cluster.fail('createVolumeFromSnap', 'result', code)
+        error = self.raises(exceptions.CapacityExceeded,
+                            self.array.linked_clone, 'new', 2048, 's')
+        self.assertEqual(code, error.result)
+        self.nothing_left()
+
+    def test_a_full_pool(self):
+        error = self.raises(exceptions.CapacityExceeded,
+                            self.array.linked_clone, 'new', 2 ** 30, 's')
+        self.assertIn('Asked for %d MiB; free MiB by pool: 0: ' % 2 ** 30,
+                      str(error))
+
+    def test_a_failed_clone_is_removed(self):
+        self.cluster.edit = lambda record: {**record, 'status': '9'}
+        self.raises(exceptions.BackendFault, self.array.linked_clone,
+                    'new', 2048, 's')
+        self.nothing_left()
+
+
+@ddt.ddt
+class FullCopyTestCase(CopyTestCase):
+
+    def copy(self, size=2048, pool_id=1, thin=True):
+        self.array.full_copy('new', pool_id, size, thin, 's')
+
+    @ddt.data(2048, 4096)
+    def test_copy(self, size):
+        self.copy(size)
+        self.assertEqual(('then', size, 1, '', 0), (
+            self.new()['data'], self.new()['vol_size'],
+            self.new()['pool_id'], self.new()['father_name'],
+            self.new()['status']))
+
+    @ddt.data((True, 1), (False, 0))
+    @ddt.unpack
+    def test_thinness(self, thin, flag):
+        self.copy(thin=thin)
+        request, = [r for r, _e in self.cluster.requests
+                    if r.op == 'createVolume']
+        self.assertEqual(flag, request.args['thinFlag'])
+        # The copy goes into a volume of the snapshot's size.
+        self.assertEqual(2048, request.args['volSize'])
+
+    @ddt.data(0, 0.05, 3, 100, 1000)
+    def test_completion_is_noticed(self, seconds):
+        self.cluster.copy_time = seconds
+        start = self.clock.now
+        self.copy()
+        self.assertLess(self.clock.now - start,
+                        seconds + max(seconds / 10, 0.2) + 1)
+
+    def test_no_such_snapshot(self):
+        error = self.raises(exceptions.ObjectAbsent, self.array.full_copy,
+                            'new', 1, 2048, True, 't')
+        self.assertEqual('t', error.name)
+        self.nothing_left()
+
+    def test_what_exists_is_never_adopted(self):
+        self.cluster.add_volume('new', size=2048, pool_id=1, data='theirs')
+        self.raises(exceptions.ObjectExists, self.copy)
+        self.assertEqual('theirs', self.new()['data'])
+        self.assertEqual(0, self.cluster.count('createFullVolumeFromSnap'))
+
+    def test_a_copy_that_fails_is_removed(self):
+        self.cluster.copy_ends_as = 9
+        error = self.raises(exceptions.BackendFault, self.copy)
+        self.assertIn('failure status 9', str(error))
+        self.nothing_left()
+
+    def test_a_copy_that_takes_too_long(self):
+        self.cluster.copy_time = 10 ** 6
+        start = self.clock.now
+        error = self.raises(exceptions.BackendFault, self.copy)
+        self.assertIn('not ready after 3600 s', str(error))
+        self.assertIn('dsware_copy_timeout', str(error))
+        self.assertLess(self.clock.now - start, 3600 + 61)
+
+    def test_a_copy_that_ends_just_in_time(self):
+        self.cluster.copy_time = 3599.5
+        self.copy()
+        self.assertEqual('then', self.new()['data'])
+
+    def test_a_volume_that_vanishes(self):
+        self.cluster.fail('queryVolume', 'does', self.cluster.volumes.clear,
+                          skip=1)
+        error = self.raises(exceptions.BackendFault, self.copy)
+        self.assertIn('gone', str(error))
+
+    def test_through_an_outage(self):
+        self.cluster.copy_time = 600
+        self.cluster.fail('', 'unsent', times=100, skip=8)
+        self.copy()
+        self.assertEqual('then', self.new()['data'])
+
+    @ddt.data((50152501, exceptions.CapacityExceeded),
+              (50150006, exceptions.ObjectAbsent),
+              (50151007, exceptions.BackendFault),
+              (50151216, exceptions.InvalidRequest))
+    @ddt.unpack
+    def test_a_copy_that_is_refused_leaves_nothing(self, code, error):
+        self.cluster.fail('createFullVolume', 'result', code)
+        self.raises(error, self.copy)
+        self.nothing_left()
+
+    def test_busy_for_a_while(self):
+        self.cluster.fail('createFullVolume', 'result', 50151203, times=4)
+        self.copy()
+        self.assertEqual('then', self.new()['data'])
+        self.assertEqual(1, self.cluster.count('createVolume'))
+
+    def test_busy_for_too_long(self):
+        self.cluster.fail('createFullVolume', 'result', 50151203,
+                          times=10 ** 9)
+        self.raises(exceptions.ObjectBusy, self.copy)
+        self.nothing_left()
+
+    def test_a_copy_in_doubt_that_runs(self):
+        self.cluster.fail('createFullVolume', 'unanswered')
+        self.copy()
+        self.assertEqual(1, self.cluster.count('createVolume'))
+        self.assertEqual(1, self.cluster.count('createFullVolumeFromSnap'))
+
+    @ddt.data(('lost', 10), ('unanswered', 0))
+    @ddt.unpack
+    def test_a_copy_in_doubt_that_does_not_run_starts_anew(self, kind,
+                                                           copy_time):
+        """A ready volume is empty, or complete: nothing can tell."""
+        self.cluster.copy_time = copy_time
+        self.cluster.fail('createFullVolume', kind)
+        self.copy()
+        self.assertEqual('then', self.new()['data'])
+        self.assertEqual(2, self.cluster.count('createVolume'))
+
+    def test_a_copy_in_doubt_for_ever(self):
+        self.cluster.fail('createFullVolume', 'lost', times=10 ** 9)
+        error = self.raises(exceptions.OutcomeUnknown, self.copy)
+        self.assertEqual('createFullVolumeFromSnap', error.op)
+        self.nothing_left()
+
+    def test_a_copy_that_has_no_room(self):
+        self.cluster.fail('createFullVolume', 'result', 50150009)
+        error = self.raises(exceptions.CapacityExceeded, self.copy, 4096)
+        self.assertIn('Asked for 2048 MiB; free MiB by pool: 0: ',
+                      str(error))
+        self.nothing_left()
+
+    def test_a_volume_that_cannot_grow_is_removed(self):
+        self.cluster.fail('expandVolume', 'result', 50150009)
+        error = self.raises(exceptions.CapacityExceeded, self.copy, 4096)
+        self.assertIn('free MiB', str(error))
+        self.nothing_left()
+
+    @ddt.data('createFullVolume', 'queryVolume', 'expandVolume')
+    def test_interrupted(self, op):
+        self.cluster.copy_time = 0
+        self.cluster.fail(op, 'interrupted')
+        self.assertRaises(fakes.Interrupted, self.copy, 4096)
+        self.nothing_left()
+
+    def test_what_cannot_be_removed_now_is_not_waited_for(self):
+        self.cluster.copy_ends_as = 9
+        self.cluster.fail('deleteVolume', 'unsent', times=10 ** 9)
+        start = self.clock.now
+        self.raises(exceptions.BackendFault, self.copy)
+        self.assertLess(self.clock.now - start, 30)
+        self.assertIn('new', self.cluster.volumes)
+
+
+@ddt.ddt
+class CloneTestCase(CopyTestCase):
+
+    def clone(self, make=None):
+        self.array.clone('new', 'v', make or (
+            lambda snapshot: self.array.linked_clone('new', 4096,
+                                                     snapshot)))
+
+    def test_linked(self):
+        self.clone()
+        self.assertEqual(('now', 4096), (self.new()['data'],
+                                         self.new()['vol_size']))
+        self.assertEqual({'s'}, set(self.cluster.snapshots))
+
+    def test_full(self):
+        self.clone(lambda snapshot: self.array.full_copy(
+            'new', 1, 4096, False, snapshot))
+        self.assertEqual(('now', 4096, 1), (
+            self.new()['data'], self.new()['vol_size'],
+            self.new()['pool_id']))
+        self.assertEqual({'s'}, set(self.cluster.snapshots))
+
+    def test_the_temporary_snapshot_is_named_after_the_new_volume(self):
+        names = []
+        self.clone(names.append)
+        self.assertEqual(['new.clone'], names)
+
+    def test_an_old_temporary_snapshot_is_not_used(self):
+        self.cluster.add_snapshot('new.clone', 'v')
+        self.cluster.snapshots['new.clone']['data'] = 'old'
+        self.clone()
+        self.assertEqual('now', self.new()['data'])
+
+    def test_no_such_volume(self):
+        error = self.raises(exceptions.ObjectAbsent, self.array.clone,
+                            'new', 'w', self.fail)
+        self.assertEqual(50150005, error.result)
+        self.nothing_left()
+
+    @ddt.data(RuntimeError, fakes.Interrupted)
+    def test_a_clone_that_fails_leaves_nothing(self, error):
+        def make(snapshot):
+            raise error()
+        self.assertRaises(error, self.clone, make)
+        self.nothing_left()
+
+    def test_a_full_copy_that_fails_leaves_nothing(self):
+        self.cluster.copy_ends_as = 9
+        self.raises(exceptions.BackendFault, self.clone,
+                    lambda snapshot: self.array.full_copy(
+                        'new', 1, 2048, True, snapshot))
+        self.nothing_left()
+
+    def test_a_temporary_snapshot_that_fails_leaves_nothing(self):
+        self.cluster.edit = lambda record: (
+            {**record, 'status': '9'} if 'snap_name' in record else record)
+        self.raises(exceptions.BackendFault, self.clone)
+        self.nothing_left()
+
+    @ddt.data('interrupted', 'stopped')
+    def test_interrupted_while_the_snapshot_is_made(self, kind):
+        self.cluster.fail('createSnapshot', kind)
+        self.assertRaises(fakes.Interrupted, self.clone)
+        self.nothing_left()
+
+    def test_a_snapshot_limit(self):
+        self.cluster.fail('createSnapshot', 'result', 50152502)
+        error = self.raises(exceptions.CapacityExceeded, self.clone)
+        self.assertEqual(50152502, error.result)
+        self.nothing_left()
+
+    def test_a_temporary_snapshot_that_cannot_be_removed_now(self):
+        self.cluster.fail('deleteSnapshot', 'unsent', times=10 ** 9, skip=1)
+        self.clone()
+        self.assertEqual('now', self.new()['data'])
+        self.assertIn('new.clone', self.cluster.snapshots)
+        self.cluster.faults.clear()
+        self.array.delete_leftovers('new')
+        self.assertEqual({'s'}, set(self.cluster.snapshots))
+
+    def test_two_clones_of_one_source_do_not_meet(self):
+        def make(snapshot):
+            self.array.clone('other', 'v', lambda inner:
+                             self.array.linked_clone('other', 2048, inner))
+            self.array.linked_clone('new', 2048, snapshot)
+        self.clone(make)
+        self.assertEqual({'v', 'new', 'other'}, set(self.cluster.volumes))
+        self.assertEqual({'s'}, set(self.cluster.snapshots))
+
+    def test_a_clone_on_a_slow_cluster(self):
+        self.cluster.latency = 2
+        self.clone()
+        self.assertEqual('now', self.new()['data'])
+
+    def test_another_array_finds_what_a_crash_left(self):
+        self.cluster.add_snapshot('new.clone', 'v')
+        array.Array(self.make_client(), 3600).delete_leftovers('new')
+        self.nothing_left()

@@ -1,0 +1,473 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Unknown outcomes: every change, carried out or not, then every answer.
+
+Each case makes the first request of a change end in doubt, and says what
+the cluster is like afterwards. What counts is the cluster's final state and
+whether the call told the truth about it.
+"""
+
+import itertools
+from unittest import mock
+
+import ddt
+import hypothesis
+from hypothesis import strategies
+
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware import exceptions
+
+ONE = fakes.ENDPOINTS[0]
+# name of the case: the operation, the call, and what it should lead to
+CHANGES = {
+    'create volume': (
+        'createVolume',
+        lambda a: a.create_volume('new', 0, 2048, True),
+        lambda c: c.volumes['new']['vol_size'] == 2048),
+    'delete volume': (
+        'deleteVolume', lambda a: a.delete_volume('spare'),
+        lambda c: 'spare' not in c.volumes),
+    'expand volume': (
+        'expandVolume', lambda a: a.expand_volume('v', 4096),
+        lambda c: c.volumes['v']['vol_size'] == 4096),
+    'create snapshot': (
+        'createSnapshot', lambda a: a.create_snapshot('new', 'v'),
+        lambda c: c.snapshots['new']['father_name'] == 'v'),
+    'delete snapshot': (
+        'deleteSnapshot', lambda a: a.delete_snapshot('s'),
+        lambda c: 's' not in c.snapshots),
+    'linked clone': (
+        'createVolumeFromSnap', lambda a: a.linked_clone('new', 2048, 's'),
+        lambda c: c.volumes['new']['father_name'] == 's'),
+    'full copy': (
+        'createFullVolumeFromSnap',
+        lambda a: a.full_copy('new', 1, 4096, True, 's'),
+        lambda c: (c.volumes['new']['data'] == 'data' and
+                   c.volumes['new']['vol_size'] == 4096)),
+    'volume of a full copy': (
+        'createVolume', lambda a: a.full_copy('new', 1, 2048, True, 's'),
+        lambda c: c.volumes['new']['data'] == 'data'),
+    'attach': (
+        'attachVolume', lambda a: a.attach('v', ONE),
+        lambda c: c.attached['v'] == {ONE.host}),
+    'detach': (
+        'detachVolume', lambda a: a.detach('used', ONE),
+        lambda c: not c.attached['used']),
+    'detach by ip': (
+        'detachVolumeByIp',
+        lambda a: a.detach_by_ip('used', ONE.host),
+        lambda c: not c.attached['used']),
+}
+LIMITS = {'maxIOPS': 7}
+CHANGES.update({
+    'make limits': (
+        'createQoS', lambda a: a.limit('v', LIMITS),
+        lambda c: c.limits_of('v') == LIMITS),
+    'give limits': (
+        'associateQoSWithVolume', lambda a: a.limit('v', LIMITS),
+        lambda c: c.limits_of('v') == LIMITS),
+    'change limits': (
+        'setQoS', lambda a: a.limit('limited', LIMITS),
+        lambda c: c.limits_of('limited') == LIMITS),
+    'take limits': (
+        'disassociateQoSWithVolume', lambda a: a.unlimit('limited'),
+        lambda c: 'limited.qos' not in c.qos and not c.qos_of),
+    'delete limits': (
+        'deleteQoS', lambda a: a.unlimit('limited'),
+        lambda c: 'limited.qos' not in c.qos and not c.qos_of),
+})
+# No query tells about these; asking again does.
+UNASKABLE = ('attach', 'detach', 'detach by ip', 'full copy', 'make limits',
+             'delete limits')
+# How a request ends in doubt: the fault, its value, whether carried out.
+DOUBTS = {
+    'lost': ('lost', None, False),
+    'answer lost': ('unanswered', None, True),
+    'hangs': ('hangs', None, False),
+    'code, not done': ('result', 50150017, False),
+    'code, done': ('late_result', 50000001, True),
+    'odd code, done': ('late_result', 4711, True),
+    'duplicate': ('late_result', 50150001, True),
+}
+
+
+def cases(*axes):
+    """Name the combinations for ddt."""
+    for values in itertools.product(*axes):
+        case = type('Case', (tuple,), {})(values)
+        case.__name__ = ' '.join(values).replace(' ', '_').replace(',', '')
+        yield case
+
+
+class OutcomeTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.fill(self.cluster)
+        self.cluster.add_volume('limited')
+        self.cluster.qos['limited.qos'] = {'maxIOPS': 1}
+        self.cluster.qos_of['limited'] = 'limited.qos'
+
+    @staticmethod
+    def fill(cluster):
+        cluster.add_volume('v', size=2048, data='data')
+        cluster.add_snapshot('s', 'v')
+        cluster.add_volume('spare')
+        cluster.add_volume('used')
+        cluster.attached['used'].add(ONE.host)
+
+    def untouched(self, cluster=None):
+        """Check that what no case is about is as it was."""
+        cluster = cluster or self.cluster
+        self.assertEqual('data', cluster.volumes['v']['data'])
+        self.assertIn('used', cluster.volumes)
+
+
+@ddt.ddt
+class SettledTestCase(OutcomeTestCase):
+
+    # The requests that are to get through before an operation.
+    BEFORE = {'createFullVolumeFromSnap': 3, 'createQoS': 1, 'setQoS': 1,
+              'associateQoSWithVolume': 2, 'deleteQoS': 1}
+
+    @ddt.data(*cases(CHANGES, DOUBTS))
+    @ddt.unpack
+    def test_the_cluster_answers_afterwards(self, change, doubt):
+        op, call, done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value)
+        call(self.array)
+        self.assertTrue(done(self.cluster))
+        self.untouched()
+
+    @ddt.data(*cases(CHANGES, ['lost', 'answer lost', 'code, done']))
+    @ddt.unpack
+    def test_the_cluster_answers_after_a_while(self, change, doubt):
+        op, call, done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value)
+        self.cluster.fail('query', 'unsent', times=12)
+        call(self.array)
+        self.assertTrue(done(self.cluster))
+
+    @ddt.data(*cases(
+        [c for c in CHANGES if c not in UNASKABLE],
+        ['answer lost', 'code, done']))
+    @ddt.unpack
+    def test_what_was_carried_out_is_not_asked_for_again(self, change,
+                                                         doubt):
+        op, call, _done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value)
+        call(self.array)
+        self.assertEqual(1, self.cluster.count(op))
+
+    @ddt.data(*cases(CHANGES, ['lost', 'answer lost']))
+    @ddt.unpack
+    def test_doubt_again_and_again(self, change, doubt):
+        op, call, done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value, times=3)
+        call(self.array)
+        self.assertTrue(done(self.cluster))
+
+    @ddt.data(*cases(CHANGES, DOUBTS))
+    @ddt.unpack
+    def test_the_cluster_never_answers_again(self, change, doubt):
+        op, call, _done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value)
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        self.cluster.faults[1].skip = self.BEFORE.get(op, 0)
+        start = self.clock.now
+        error = self.assertRaises(exceptions.DSWareError, call, self.array)
+        self.assertIsInstance(error, (exceptions.OutcomeUnknown,
+                                      exceptions.EndpointUnavailable))
+        # The time of the request, and of two clean-ups at most.
+        self.assertLess(self.clock.now - start, 200)
+        self.untouched()
+
+
+@ddt.ddt
+class UnsettledTestCase(OutcomeTestCase):
+
+    @ddt.data(*cases([
+        'create volume', 'delete volume', 'expand volume',
+        'create snapshot', 'delete snapshot', 'linked clone'],
+        ['answer lost', 'lost']))
+    @ddt.unpack
+    def test_what_cannot_be_found_out_is_told_as_unknown(self, change,
+                                                         doubt):
+        op, call, _done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value, times=10 ** 9)
+        self.cluster.fail('query', 'unsent', times=10 ** 9)
+        error = self.raises(exceptions.OutcomeUnknown, call, self.array)
+        self.assertEqual(op, error.op)
+        self.assertEqual(1, self.cluster.count(op))
+
+    @ddt.data(*cases([
+        'create volume', 'delete volume', 'expand volume',
+        'create snapshot', 'delete snapshot', 'linked clone'],
+        ['answer lost', 'lost']))
+    @ddt.unpack
+    def test_a_refusal_to_tell_is_not_the_answer(self, change, doubt):
+        op, call, _done = CHANGES[change]
+        kind, value, _carried_out = DOUBTS[doubt]
+        self.cluster.fail(op, kind, value, times=10 ** 9)
+        self.cluster.fail('query', 'result', 50151002, times=10 ** 9)
+        error = self.raises(exceptions.OutcomeUnknown, call, self.array)
+        self.assertEqual(op, error.op)
+
+    @ddt.data(*cases([
+        'create volume', 'delete volume', 'expand volume',
+        'create snapshot', 'delete snapshot', 'linked clone'], ['lost']))
+    @ddt.unpack
+    def test_never_carried_out(self, change, doubt):
+        op, call, _done = CHANGES[change]
+        self.cluster.fail(op, 'lost', times=10 ** 9)
+        start = self.clock.now
+        error = self.raises(exceptions.OutcomeUnknown, call, self.array)
+        self.assertEqual(op, error.op)
+        self.assertAlmostEqual(60, self.clock.now - start, delta=1)
+
+    @ddt.data(*cases(CHANGES))
+    @ddt.unpack
+    def test_nothing_was_sent(self, change):
+        """No doubt, so no query is needed before it is repeated."""
+        op, call, done = CHANGES[change]
+        self.cluster.fail(op, 'unsent', times=3)
+        call(self.array)
+        self.assertTrue(done(self.cluster))
+
+    @ddt.data(*cases(CHANGES))
+    @ddt.unpack
+    def test_interrupted(self, change):
+        for kind in ('stopped', 'interrupted'):
+            self.cluster.fail(CHANGES[change][0], kind)
+            self.assertRaises(fakes.Interrupted, CHANGES[change][1],
+                              self.array)
+            self.untouched()
+
+
+@ddt.ddt
+class BusyTestCase(OutcomeTestCase):
+    """It was busy each time; then nobody could be asked again."""
+
+    CALLS = {'delete': lambda array: array.delete_volume('v'),
+             'attach': lambda array: array.attach('v', ONE)}
+
+    def answer(self, name, late):
+        answers = [exceptions.ObjectBusy(op=name, name='v')]
+
+        def call(op, deadline, **args):
+            if answers:
+                raise answers.pop()
+            if late:
+                self.clock.now += deadline.remaining
+            raise exceptions.EndpointUnavailable(op=op, name='v')
+
+        with mock.patch.object(self.array._client, 'call', call):
+            return self.assertRaises(exceptions.DSWareError,
+                                     self.CALLS[name], self.array)
+
+    @ddt.data('delete', 'attach')
+    def test_for_want_of_time(self, name):
+        self.assertIsInstance(self.answer(name, late=True),
+                              exceptions.ObjectBusy)
+
+    @ddt.data('delete', 'attach')
+    def test_for_want_of_agents(self, name):
+        self.assertIsInstance(self.answer(name, late=False),
+                              exceptions.EndpointUnavailable)
+
+
+@ddt.ddt
+class AdoptTestCase(OutcomeTestCase):
+    """Somebody else made an object of that name meanwhile."""
+
+    def meanwhile(self, op, make):
+        self.cluster.fail(op, 'lost')
+        self.cluster.fail('query', 'does', make)
+
+    @ddt.data({'size': 1024}, {'pool_id': 1}, {'father': 's'})
+    def test_another_volume(self, differs):
+        self.meanwhile('createVolume', lambda: self.cluster.add_volume(
+            'new', **{'size': 2048, 'data': 'theirs', **differs}))
+        error = self.raises(exceptions.ObjectMismatch,
+                            self.array.create_volume, 'new', 0, 2048, True)
+        self.assertEqual('new', error.name)
+        self.assertIn('2048', str(error))
+        self.assertEqual('theirs', self.cluster.volumes['new']['data'])
+
+    @ddt.data({'size': 4096}, {'father': ''}, {'father': 's.2'})
+    def test_another_linked_clone(self, differs):
+        self.meanwhile('createVolumeFromSnap',
+                       lambda: self.cluster.add_volume('new', **{
+                           'size': 2048, 'father': 's', 'data': 'theirs',
+                           **differs}))
+        self.raises(exceptions.ObjectMismatch, self.array.linked_clone,
+                    'new', 2048, 's')
+        self.assertEqual('theirs', self.cluster.volumes['new']['data'])
+
+    def test_a_snapshot_of_another_volume(self):
+        self.meanwhile('createSnapshot', lambda: self.cluster.add_snapshot(
+            'new', 'spare'))
+        self.raises(exceptions.ObjectMismatch, self.array.create_snapshot,
+                    'new', 'v')
+        self.assertIn('new', self.cluster.snapshots)
+
+    def test_a_snapshot_in_place_of_a_volume(self):
+        self.meanwhile('createVolume', lambda: self.cluster.add_snapshot(
+            'new', 'v'))
+        self.raises(exceptions.ObjectExists, self.array.create_volume,
+                    'new', 0, 2048, True)
+        self.assertIn('new', self.cluster.snapshots)
+
+    def test_a_late_request(self):
+        """The first attempt is carried out after the query."""
+        self.cluster.fail('createVolume', 'lost')
+        self.cluster.fail('createVolume', 'does',
+                          lambda: self.cluster.add_volume('new', size=2048))
+        self.array.create_volume('new', 0, 2048, True)
+        self.assertEqual(2, self.cluster.count('createVolume'))
+
+    @ddt.data(*cases(['create volume', 'linked clone', 'create snapshot']))
+    @ddt.unpack
+    def test_a_request_that_is_later_than_the_deletion(self, change):
+        op, call, done = CHANGES[change]
+        self.cluster.fail(op, 'lost', times=10 ** 9)
+        self.raises(exceptions.OutcomeUnknown, call, self.array)
+        self.cluster.faults.clear()
+        kind = 'Snapshot' if change == 'create snapshot' else 'Volume'
+        self.cluster.fail('query' + kind, 'does', lambda: call(
+            array.Array(self.make_client(), 3600)), skip=5)
+        start = self.clock.now
+        getattr(self.array, 'delete_' + kind.lower())('new')
+        self.assertNotIn('new', self.cluster.volumes)
+        self.assertNotIn('new', self.cluster.snapshots)
+        self.assertEqual(2, self.cluster.count('delete' + kind))
+        self.assertAlmostEqual(60, self.clock.now - start, delta=1)
+
+    def test_what_was_not_in_doubt_is_not_waited_for(self):
+        start = self.clock.now
+        self.array.delete_volume('new')
+        self.assertLess(self.clock.now - start, 1)
+
+    def test_larger_than_asked_for_meanwhile(self):
+        def larger():
+            self.cluster.volumes['v']['vol_size'] = 8192
+        self.meanwhile('expandVolume', larger)
+        error = self.raises(exceptions.InvalidRequest,
+                            self.array.expand_volume, 'v', 4096)
+        self.assertEqual(50151003, error.result)
+
+
+FAULTS = strategies.lists(strategies.builds(
+    dict,
+    op=strategies.sampled_from([
+        '', 'query', 'create', 'delete', 'createVolume', 'expandVolume',
+        'createSnapshot', 'deleteSnapshot', 'createVolumeFromSnap',
+        'createFullVolumeFromSnap', 'queryVolume', 'querySnapshot']),
+    how=strategies.sampled_from([
+        ('unsent', None), ('lost', None), ('unanswered', None),
+        ('hangs', None), ('result', 50150016), ('result', 50150017),
+        ('late_result', 50150017), ('late_result', 4711),
+        ('result', 50151002), ('result', 50150003), ('result', 50150009),
+        ('interrupted', None), ('stopped', None), ('records', [])]),
+    times=strategies.integers(1, 4), skip=strategies.integers(0, 5)
+).filter(lambda fault: (fault['how'][0] != 'records'
+                        or fault['op'].startswith('query'))), max_size=4)
+
+
+class AnyFaultsTestCase(OutcomeTestCase):
+    """Whatever goes wrong, no data is lost and the truth is told."""
+
+    def start(self, faults, copy_time=0.5):
+        cluster = fakes.FakeCluster(self.clock)
+        self.cluster = cluster
+        self.fill(cluster)
+        cluster.copy_time = copy_time
+        for fault in faults:
+            cluster.fail(fault['op'], *fault['how'], times=fault['times'],
+                         skip=fault['skip'])
+        return cluster, array.Array(self.make_client(), 3600)
+
+    @staticmethod
+    def attempt(call, *args):
+        try:
+            call(*args)
+        except (exceptions.DSWareError, fakes.Interrupted):
+            return False
+        return True
+
+    @hypothesis.given(faults=FAULTS)
+    @fakes.HYPOTHESIS
+    def test_create(self, faults):
+        cluster, found = self.start(faults)
+        if self.attempt(found.create_volume, 'new', 0, 2048, True):
+            self.assertEqual(2048, cluster.volumes['new']['vol_size'])
+        self.untouched(cluster)
+
+    @hypothesis.given(faults=FAULTS)
+    @fakes.HYPOTHESIS
+    def test_create_over_somebodys_volume(self, faults):
+        cluster, found = self.start(faults)
+        cluster.add_volume('new', size=1024, data='theirs')
+        self.assertFalse(
+            self.attempt(found.create_volume, 'new', 0, 2048, True))
+        self.assertEqual('theirs', cluster.volumes['new']['data'])
+
+    @hypothesis.given(faults=FAULTS)
+    @fakes.HYPOTHESIS
+    def test_delete(self, faults):
+        cluster, found = self.start(faults)
+        if self.attempt(found.delete_volume, 'spare'):
+            self.assertNotIn('spare', cluster.volumes)
+        self.assertFalse(self.attempt(found.delete_volume, 'used'))
+        self.untouched(cluster)
+
+    @hypothesis.given(faults=FAULTS)
+    @fakes.HYPOTHESIS
+    def test_expand(self, faults):
+        cluster, found = self.start(faults)
+        if self.attempt(found.expand_volume, 'v', 4096):
+            self.assertEqual(4096, cluster.volumes['v']['vol_size'])
+        self.assertIn(cluster.volumes['v']['vol_size'], (2048, 4096))
+        self.untouched(cluster)
+
+    @hypothesis.given(faults=FAULTS, full=strategies.booleans(),
+                      copy_time=strategies.sampled_from([0, 0.5, 300]))
+    @fakes.HYPOTHESIS
+    def test_clone(self, faults, full, copy_time):
+        cluster, found = self.start(faults, copy_time)
+
+        def make(snapshot):
+            if full:
+                found.full_copy('new', 1, 4096, True, snapshot)
+            else:
+                found.linked_clone('new', 4096, snapshot)
+        made = self.attempt(found.clone, 'new', 'v', make)
+        if made:
+            self.assertEqual('data', cluster.volumes['new']['data'])
+            self.assertEqual(4096, cluster.volumes['new']['vol_size'])
+            self.assertEqual(0, cluster.volumes['new']['status'])
+        # Whatever is left goes when the volume is deleted.
+        cluster.faults.clear()
+        self.clock.now += 1000
+        found.delete_leftovers('new')
+        found.delete_volume('new')
+        self.assertEqual({'s'}, set(cluster.snapshots))
+        self.assertEqual({'v', 'spare', 'used'}, set(cluster.volumes))
+        self.untouched(cluster)

@@ -1,0 +1,340 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Volumes and snapshots: what becomes of the cluster, and what is said."""
+
+import ddt
+
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware import exceptions
+
+
+@ddt.ddt
+class CreateVolumeTestCase(fakes.ArrayTestCase):
+
+    def create(self, name='v', pool_id=1, size=2048, thin=True):
+        self.array.create_volume(name, pool_id, size, thin)
+
+    @ddt.data((True, 1), (False, 0))
+    @ddt.unpack
+    def test_create(self, thin, flag):
+        self.create(thin=thin)
+        self.assertEqual(
+            {'volName': 'v', 'poolId': 1, 'volSize': 2048,
+             'thinFlag': flag}, self.cluster.requests[0][0].args)
+        volume = self.cluster.volumes['v']
+        self.assertEqual((2048, 1), (volume['vol_size'],
+                                     volume['pool_id']))
+
+    @ddt.data('volume', 'snapshot')
+    def test_what_exists_is_never_adopted(self, kind):
+        self.cluster.add_volume('x', size=2048, pool_id=1, data='old')
+        if kind == 'snapshot':
+            self.cluster.add_snapshot('v', 'x')
+        else:
+            self.cluster.add_volume('v', size=2048, pool_id=1, data='old')
+        error = self.raises(exceptions.ObjectExists, self.create)
+        self.assertEqual(50150007, error.result)
+        # What was asked for and what is there.
+        self.assertIn('volSize=2048', str(error))
+        self.assertIn('poolId=1', str(error))
+        self.assertIn(kind.capitalize(), str(error))
+        self.assertIn("name='v'", str(error))
+        self.assertEqual(1, self.cluster.count('createVolume'))
+        found = (self.cluster.volumes | self.cluster.snapshots)['v']
+        self.assertEqual('old', found['data'])
+
+    def test_what_exists_cannot_be_told(self):
+        self.cluster.add_volume('v')
+        self.cluster.fail('query', 'unsent', times=10 ** 6)
+        error = self.raises(exceptions.ObjectExists, self.create)
+        self.assertIn('cannot connect', str(error))
+
+    def test_text_of_the_cluster_is_bounded(self):
+        self.cluster.add_volume('v')
+        self.cluster.edit = lambda record: {
+            **record, 'father_name': 'x' * 100_000}
+        error = self.raises(exceptions.ObjectExists, self.create)
+        self.assertLess(len(str(error)), 2000)
+
+    def test_a_full_pool(self):
+        self.cluster.pools[1] = 1024
+        error = self.raises(exceptions.CapacityExceeded, self.create)
+        self.assertEqual(50150009, error.result)
+        self.assertIn('Pool 1, asked for 2048 MiB; free MiB by pool: '
+                      '0: 1048576, 1: 1024', str(error))
+
+    def test_a_full_pool_and_no_more_answers(self):
+        self.array.single_pool()
+        self.cluster.fail('createVolume', 'result', 50150009)
+        self.cluster.fail('query', 'unsent', times=10 ** 6)
+        error = self.raises(exceptions.CapacityExceeded, self.create)
+        self.assertEqual(50150009, error.result)
+        self.assertIn('cannot connect', str(error))
+
+    def test_a_limit(self):
+        self.cluster.fail('createVolume', 'result', 50150011)
+        error = self.raises(exceptions.CapacityExceeded, self.create)
+        self.assertNotIn('free MiB', str(error))
+
+    @ddt.data((50151003, exceptions.InvalidRequest),
+              (50090153, exceptions.BackendFault),
+              (10000003, exceptions.AccessDenied),
+              (50151010, exceptions.ObjectAbsent))
+    @ddt.unpack
+    def test_refusals_are_not_repeated(self, code, error):
+        self.cluster.fail('createVolume', 'result', code, times=9)
+        self.raises(error, self.create)
+        self.assertEqual(['createVolume'], self.cluster.ops())
+
+    def test_a_failed_volume_is_removed(self):
+        self.cluster.edit = lambda record: {**record, 'status': '3'}
+        error = self.raises(exceptions.BackendFault, self.create)
+        self.assertIn('failure status 3', str(error))
+        self.assertEqual({}, self.cluster.volumes)
+
+    def test_a_volume_that_is_not_ready_at_once(self):
+        end = self.clock.now + 20
+        self.cluster.edit = lambda record: {
+            **record, 'status': '0' if self.clock.now >= end else '7'}
+        self.create()
+        self.assertIn('v', self.cluster.volumes)
+        self.assertTrue(20 <= self.clock.now - end + 20 < 23)
+
+    def test_interrupted_while_waiting(self):
+        self.cluster.fail('queryVolume', 'interrupted')
+        self.assertRaises(fakes.Interrupted, self.create)
+        self.assertEqual({}, self.cluster.volumes)
+
+    def test_an_older_cluster(self):
+        self.cluster.single_pool = True
+        self.cluster.with_wwn = False
+        self.create(pool_id=0)
+        self.assertIn('v', self.cluster.volumes)
+
+
+@ddt.ddt
+class DeleteVolumeTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add_volume('v')
+
+    def test_delete(self):
+        self.array.delete_volume('v')
+        self.assertEqual({}, self.cluster.volumes)
+        self.assertEqual(['deleteVolume'], self.cluster.ops())
+
+    def test_gone_already(self):
+        self.array.delete_volume('w')
+        self.assertIn('v', self.cluster.volumes)
+
+    @ddt.data('attached', 'cloned')
+    def test_in_use(self, use):
+        clone = 'volume-00000000-0000-4000-8000-000000000001.clone'
+        if use == 'attached':
+            self.cluster.attached['v'].add('192.0.2.1')
+        else:
+            self.cluster.add_snapshot(clone, 'v')
+        start = self.clock.now
+        error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
+                            'v')
+        self.assertEqual(50150013, error.result)
+        self.assertIn({'attached': 'attached to a host',
+                       'cloned': f'cloned through these snapshots: {clone}'
+                       }[use], str(error))
+        self.assertIn('v', self.cluster.volumes)
+        self.assertAlmostEqual(60, self.clock.now - start, delta=0.1)
+
+    def test_snapshots_are_not_waited_for(self):
+        for number in range(7):
+            self.cluster.add_snapshot(f's{number}', 'v')
+        start = self.clock.now
+        error = self.raises(exceptions.HasSnapshots,
+                            self.array.delete_volume, 'v')
+        self.assertEqual(50150013, error.result)
+        self.assertIn('s0, s1, s2, s3, s4 and 2 more', str(error))
+        self.assertLess(self.clock.now - start, 1)
+        self.assertEqual(1, self.cluster.count('deleteVolume'))
+        self.assertEqual(7, len(self.cluster.snapshots))
+
+    def test_in_use_by_what_cannot_be_found_out(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.fail('querySnapOfVolume', 'unsent', times=10 ** 9)
+        error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
+                            'v')
+        self.assertEqual(50150013, error.result)
+
+    def test_in_use_for_a_while(self):
+        self.cluster.fail('deleteVolume', 'result', 50150013, times=5)
+        self.array.delete_volume('v')
+        self.assertEqual({}, self.cluster.volumes)
+
+    def test_being_deleted_by_another(self):
+        self.cluster.fail('deleteVolume', 'result', 50151002, times=3)
+        self.cluster.fail('deleteVolume', 'does',
+                          lambda: self.cluster.volumes.clear())
+        self.array.delete_volume('v')
+
+    @ddt.data((50150002, exceptions.InvalidRequest),
+              (50151015, exceptions.BackendFault),
+              (10000003, exceptions.AccessDenied))
+    @ddt.unpack
+    def test_refusals_are_not_repeated(self, code, error):
+        self.cluster.fail('deleteVolume', 'result', code, times=9)
+        self.raises(error, self.array.delete_volume, 'v')
+        self.assertEqual(['deleteVolume'], self.cluster.ops())
+
+    def test_leftovers(self):
+        self.cluster.add_volume('source')
+        self.cluster.add_snapshot('v.clone', 'source')
+        self.cluster.add_snapshot('v.clone2', 'source')
+        self.array.delete_leftovers('v')
+        self.assertEqual(['v.clone2'], list(self.cluster.snapshots))
+        self.array.delete_leftovers('v')
+
+    def test_a_long_name_has_leftovers_too(self):
+        self.cluster.add_volume('source')
+        self.cluster.add_snapshot(names.temporary('x' * 95), 'source')
+        self.array.delete_leftovers('x' * 95)
+        self.assertEqual({}, self.cluster.snapshots)
+
+
+@ddt.ddt
+class ExpandVolumeTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add_volume('v', size=1024)
+
+    def size(self):
+        return self.cluster.volumes['v']['vol_size']
+
+    def test_expand(self):
+        self.array.expand_volume('v', 2048)
+        self.assertEqual(2048, self.size())
+        self.assertEqual(['expandVolume'], self.cluster.ops())
+
+    def test_of_that_size_already(self):
+        self.array.expand_volume('v', 1024)
+        self.assertEqual(1024, self.size())
+
+    def test_larger_already(self):
+        error = self.raises(exceptions.InvalidRequest,
+                            self.array.expand_volume, 'v', 512)
+        self.assertEqual(50151003, error.result)
+        self.assertEqual(1024, self.size())
+
+    def test_another_refusal(self):
+        self.cluster.fail('expandVolume', 'result', 50150002)
+        self.raises(exceptions.InvalidRequest, self.array.expand_volume,
+                    'v', 1024)
+        self.assertEqual(['expandVolume'], self.cluster.ops())
+
+    def test_gone(self):
+        self.raises(exceptions.ObjectAbsent, self.array.expand_volume, 'w',
+                    2048)
+
+    def test_gone_while_the_outcome_is_unknown(self):
+        self.cluster.fail('expandVolume', 'lost')
+        self.cluster.fail('queryVolume', 'does',
+                          lambda: self.cluster.volumes.clear())
+        self.raises(exceptions.ObjectAbsent, self.array.expand_volume, 'v',
+                    2048)
+
+    def test_a_full_pool(self):
+        error = self.raises(exceptions.CapacityExceeded,
+                            self.array.expand_volume, 'v', 2 ** 30)
+        self.assertIn('Asked for %d MiB; free MiB by pool: 0: 1048064'
+                      % 2 ** 30, str(error))
+        self.assertEqual(1024, self.size())
+
+    def test_busy_for_a_while(self):
+        self.cluster.fail('expandVolume', 'result', 50151211, times=3)
+        self.array.expand_volume('v', 2048)
+        self.assertEqual(2048, self.size())
+
+
+@ddt.ddt
+class SnapshotTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add_volume('v', data='now')
+
+    def test_create(self):
+        self.array.create_snapshot('s', 'v')
+        self.assertEqual('now', self.cluster.snapshots['s']['data'])
+        self.assertEqual({'volName': 'v', 'snapName': 's', 'smartFlag': 0},
+                         self.cluster.requests[0][0].args)
+
+    def test_what_exists_is_never_adopted(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.snapshots['s']['data'] = 'old'
+        error = self.raises(exceptions.ObjectExists,
+                            self.array.create_snapshot, 's', 'v')
+        self.assertEqual(50150008, error.result)
+        self.assertIn("Snapshot(name='s'", str(error))
+        self.assertEqual('old', self.cluster.snapshots['s']['data'])
+
+    def test_no_such_volume(self):
+        self.raises(exceptions.ObjectAbsent, self.array.create_snapshot,
+                    's', 'w')
+
+    @ddt.data(50152502, 50150011)
+    def test_a_limit(self, code):
+        self.cluster.fail('createSnapshot', 'result', code)
+        error = self.raises(exceptions.CapacityExceeded,
+                            self.array.create_snapshot, 's', 'v')
+        self.assertEqual(code, error.result)
+
+    def test_a_full_pool(self):
+        """What a snapshot needs is not known, and not spoken of."""
+        self.cluster.fail('createSnapshot', 'result', 50150009)
+        error = self.raises(exceptions.CapacityExceeded,
+                            self.array.create_snapshot, 's', 'v')
+        self.assertIn('. Free MiB by pool: 0: ', str(error))
+        self.assertNotIn('sked for', str(error))
+
+    def test_not_ready_at_once(self):
+        end = self.clock.now + 3
+        self.cluster.edit = lambda record: {
+            **record, 'status': '0' if self.clock.now >= end else '5'}
+        self.array.create_snapshot('s', 'v')
+        self.assertTrue(0 <= self.clock.now - end < 0.5)
+
+    def test_a_failed_snapshot_is_removed(self):
+        self.cluster.edit = lambda record: {**record, 'status': '9'}
+        self.raises(exceptions.BackendFault, self.array.create_snapshot,
+                    's', 'v')
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_delete(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.array.delete_snapshot('s')
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_delete_gone_already(self):
+        self.array.delete_snapshot('s')
+
+    def test_delete_busy(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.fail('deleteSnapshot', 'result', 50151203,
+                          times=10 ** 6)
+        error = self.raises(exceptions.ObjectBusy,
+                            self.array.delete_snapshot, 's')
+        self.assertEqual(50151203, error.result)
+
+    def test_delete_does_not_touch_a_volume_of_that_name(self):
+        self.array.delete_snapshot('v')
+        self.assertIn('v', self.cluster.volumes)

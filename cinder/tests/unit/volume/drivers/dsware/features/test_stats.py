@@ -1,0 +1,265 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Statistics: the numbers, and what an outage makes of them."""
+
+import ddt
+
+from cinder import objects
+from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware.features import stats
+from cinder.volume import volume_types
+
+
+@ddt.ddt
+class GibTestCase(base.DriverTestCase):
+
+    @ddt.data((0, 0), (1024, 1), (1536, 1.5), (1, 0), (11, 0.01),
+              (1024 * 1024 * 1024, 1024 * 1024))
+    @ddt.unpack
+    def test_gib(self, mib, gib):
+        self.assertEqual(gib, stats.gib(mib))
+
+
+@ddt.ddt
+class StatsTestCase(base.DriverTestCase):
+
+    def get(self, made):
+        return made.get_volume_stats(refresh=True)
+
+    def outage(self, times=10 ** 9):
+        self.cluster.fail('', 'unsent', times=times)
+
+    def test_the_backend(self):
+        found = self.get(self.make_started_driver(
+            volume_backend_name='storage'))
+        pools = found.pop('pools')
+        self.assertEqual({
+            'volume_backend_name': 'storage', 'vendor_name': 'Huawei',
+            'driver_version': '1.0.0', 'storage_protocol': 'dsware',
+            'backend_state': 'up', 'sparse_copy_volume': True}, found)
+        self.assertEqual(['0', '1'], [pool['pool_name'] for pool in pools])
+
+    def test_the_name_without_an_option(self):
+        self.assertEqual('DSWareDriver', self.get(
+            self.make_started_driver())['volume_backend_name'])
+
+    def test_a_pool(self):
+        self.cluster.pools = {3: 100 * 1024}
+        self.cluster.add_volume('v', 30 * 1024, 3)
+        pool, = self.get(self.make_started_driver(
+            max_over_subscription_ratio='7.5',
+            reserved_percentage=12))['pools']
+        self.assertIn('capabilities.free_capacity_gb',
+                      pool.pop('goodness_function'))
+        self.assertEqual({
+            'pool_name': '3', 'backend_state': 'up',
+            'total_capacity_gb': 100, 'free_capacity_gb': 85,
+            'provisioned_capacity_gb': 30,
+            'thin_provisioning_support': True,
+            'thick_provisioning_support': True,
+            'max_over_subscription_ratio': 7.5, 'reserved_percentage': 12,
+            'multiattach': True, 'online_extend_support': True,
+            'location_info': 'dsware:192.0.2.10',
+            'dsware_provisioning': 'thin',
+            'QoS_support': True, 'filter_function': None,
+            'consistent_group_snapshot_enabled': True,
+            'replication_enabled': False}, pool)
+
+    def test_filters(self):
+        pool, _other = self.get(self.make_started_driver(
+            filter_function='volume.size < 10',
+            goodness_function='100'))['pools']
+        self.assertEqual(('volume.size < 10', '100'),
+                         (pool['filter_function'],
+                          pool['goodness_function']))
+
+    @ddt.data(('host', True), ('manager', False))
+    @ddt.unpack
+    def test_online_extend(self, attach_by, expected):
+        pool, _other = self.get(self.make_started_driver(
+            dsware_attach_by=attach_by))['pools']
+        self.assertIs(expected, pool['online_extend_support'])
+
+    @ddt.data(True, False)
+    def test_automatic_ratio(self, thin):
+        # The pools support thin provisioning whatever the default is.
+        pool, _other = self.get(self.make_started_driver(
+            max_over_subscription_ratio='auto',
+            san_thin_provision=thin))['pools']
+        self.assertEqual('auto', pool['max_over_subscription_ratio'])
+
+    def test_one_request_for_all_pools(self):
+        made = self.make_started_driver()
+        self.get(made)
+        self.assertEqual(['queryAllPoolInfo'], self.cluster.ops())
+
+    def test_without_refresh_nothing_is_asked(self):
+        made = self.make_started_driver()
+        first = self.get(made)
+        self.cluster.requests.clear()
+        self.assertEqual(first, made.get_volume_stats(refresh=False))
+        self.assertEqual([], self.cluster.requests)
+
+    def test_only_configured_pools(self):
+        self.cluster.pools = {0: 1024, 1: 2048, 2: 4096}
+        found = self.get(self.make_started_driver(dsware_pools=[2, 0, 2]))
+        self.assertEqual([('2', 4), ('0', 1)], [
+            (pool['pool_name'], pool['total_capacity_gb'])
+            for pool in found['pools']])
+
+    def test_an_older_cluster(self):
+        self.cluster.single_pool = True
+        self.cluster.pools = {0: 1024}
+        found = self.get(self.make_started_driver())
+        self.assertEqual(['0'], [p['pool_name'] for p in found['pools']])
+
+    def test_an_outage(self):
+        made = self.make_started_driver()
+        before = self.get(made)['pools']
+        self.outage()
+        found = self.get(made)
+        self.assertEqual('down', found['backend_state'])
+        for old, pool in zip(before, found['pools']):
+            self.assertEqual('down', pool['backend_state'])
+            self.assertEqual(0, pool['free_capacity_gb'])
+            self.assertEqual(old['total_capacity_gb'],
+                             pool['total_capacity_gb'])
+        self.cluster.faults.clear()
+        self.assertEqual(before, self.get(made)['pools'])
+
+    @ddt.data(('unsent', None), ('lost', None), ('hangs', None),
+              ('result', 50150016), ('result', 50090153),
+              ('result', 10000003), ('result', 50150003),
+              ('records', [{'pool_id': 'x'}]), ('records', [{}]))
+    @ddt.unpack
+    def test_no_failure_is_raised(self, kind, value):
+        made = self.make_started_driver()
+        self.cluster.fail('queryAllPoolInfo', kind, value, times=10 ** 9)
+        self.assertEqual('down', self.get(made)['backend_state'])
+
+    def test_an_outage_from_the_start(self):
+        self.outage()
+        made = self.make_started_driver(dsware_pools=[1])
+        pool, = self.get(made)['pools']
+        self.assertEqual(('1', 'down', 0, 0), (
+            pool['pool_name'], pool['backend_state'],
+            pool['total_capacity_gb'], pool['free_capacity_gb']))
+        self.cluster.faults.clear()
+        pool, = self.get(made)['pools']
+        self.assertEqual('up', pool['backend_state'])
+
+    def test_no_known_pool_from_the_start(self):
+        self.outage()
+        found = self.get(self.make_started_driver())
+        self.assertEqual(('down', []), (found['backend_state'],
+                                        found['pools']))
+
+    def test_an_outage_does_not_hold_up_the_service(self):
+        made = self.make_started_driver()
+        self.outage()
+        start = self.clock.now
+        self.get(made)
+        self.assertLess(self.clock.now - start, 13)
+
+    def test_a_pool_that_vanishes(self):
+        made = self.make_started_driver(dsware_pools=[0, 1])
+        del self.cluster.pools[1]
+        found = self.get(made)
+        self.assertEqual('down', found['backend_state'])
+        self.assertEqual(['0', '1'], [p['pool_name']
+                                      for p in found['pools']])
+
+    def test_a_pool_that_comes(self):
+        made = self.make_started_driver()
+        self.cluster.pools[7] = 1024
+        self.assertEqual(['0', '1', '7'], [
+            p['pool_name'] for p in self.get(made)['pools']])
+
+    def test_outages_are_logged_once_as_errors(self):
+        made = self.make_started_driver()
+        self.outage()
+        with self.assertLogs(stats.LOG.logger, 'WARNING') as logs:
+            self.get(made)
+            self.get(made)
+        self.assertEqual(['ERROR', 'WARNING'],
+                         [record.levelname for record in logs.records])
+        self.assertIn('reported down', logs.output[0])
+
+
+class PoolWatchTestCase(fakes.ArrayTestCase):
+
+    def test_a_configured_pool_that_is_not_there(self):
+        watch = stats.PoolWatch(self.array, [0, 7, 8])
+        error = self.raises(exceptions.ObjectAbsent, watch.query)
+        self.assertIn('dsware_pools names pool 7, 8; the cluster has pools '
+                      '0, 1', str(error))
+        self.assertFalse(watch.up)
+
+    def test_what_was_seen_last_is_kept(self):
+        watch = stats.PoolWatch(self.array, [])
+        self.assertEqual([], watch.refresh()[2:])
+        seen = watch.refresh()
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        self.assertEqual(seen, watch.refresh())
+        self.assertFalse(watch.up)
+        self.assertIsInstance(seen[0], models.Pool)
+
+
+@ddt.ddt
+class SparseCopyTestCase(base.DriverTestCase):
+    """Whether blocks of zeros may be left out of copies to the backend."""
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_started_driver()
+        self.driver.init_capabilities()
+        self.changed = self.patch(
+            'cinder.volume.volume_types.volume_types_encryption_changed',
+            side_effect=lambda context, one, other: one != other)
+
+    def copied(self, status, to):
+        volume = self.record(status, None)
+        self.record('available', 'target:' + volume.id, to)
+
+    def record(self, status, migration_status, volume_type_id=None):
+        volume = objects.Volume(
+            self.context, size=1, host='other@dsware#0', status=status,
+            volume_type_id=volume_type_id or self.vt['id'],
+            migration_status=migration_status)
+        volume.create()
+        return volume
+
+    @ddt.data(('retyping', 'another', False), ('retyping', None, True),
+              ('maintenance', 'another', True))
+    @ddt.unpack
+    def test_what_is_copied(self, status, to, expected):
+        self.record('retyping', None)
+        self.copied(status, to and volume_types.create(
+            self.context, to).id)
+        found = self.driver.capabilities
+        self.assertIs(expected, found['sparse_copy_volume'])
+        self.assertIn('properties', found)
+
+    def test_afterwards(self):
+        self.copied('retyping', volume_types.create(self.context, 'x').id)
+        self.assertIs(False, self.driver.capabilities['sparse_copy_volume'])
+        self.changed.side_effect = [False]
+        self.assertIs(True, self.driver.capabilities['sparse_copy_volume'])
+
+    def test_a_service_that_starts_meanwhile(self):
+        self.copied('retyping', volume_types.create(self.context, 'x').id)
+        self.driver.init_capabilities()
+        self.assertIn('vendor_prefix', self.driver.capabilities)

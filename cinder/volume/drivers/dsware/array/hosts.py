@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attachments of volumes to hosts."""
+
+import math
+
+from oslo_log import log as logging
+
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import waiting
+from os_brick_dsware import fsc_cli
+
+LOG = logging.getLogger(__name__)
+
+# Seconds to wait for the agent of a host that may be dead; another agent can
+# detach in its place.
+_PATIENCE = 10
+# Seconds for a device that is in use to become free. Cinder's API waits a
+# minute for the whole.
+_DETACH_SECONDS = 30
+
+
+class Hosts(operation.Calls):
+    """Attaches to hosts and detaches: a part of :class:`array.Array`."""
+
+    def attach(self, name: str, agent, patience: float | None = None) -> str:
+        """Attach a volume to the host of an agent, or a snapshot read-only.
+
+        There is no query for attachments; attaching again settles an
+        unknown outcome, because the agent then says that it is attached.
+
+        :param name: the volume's or snapshot's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param patience: seconds after which to give up when the agent cannot
+            be reached; by default the request timeout decides
+        :returns: the device's path on that host, or an empty string when
+            it was attached already
+        :raises ObjectAbsent: there is no such volume
+        :raises OutcomeUnknown: it may be attached all the same
+        :raises DSWareError: for all other reasons; it was not attached
+        """
+        names.check(name)
+        try:
+            reply = self._on_host('attachVolume', name, agent=agent,
+                                  patience=patience)
+        except exceptions.AlreadyAttached:
+            return ''
+        paths = {record.get('devName', '') for record in reply.records}
+        try:
+            # Who gets it opens it, on a host where there are other files.
+            return fsc_cli.one_device(paths)
+        except fsc_cli.OutputError as error:
+            raise exceptions.OutcomeUnknown(
+                op='attachVolume', name=name, endpoint=str(agent),
+                desc=str(error)) from error
+
+    def detach(self, name: str, agent,
+               seconds: float = _DETACH_SECONDS) -> None:
+        """Detach a volume from the host of an agent.
+
+        A volume that is not attached there, or is gone, is a success.
+
+        :param name: the volume's name
+        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param seconds: how long to try; never longer than for any request
+        :raises ObjectBusy: the device is in use
+        :raises DSWareError: for all other reasons
+        """
+        names.check(name)
+        try:
+            self._on_host('detachVolume', name, seconds, agent=agent,
+                          patience=min(seconds, _PATIENCE))
+        except (exceptions.NotAttached, exceptions.ObjectAbsent):
+            LOG.debug('Volume %s is not attached at %s.', name, agent)
+
+    def detach_by_ip(self, name: str, address: str) -> None:
+        """Detach a volume from a host whatever the state of that host.
+
+        :param name: the volume's name
+        :param address: the IP address of the host's agent
+        :raises DSWareError: when that does not work
+        """
+        names.check(name)
+        try:
+            self._on_host('detachVolumeByIp', name, detachIp=address)
+        except (exceptions.NotAttached, exceptions.ObjectAbsent):
+            LOG.debug('Volume %s is not attached at %s.', name, address)
+
+    def _on_host(self, op, name, seconds=math.inf, **args):
+        deadline = waiting.Deadline(min(seconds,
+                                        self._client.request_timeout))
+        failures = []
+        series = self._series()
+        for _elapsed in self._tries(deadline):
+            try:
+                return self._client.call(op, deadline=deadline, volName=name,
+                                         **args)
+            except (exceptions.OutcomeUnknown,
+                    exceptions.ObjectBusy) as error:
+                failures.append(error)
+            except (exceptions.EndpointUnavailable,
+                    exceptions.TryAgain) as error:
+                earlier = failures[-1] if failures else None
+                failures.append(self._more_telling(error, earlier, deadline))
+                break
+            series.note(failures[-1], deadline)
+        raise self._outcome(op, failures)
+
+    @staticmethod
+    def _outcome(op, failures):
+        """Choose the one of several failures that tells the outcome.
+
+        That a volume cannot be attached now says nothing of an earlier
+        attempt that may have attached it. And an agent that answered is
+        there, even if there was no time for its last answer: its host must
+        not be taken for dead, since a device in use is lost then.
+        """
+        if op == 'attachVolume':
+            telling = [error for error in failures
+                       if isinstance(error, exceptions.OutcomeUnknown)]
+        else:
+            telling = [error for error in failures
+                       if error.result is not None]
+        return (telling or failures)[-1]

@@ -1,0 +1,327 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How every call to a cluster is made safe to repeat.
+
+Every changing call settles an unknown outcome by a query before it repeats
+anything or reports success.
+"""
+
+from collections.abc import Callable
+import contextlib
+import itertools
+
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.client import counters as counting
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+# Errors that say nothing about the object: the cluster could not be asked.
+_NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
+              exceptions.TryAgain)
+# Seconds to wait for a cluster that cannot be reached before what failed is
+# left for a later clean-up.
+_CLEAN_UP_PATIENCE = 5
+# Seconds that a last attempt to change something needs.
+_LAST_TRY = 0.1
+# Seconds for the last query of something that is waited for.
+_LAST_LOOK = 5
+
+
+class _Series:
+    """Failures of one change that is repeated, for log and counters."""
+
+    def __init__(self, counters):
+        self._counters = counters
+        self._series = reporting.Series(LOG)
+
+    def note(self, failure, deadline):
+        """Note a failure after which the change is looked at again.
+
+        :param failure: OutcomeUnknown, or what is mended by waiting
+        :param deadline: until when
+        """
+        left = f'for at most {deadline.remaining:.0f} s'
+        if isinstance(failure, exceptions.OutcomeUnknown):
+            self._series.note(
+                logging.WARNING, failure,
+                f'Whether it was carried out is found out by a query; if '
+                f'not, it is repeated, {left}.')
+            return
+        self._counters.add(counting.WAITS, 'busy')
+        self._series.note(logging.INFO, failure,
+                          f'That is waited for, {left}.')
+
+
+class _Late:
+    """What requests in doubt may make after all.
+
+    How late a request may be nobody has published. It is given as much time
+    again as a call has, from when it was given up.
+    """
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+        # Deadline by name.
+        self._expected = {}
+
+    def expect(self, *names):
+        for name, deadline in list(self._expected.items()):
+            if deadline.expired:
+                self._expected.pop(name, None)
+        self._expected.update(
+            (name, waiting.Deadline(self._seconds)) for name in names)
+
+    def looks(self, name):
+        """Pause between looks at what may be made, as long as it may."""
+        deadline = self._expected.get(name)
+        return waiting.pauses(deadline) if deadline else ()
+
+
+class Calls:
+    """Changes, waiting and cleaning up on one cluster.
+
+    :param client: the :class:`client.Client` that carries the calls
+    :param copy_timeout: seconds that a copy inside the cluster may take
+    """
+
+    def __init__(self, client, copy_timeout):
+        self._client = client
+        self._copy_timeout = copy_timeout
+        self._late = _Late(client.request_timeout)
+
+    @property
+    def client(self):
+        """What carries the calls, with its counters."""
+        return self._client
+
+    @staticmethod
+    def _read(model, record, op, reply):
+        try:
+            return model.from_record(record)
+        except models.RecordError as error:
+            raise exceptions.OutcomeUnknown(
+                op=op, desc=str(error), endpoint=str(reply.endpoint)
+            ) from error
+
+    def _change(self, op: str, settle: Callable, *,
+                deadline: waiting.Deadline | None = None,
+                patience: float | None = None,
+                told: Callable | None = None, **args) -> bool:
+        """Carry out a change; settle it when the outcome is unknown.
+
+        Busy objects are waited for. Everything together ends by one
+        deadline.
+
+        :param op: the operation
+        :param settle: called with a deadline after an unknown outcome, and
+            after "exists" when an earlier attempt's outcome was unknown;
+            tells whether the change has been made
+        :param deadline: when to give up; by default the request timeout
+        :param patience: seconds after which to give up when no agent can
+            be reached; by default the deadline decides
+        :param told: called with an ObjectBusy and the deadline, gives an
+            error that says more, or raises one when waiting cannot help
+        :param args: the operation's arguments
+        :returns: whether an earlier request may be carried out yet, besides
+            the one that made the change
+        :raises DSWareError: when the change has not been made, or, as
+            OutcomeUnknown, when that cannot be found out
+        """
+        doubts = []
+        with self._marked(doubts):
+            return self._repeated(op, settle, doubts,
+                                  deadline or self._client.deadline(),
+                                  patience, told, args)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _marked(doubts):
+        """Mark what fails when a request may have been carried out, or yet.
+
+        :param doubts: the errors that such requests ended with
+        """
+        try:
+            yield
+        except exceptions.DSWareError as error:
+            error.in_doubt = error.in_doubt or bool(doubts)
+            raise
+
+    def _repeated(self, op, settle, doubts, deadline, patience, told, args):
+        doubt = failure = None
+        series = self._series()
+        for _elapsed in self._tries(deadline):
+            try:
+                self._client.call(op, deadline=deadline,
+                                  patience=patience, **args)
+                return bool(doubts)
+            except exceptions.OutcomeUnknown as error:
+                failure = doubt = error
+                doubts.append(error)
+            except exceptions.ObjectBusy as error:
+                failure = told(error, deadline) if told else error
+            except exceptions.DSWareError as error:
+                # What an attempt in doubt did may look like a refusal now:
+                # it exists, or it is gone, because it was carried out.
+                if doubt is None or not self._settled(settle, doubt,
+                                                      deadline):
+                    raise self._more_telling(error, failure, deadline)
+                return len(doubts) > 1
+            series.note(failure, deadline)
+            if doubt is not None and self._settled(settle, doubt, deadline):
+                return len(doubts) > 1
+        raise failure
+
+    @staticmethod
+    def _more_telling(error, earlier, deadline):
+        """Prefer an answer to the news that no time was left to ask."""
+        late = (isinstance(error, exceptions.EndpointUnavailable)
+                and deadline.expired)
+        busy = isinstance(earlier, exceptions.ObjectBusy)
+        return earlier if late and busy else error
+
+    def _series(self):
+        return _Series(self._client.counters)
+
+    def _settled(self, settle, doubt, deadline):
+        """Find out what became of a request, by a query.
+
+        :param settle: called with the deadline
+        :param doubt: the :class:`OutcomeUnknown`
+        :param deadline: when to give up
+        :returns: what settle returned: whether it was carried out
+        :raises OutcomeUnknown: that cannot be found out
+        """
+        counters = self._client.counters
+        try:
+            done = settle(deadline)
+        except exceptions.ObjectMismatch:
+            raise
+        except exceptions.DSWareError as error:
+            counters.add(counting.SETTLED, 'not_found_out')
+            raise exceptions.OutcomeUnknown(
+                op=doubt.op, name=doubt.name, result=doubt.result,
+                desc=doubt.desc, endpoint=doubt.endpoint,
+                advice=_('Whether it was carried out cannot be found out: '
+                         '%s') % error.summary) from error
+        counters.add(counting.SETTLED,
+                     'carried_out' if done else 'not_carried_out')
+        # When it was not, it is repeated, maybe often.
+        log = LOG.info if done else LOG.debug
+        log('%(op)s of %(name)s was %(done)s after all.', {
+            'op': doubt.op, 'name': doubt.name,
+            'done': 'carried out' if done else 'not carried out'})
+        return done
+
+    @staticmethod
+    def _tries(deadline):
+        yield 0.0
+        # A request without time for its answer only raises doubts.
+        least = min(_LAST_TRY, deadline.seconds / 4)
+        for elapsed in waiting.pauses(deadline):
+            if deadline.remaining >= least:
+                yield elapsed
+
+    @contextlib.contextmanager
+    def _undone(self, remove, *objects):
+        """Remove what this call has made, if the block fails."""
+        try:
+            yield
+        except BaseException as error:
+            with excutils.save_and_reraise_exception():
+                if not self._remove_quietly(remove, *objects):
+                    error.in_doubt = True
+
+    @staticmethod
+    def _remove_quietly(remove, *objects):
+        """Remove objects.
+
+        :returns: whether they are gone, and no request that is still under
+            way could remove what gets their names next
+        """
+        gone = True
+        for name in objects:
+            try:
+                late = remove(name, patience=_CLEAN_UP_PATIENCE)
+                gone = gone and not late
+            except exceptions.DSWareError as error:
+                gone = False
+                reporting.log_once(
+                    LOG, logging.WARNING, error,
+                    f'{name} stays on the cluster for now. It is removed '
+                    f'when the volume that it was made for is deleted.')
+                if isinstance(error, _NO_ANSWER):
+                    # Each of the others would have to wait as long.
+                    break
+        return gone
+
+    def _outlast(self, query, remove, name):
+        """Remove what a request in doubt makes when it has been removed.
+
+        :param query: gives the object of a name, or None
+        :param remove: removes it
+        :param name: its name
+        """
+        for _elapsed in self._late.looks(name):
+            if query(name) is not None:
+                LOG.info('%s was made late, and is removed again.', name)
+                remove(name)
+
+    def _wait(self, query, name, op, deadline=None):
+        """Wait until an object that is in work is ready.
+
+        :param query: called with a deadline, gives the object or None
+        :param deadline: when to give up; by default a copy's time from now
+        :raises BackendFault: it failed, vanished or took too long
+        """
+        deadline = deadline or waiting.Deadline(self._copy_timeout)
+        series = reporting.Series(LOG)
+        # Unlike a change, a look is worth its while at the very end, too.
+        for _elapsed in itertools.chain((0.0,), waiting.pauses(deadline)):
+            if self._is_ready(query, name, op, self._look(deadline), series):
+                return
+            self._client.counters.add(counting.WAITS, 'work')
+        raise exceptions.BackendFault(
+            op=op, name=name,
+            desc=_('not ready after %d s') % deadline.seconds,
+            advice=_('Raise dsware_copy_timeout if a copy only needs more '
+                     'time'))
+
+    def _look(self, deadline):
+        """Give a query time, at the very end of a deadline, too."""
+        return waiting.Deadline(min(max(deadline.remaining, _LAST_LOOK),
+                                    self._client.request_timeout))
+
+    @staticmethod
+    def _is_ready(query, name, op, deadline, series):
+        try:
+            found = query(deadline)
+        except _NO_ANSWER as error:
+            # The copy goes on inside the cluster while nobody can ask.
+            series.note(logging.WARNING, error,
+                        f'{op} of {name} is waited for all the same.')
+            return False
+        if found is None:
+            raise exceptions.BackendFault(
+                op=op, name=name, desc=_('it is gone from the cluster'))
+        if not (found.ready or found.working):
+            raise exceptions.BackendFault(
+                op=op, name=name,
+                desc=_('it is in failure status %d') % found.status)
+        return found.ready

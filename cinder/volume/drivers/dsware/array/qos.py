@@ -1,0 +1,268 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The QoS of volumes: limits of their I/O.
+
+Every volume with limits has a QoS of its own, named after it
+(:func:`names.policy`), so that no two calls about different volumes ever
+touch the same object, and whoever deletes the volume knows what to delete.
+
+The interface has no query for a QoS by its name, only for the QoS of a
+volume. So what became of createQoS and deleteQoS is found out by asking
+again: the cluster then says that the name is taken, or that it is free.
+"""
+
+from collections.abc import Mapping
+import contextlib
+
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+# Seconds to wait for a cluster that cannot be reached before limits stay as
+# a failure has left them.
+_PATIENCE = 5
+
+
+class Policies(operation.Calls):
+    """Limits of volumes: a part of :class:`array.Array`.
+
+    Limits are a dict with all of :data:`models.QOS_LIMITS`.
+    """
+
+    def qos_of(self, volume: str,
+               deadline: waiting.Deadline | None = None
+               ) -> models.QoS | None:
+        """Query the QoS of a volume.
+
+        :param volume: the volume's name
+        :param deadline: when to give up
+        :returns: its QoS, whoever made that, or None when it has none
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: when the cluster does not answer
+        """
+        names.check(volume)
+        reply = self._client.call('queryVolumeQoSInfo', deadline=deadline,
+                                  volName=volume)
+        if len(reply.records) != 1:
+            raise exceptions.OutcomeUnknown(
+                op='queryVolumeQoSInfo', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('records: %d') % len(reply.records))
+        found = self._read(models.QoS, reply.records[0],
+                           'queryVolumeQoSInfo', reply)
+        if not found.name:
+            return None
+        if not names.is_legal(found.name):
+            raise exceptions.OutcomeUnknown(
+                op='queryVolumeQoSInfo', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('%r cannot be the name of a QoS') % found.name)
+        return found
+
+    def is_limited(self, volume: str) -> bool:
+        """Tell whether a volume has limits that :meth:`limit` gave it.
+
+        :param volume: the volume's name
+        :raises DSWareError: when the cluster does not answer
+        """
+        return self._has(volume, names.policy(volume), {}, None)
+
+    def limit(self, volume: str,
+              limits: Mapping[str, int]) -> models.QoS | None:
+        """Give a volume these limits, in use or not.
+
+        A QoS of another name that the volume has is replaced, and given
+        back when that fails; it is not deleted.
+
+        :param volume: the volume's name
+        :param limits: its limits
+        :returns: the QoS of another name that was replaced, or None; see
+            :meth:`give_back`
+        :raises ObjectExists: other volumes have the QoS of this volume's
+            name
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: for all other reasons
+        """
+        name = names.policy(volume)
+        before = self.qos_of(volume)
+        if before is None or before.name != name:
+            self._give(volume, limits, before)
+            return before
+        if not before.has(limits):
+            self._change(
+                'setQoS', lambda deadline: self._has(volume, name, limits,
+                                                     deadline),
+                qosName=name, **limits)
+        return None
+
+    def limit_new(self, volume: str, limits: Mapping[str, int]) -> None:
+        """Give limits to a volume that the caller has just made.
+
+        When that fails, the volume is deleted.
+
+        :param volume: the volume's name
+        :param limits: its limits
+        :raises DSWareError: when that does not work
+        """
+        with self._undone(self.delete_volume, volume):
+            self._give(volume, limits, None)
+
+    def unlimit(self, volume: str, patience: float | None = None) -> None:
+        """Take from a volume the limits that :meth:`limit` gave it.
+
+        One that has none, or a QoS of another name, is left as it is.
+
+        :param volume: the volume's name
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :raises DSWareError: when that does not work
+        """
+        self._disassociate(names.policy(volume), volume, patience)
+        self.delete_qos(volume, patience)
+
+    def delete_qos(self, volume: str,
+                   patience: float | None = None) -> None:
+        """Delete the QoS named after a volume that no longer has it.
+
+        One that is gone already is a success.
+
+        :param volume: the volume's name
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :raises ObjectBusy: a volume has it
+        :raises DSWareError: for all other reasons
+        """
+        names.check(volume)
+        name = names.policy(volume)
+        try:
+            # Asking again is the only way to find out.
+            self._change('deleteQoS', lambda deadline: False,
+                         patience=patience, qosName=name)
+        except exceptions.ObjectAbsent:
+            LOG.debug('QoS %s is gone already.', name)
+
+    # -- steps ------------------------------------------------------------
+
+    def _give(self, volume, limits, before):
+        name = names.policy(volume)
+        with self._limits_undone(volume, before):
+            self._create_qos(name, limits)
+            if before is not None:
+                LOG.info('Volume %(volume)s gets QoS %(name)s in place of '
+                         '%(before)s, which stays on the cluster.',
+                         {'volume': volume, 'name': name,
+                          'before': before.name})
+                self._disassociate(before.name, volume)
+            self._associate(name, volume)
+
+    def _create_qos(self, name, limits):
+        deadline = self._client.deadline()
+        series = self._series()
+        for _elapsed in self._tries(deadline):
+            try:
+                self._client.call('createQoS', deadline=deadline,
+                                  qosName=name, **limits)
+                return
+            except exceptions.ObjectExists as error:
+                # Made by an attempt in doubt, or left by a crash.
+                failure = error
+                self._make_way(error, deadline)
+            except (exceptions.OutcomeUnknown,
+                    exceptions.ObjectBusy) as error:
+                failure = error
+            series.note(failure, deadline)
+        raise failure
+
+    def _make_way(self, taken, deadline):
+        """Delete a QoS whose name is needed, if no volume has it."""
+        try:
+            self._client.call('deleteQoS', deadline=deadline,
+                              qosName=taken.name)
+        except (exceptions.ObjectAbsent, exceptions.OutcomeUnknown) as error:
+            LOG.debug('%s', error)
+        except exceptions.ObjectBusy as error:
+            raise exceptions.ObjectExists(
+                op=taken.op, name=taken.name, result=taken.result,
+                desc=taken.desc, endpoint=taken.endpoint,
+                advice=_('Other volumes have it; names that end with .qos '
+                         'are for this driver: take it from them on the '
+                         'cluster')) from error
+
+    def _associate(self, name, volume, patience=None):
+        self._change(
+            'associateQoSWithVolume',
+            lambda deadline: self._has(volume, name, {}, deadline),
+            patience=patience, qosName=name, volName=volume)
+
+    def _disassociate(self, name, volume, patience=None):
+        try:
+            self._change(
+                'disassociateQoSWithVolume',
+                lambda deadline: not self._has(volume, name, {}, deadline),
+                patience=patience, qosName=name, volName=volume)
+        except exceptions.ObjectAbsent:
+            LOG.debug('Volume %(volume)s does not have QoS %(name)s.',
+                      {'volume': volume, 'name': name})
+
+    def _has(self, volume, name, limits, deadline):
+        try:
+            found = self.qos_of(volume, deadline)
+        except exceptions.ObjectAbsent:
+            return False
+        return (found is not None and found.name == name
+                and found.has(limits))
+
+    @contextlib.contextmanager
+    def _limits_undone(self, volume, before):
+        """Give a volume back what it had, if the block fails."""
+        try:
+            yield
+        except BaseException as error:
+            with excutils.save_and_reraise_exception():
+                # A QoS of its name that others have is not this volume's.
+                if not (isinstance(error, exceptions.ObjectExists)
+                        and error.op == 'createQoS'):
+                    self.give_back(volume, before)
+
+    def give_back(self, volume: str, before: models.QoS | None) -> None:
+        """Take the limits of :meth:`limit` away, and put a QoS back.
+
+        What fails is logged: something else has failed already.
+
+        :param volume: the volume's name
+        :param before: the QoS that the volume had, or None
+        """
+        name = names.policy(volume)
+        steps = [lambda: self._disassociate(name, volume, _PATIENCE),
+                 lambda: self.delete_qos(volume, _PATIENCE)]
+        if before is not None:
+            steps.insert(1, lambda: self._associate(before.name, volume,
+                                                    _PATIENCE))
+        for step in steps:
+            try:
+                step()
+            except exceptions.DSWareError as error:
+                reporting.log_once(
+                    LOG, logging.WARNING, error,
+                    f'Volume {volume} may have other limits than before, '
+                    f'and QoS {name} may be there; it goes with the '
+                    f'volume, or with its next change of limits.')

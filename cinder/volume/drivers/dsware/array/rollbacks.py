@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Putting a volume back to what a snapshot of it holds.
+
+Rolling back twice gives the same as once, and nobody may use the volume
+meanwhile: so it is begun again when nobody can tell whether it was begun.
+"""
+
+import contextlib
+
+from oslo_log import log as logging
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import result_codes
+
+LOG = logging.getLogger(__name__)
+
+_OP = 'rollbackSnapshot'
+
+
+class Rollbacks(operation.Calls):
+    """Rollbacks: a part of :class:`array.Array`."""
+
+    def rollback_source(self, snapshot: str, volume: str) -> models.Snapshot:
+        """Find the snapshot that a volume is to be put back to.
+
+        :param snapshot: the snapshot's name
+        :param volume: the volume's name
+        :returns: the snapshot
+        :raises ObjectAbsent: there is no such snapshot
+        :raises InvalidRequest: it is not one of that volume
+        :raises BackendFault: it is not ready
+        :raises DSWareError: when the cluster does not answer
+        """
+        found = self.snapshot(snapshot)
+        if found is None:
+            raise exceptions.ObjectAbsent(op=_OP, name=snapshot)
+        if found.father != volume:
+            raise exceptions.InvalidRequest(
+                op=_OP, name=snapshot,
+                result=result_codes.SNAPSHOT_VOLUME_MISMATCH,
+                desc=_('it is a snapshot of %(found)s, not of %(volume)s') % {
+                    'found': found.father or _('no volume'),
+                    'volume': volume})
+        if not found.ready:
+            raise exceptions.BackendFault(
+                op=_OP, name=snapshot,
+                desc=_('the snapshot is in status %d') % found.status)
+        return found
+
+    def rollback(self, volume: str, source: models.Snapshot,
+                 size: int) -> None:
+        """Put a volume back to what a snapshot holds, and wait for it.
+
+        The cluster gives the volume the snapshot's size (published); one
+        that was larger is made as large as it was. A rollback that breaks
+        off is tried once more: Cinder cannot begin it anew, since it would
+        have to make a snapshot of the broken volume first.
+
+        :param volume: the volume's name
+        :param source: the snapshot, from :meth:`rollback_source`
+        :param size: what the volume has to have afterwards, in MiB
+        :raises ObjectAbsent: there is no such volume
+        :raises ObjectBusy: it is attached, or in work
+        :raises OutcomeUnknown: the cluster does not say whether it was
+            done; the volume has its old data or the snapshot's
+        :raises BackendFault: it broke off or took too long
+        :raises DSWareError: for all other reasons
+        """
+        names.check(volume)
+        before = self._before_rollback(volume)
+        self._start_rollback(before, source)
+        with self._advised(_(
+                'It holds neither its old data nor those of snapshot %s, '
+                'which is as it was: roll it back to that on the cluster, or '
+                'make a new volume of it') % source.name):
+            self._end_rollback(before, source)
+        if size > source.size:
+            with self._advised(_(
+                    'It was put back to snapshot %(snapshot)s, but has '
+                    '%(now)d MiB in place of %(size)d MiB. Revert it again, '
+                    'or make it that large on the cluster.') % {
+                        'snapshot': source.name, 'now': source.size,
+                        'size': size}):
+                self.expand_volume(volume, size)
+
+    def _before_rollback(self, volume):
+        found = self.volume(volume)
+        if found is not None and found.working:
+            # What an interrupted attempt has begun, maybe with another
+            # snapshot. After that a volume in work is this call's doing.
+            LOG.info('Volume %s is in work on the cluster; its rollback '
+                     'waits for that.', volume)
+            self._wait(lambda limit: self.volume(volume, limit), volume, _OP)
+            # Its size may be another one now.
+            found = self.volume(volume)
+        if found is None:
+            raise exceptions.ObjectAbsent(op=_OP, name=volume)
+        return found
+
+    def _start_rollback(self, before, source):
+        """Start; return when it is certain that it runs, or was done."""
+        deadline = self._client.deadline()
+        series = self._series()
+        for _elapsed in self._tries(deadline):
+            try:
+                self._client.call(_OP, snapName=source.name,
+                                  volName=before.name, deadline=deadline)
+                return
+            except exceptions.OutcomeUnknown as error:
+                failure = error
+                series.note(error, deadline)
+                if self._settled(
+                        lambda limit: self._rolled_back(before, source,
+                                                        limit),
+                        error, deadline):
+                    return
+            except exceptions.ObjectBusy as error:
+                failure = error
+                series.note(error, deadline)
+                if error.result == result_codes.SNAPSHOT_IS_ROLLING_BACK:
+                    return
+        raise failure
+
+    def _end_rollback(self, before, source):
+        def look(limit=None):
+            return self.volume(before.name, limit)
+
+        try:
+            self._wait(look, before.name, _OP)
+        except exceptions.BackendFault as error:
+            found = look()
+            if found is None or found.ready or found.working:
+                raise
+            reporting.log_once(LOG, logging.WARNING, error,
+                               'The rollback is begun once more.')
+            self._start_rollback(found, source)
+            self._wait(look, before.name, _OP)
+
+    def _rolled_back(self, before, source, deadline):
+        """Tell whether it certainly runs, or ran."""
+        found = self.volume(before.name, deadline)
+        return found is not None and (
+            found.working or before.size != found.size == source.size)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _advised(advice):
+        """Add to an error what state the volume is in."""
+        try:
+            yield
+        except exceptions.DSWareError as error:
+            raise type(error)(
+                op=error.op, name=error.name, result=error.result,
+                desc=error.desc, endpoint=error.endpoint,
+                advice=' '.join(filter(None, (advice, error.advice)))
+            ) from error

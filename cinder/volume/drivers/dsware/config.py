@@ -1,0 +1,259 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""From cinder.conf to an :class:`array.Array`, with every option checked."""
+
+import dataclasses
+import ipaddress
+
+from oslo_config import cfg
+from oslo_utils import netutils
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import access
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import counters as counting
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import login as signing
+from cinder.volume.drivers.dsware.client import transport
+from cinder.volume.drivers.dsware import options
+
+CONF = cfg.CONF
+CONF.import_opt('volume_name_template', 'cinder.db.api')
+CONF.import_opt('snapshot_name_template', 'cinder.db.api')
+
+# All ids of Cinder look like this one.
+_SOME_ID = '0fa2c5e8-1b4d-4e70-9a63-d7c6b5a49382'
+
+
+def manager_address(configuration) -> str:
+    """Give the checked address of the manager.
+
+    :param configuration: the backend's configuration
+    :returns: san_ip
+    :raises InvalidConfigurationValue: when it is missing or malformed
+    """
+    address = configuration.san_ip
+    if not address:
+        access.refuse('san_ip', "''", _(
+            'the address of the Dsware manager is missing; set it to the '
+            "cluster's floating management address"))
+    if address.startswith('['):
+        access.refuse('san_ip', address, _(
+            'write an IPv6 address without brackets, and without a port; the '
+            'port belongs in san_api_port'))
+    _endpoint('san_ip', address, options.DEFAULT_PORT)
+    if not (netutils.is_valid_ip(address) or ':' not in address):
+        access.refuse('san_ip', address, _(
+            'it must be an address without a port; the port belongs in '
+            'san_api_port'))
+    return address
+
+
+def location_info(configuration) -> str:
+    """Tell where volumes are, for other backends to compare.
+
+    :param configuration: the backend's configuration
+    :returns: text that backends of one cluster have in common; it holds the
+        manager's address and no secret
+    """
+    return 'dsware:' + endpoints.canonical(manager_address(configuration))
+
+
+def _endpoint(option, text, port):
+    try:
+        return endpoints.Endpoint.parse(text, port)
+    except ValueError as error:
+        access.refuse(option, text, _(
+            '%s; expected host, host:port, or [IPv6 address]:port') % error)
+
+
+def default_port(configuration) -> int:
+    """Give the port of agents that are configured without one.
+
+    :param configuration: the backend's configuration
+    :returns: san_api_port, or 10519
+    """
+    return configuration.san_api_port or options.DEFAULT_PORT
+
+
+def agents(configuration) -> list[endpoints.Endpoint]:
+    """Give the agents that carry out requests.
+
+    :param configuration: the backend's configuration
+    :returns: those of dsware_agents, or the one at san_ip
+    :raises InvalidConfigurationValue: when an entry is malformed
+    """
+    port = default_port(configuration)
+    texts = configuration.dsware_agents
+    if not texts:
+        return [endpoints.Endpoint(manager_address(configuration), port)]
+    found = [_endpoint('dsware_agents', text.strip(), port)
+             for text in texts]
+    return list(dict.fromkeys(found))
+
+
+def host_agents(configuration) -> dict[str, endpoints.Endpoint]:
+    """Give the agents of hosts that the operator has named one by one.
+
+    :param configuration: the backend's configuration
+    :returns: agents by host name
+    :raises InvalidConfigurationValue: when an entry is malformed
+    """
+    port = default_port(configuration)
+    return {host: _endpoint('dsware_host_agents', text.strip(), port)
+            for host, text in configuration.dsware_host_agents.items()}
+
+
+def host_networks(configuration) -> list:
+    """Give the networks in which hosts have their agents.
+
+    :param configuration: the backend's configuration
+    :returns: a list of networks of the module ipaddress
+    :raises InvalidConfigurationValue: when an entry is malformed
+    """
+    return [_network(text.strip())
+            for text in configuration.dsware_host_networks]
+
+
+def _network(text):
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        access.refuse('dsware_host_networks', text, _(
+            '%s; expected a network such as 192.0.2.0/24 or 2001:db8::/32')
+            % error)
+
+
+def check_name_templates() -> None:
+    """Check that all names that Cinder derives can be names on a cluster.
+
+    :raises InvalidConfigurationValue: when those of volume_name_template or
+        snapshot_name_template cannot, or cannot be told apart
+    """
+    volume = _name_of_template('volume_name_template')
+    if volume == _name_of_template('snapshot_name_template'):
+        access.refuse('snapshot_name_template', CONF.snapshot_name_template, _(
+            'it is the same as volume_name_template, but volumes and '
+            'snapshots share their names on a Dsware cluster; make it '
+            'another one'))
+
+
+def _name_of_template(option):
+    template = CONF[option]
+    try:
+        name = template % _SOME_ID
+    except (TypeError, ValueError) as error:
+        access.refuse(option, template, _(
+            'it must have %%s once, for the id (%s)') % error)
+    if _SOME_ID not in name:
+        access.refuse(option, template, _(
+            'it must have a plain %s: with a part of the id, or another form '
+            'of it, names are not unique'))
+    if not names.is_legal(name):
+        access.refuse(option, template, _(
+            'a name on a Dsware cluster has 1 to 95 of the characters A-Z '
+            'a-z 0-9 _ . - and does not start with - or .; one made by this '
+            'template has %d characters') % len(name))
+    if names.is_temporary(name):
+        access.refuse(option, template, _(
+            'names that end like this are those of temporary snapshots of '
+            'the driver; let it end in another way'))
+    return name
+
+
+def make_sign_ins(configuration, before=None) -> signing.SignIns | None:
+    """Give what connections sign in with.
+
+    :param configuration: the backend's configuration
+    :param before: what was given for the same backend before, which knows
+        whether the password is good
+    :returns: the :class:`sign_in.SignIns`, or None when there is nothing to
+        sign in with
+    :raises InvalidConfigurationValue: options contradict each other
+    """
+    credentials = access.credentials(configuration)
+    if credentials is None:
+        return None
+    return before or signing.SignIns(credentials, agents(configuration),
+                                     host_agents(configuration).values())
+
+
+def make_array(configuration, counters=None,
+               sign_ins=None) -> array.Array:
+    """Check the backend's options and make what talks to its cluster.
+
+    Nothing is contacted.
+
+    :param configuration: the backend's configuration
+    :param counters: the :class:`counters.Counters` to keep; by default new
+        ones
+    :param sign_ins: what was used to sign in before, see
+        :func:`make_sign_ins`
+    :returns: the :class:`array.Array`
+    :raises InvalidConfigurationValue: when an option is missing, malformed
+        or contradicts another one; the message names it
+    """
+    _check_replication(configuration)
+    manage_ip = manager_address(configuration)
+    counters = counters or counting.Counters()
+    if configuration.dsware_transport == 'cli':
+        make_transport = _cli_transports(configuration, manage_ip, counters)
+    else:
+        make_transport = _socket_transports(configuration, manage_ip,
+                                            counters, sign_ins)
+    caller = client.Client(agents(configuration), make_transport,
+                           configuration.dsware_request_timeout, counters)
+    return array.Array(caller, configuration.dsware_copy_timeout)
+
+
+def _check_replication(configuration):
+    if configuration.safe_get('replication_device'):
+        # Its value is not shown, since there may be a password in it.
+        access.refuse('replication_device', '***', _(
+            'Dsware publishes no operation that replicates volumes; remove '
+            'the option'))
+
+
+def _cli_transports(configuration, manage_ip, counters):
+    for option in ('driver_use_ssl', 'san_password'):
+        if configuration.safe_get(option):
+            access.refuse('dsware_transport', 'cli', _(
+                '%s has no effect with it, because fsc_cli makes its own '
+                'connection; remove one of the two') % option)
+    access.check_without_tls(configuration)
+    settings = cli_transport.CLISettings(
+        manage_ip, configuration.dsware_max_connections)
+    return lambda endpoint: cli_transport.CLITransport(
+        endpoint, settings, tally=counters.agent(endpoint))
+
+
+def _socket_transports(configuration, manage_ip, counters, sign_ins):
+    settings = transport.SocketSettings(
+        manage_ip=manage_ip,
+        connect_timeout=configuration.dsware_connect_timeout,
+        max_connections=configuration.dsware_max_connections,
+        tls_settings=access.make_tls(configuration))
+    sign_ins = make_sign_ins(configuration, sign_ins)
+
+    def make(endpoint):
+        sign_in = sign_ins and sign_ins.of(endpoint)
+        return transport.SocketTransport(
+            endpoint, dataclasses.replace(
+                settings, sign_in=sign_in,
+                password_withheld=bool(sign_ins and not sign_in)),
+            counters.agent(endpoint))
+
+    return make

@@ -1,0 +1,283 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Groups of volumes whose snapshots are of one point in time.
+
+A group exists in Cinder only: nothing published makes one on a cluster. What
+the cluster does is snapshots of several volumes at one point in time.
+"""
+
+import contextlib
+
+from oslo_log import log as logging
+from oslo_utils import excutils
+from oslo_utils import timeutils
+
+from cinder import exception
+from cinder.objects import fields
+from cinder import utils
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware import naming
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume import volume_utils
+
+LOG = logging.getLogger(__name__)
+
+
+class Groups:
+    """Cinder's interface for groups: a part of the driver.
+
+    The snapshots of a group whose type does not have
+    ``consistent_group_snapshot_enabled = <is> True`` are made one after the
+    other. Cinder would do that too, but leave what it has made when one
+    cannot be made, and forget members that are in use when a group goes.
+    """
+
+    def create_group(self, context, group):
+        """Accept a group; it needs nothing on the cluster.
+
+        :param context: the caller's context
+        :param group: the Cinder group
+        :returns: the model update
+        """
+        return {'status': fields.GroupStatus.AVAILABLE}
+
+    def update_group(self, context, group, add_volumes=None,
+                     remove_volumes=None):
+        """Accept other members; that changes nothing on the cluster.
+
+        :param context: the caller's context
+        :param group: the Cinder group
+        :param add_volumes: Cinder volumes that come
+        :param remove_volumes: Cinder volumes that go
+        :returns: three model updates; None, as Cinder sets them all
+        """
+        return None, None, None
+
+    def delete_group(self, context, group, volumes):
+        """Delete a group with its volumes.
+
+        :param context: the caller's context
+        :param group: the Cinder group
+        :param volumes: its Cinder volumes
+        :returns: the model updates of the group and of each volume; a busy
+            volume stays available
+        """
+
+        def delete(volume):
+            self.delete_volume(volume)
+            utils.clean_volume_file_locks(volume.id, self)
+
+        return _delete_each(volumes, delete)
+
+    def create_group_snapshot(self, context, group_snapshot, snapshots):
+        """Make snapshots of all the members, or of none.
+
+        They are of one point in time when the group's type wants that.
+
+        :param context: the caller's context
+        :param group_snapshot: the Cinder group snapshot
+        :param snapshots: the Cinder snapshots, one for each member
+        :returns: the model updates of the group snapshot and of each one
+        :raises VolumeNotFound: a volume is not on the cluster
+        :raises VolumeIsBusy: the state of a volume forbids it
+        :raises SnapshotLimitReached: a volume can have no more snapshots
+        :raises VolumeBackendAPIException: for all other reasons; none was
+            made
+        """
+        if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
+            self._snapshot_together(snapshots)
+        else:
+            self._snapshot_each(snapshots)
+        return ({'status': fields.GroupSnapshotStatus.AVAILABLE},
+                [{'id': snapshot.id,
+                  'status': fields.SnapshotStatus.AVAILABLE}
+                 for snapshot in snapshots])
+
+    def _snapshot_together(self, snapshots):
+        with naming.for_volumes([s.volume for s in snapshots]):
+            self._array.snapshot_together({
+                naming.snapshot_name(snapshot):
+                    naming.volume_name(snapshot.volume)
+                for snapshot in snapshots})
+
+    def _snapshot_each(self, snapshots):
+        with _all_or_none(self.delete_snapshot) as made:
+            for snapshot in snapshots:
+                self.create_snapshot(snapshot)
+                made.append(snapshot)
+
+    def delete_group_snapshot(self, context, group_snapshot, snapshots):
+        """Delete a group snapshot with its snapshots.
+
+        :param context: the caller's context
+        :param group_snapshot: the Cinder group snapshot
+        :param snapshots: its Cinder snapshots
+        :returns: the model updates of the group snapshot and of each one; a
+            busy snapshot stays available
+        """
+
+        def delete(snapshot):
+            self.delete_snapshot(snapshot)
+            utils.clean_snapshot_file_locks(snapshot.id, self)
+
+        return _delete_each(snapshots, delete)
+
+    def create_group_from_src(self, context, group, volumes,
+                              group_snapshot=None, snapshots=None,
+                              source_group=None, source_vols=None):
+        """Make the volumes of a group from those of another one.
+
+        Cinder takes every answer for success, so that what went wrong is
+        always raised.
+
+        :param context: the caller's context
+        :param group: the Cinder group to make
+        :param volumes: its Cinder volumes
+        :param group_snapshot: the source, a Cinder group snapshot
+        :param snapshots: its Cinder snapshots, in the order of the volumes
+        :param source_group: the source, a Cinder group
+        :param source_vols: its Cinder volumes, in the order of the volumes
+        :returns: the model updates of the group and of each volume
+        :raises VolumeNotFound: a source volume is not on the cluster
+        :raises SnapshotNotFound: a source snapshot is not on the cluster
+        :raises VolumeBackendAPIException: for all other reasons; no volume
+            was made
+        """
+        sources = ([snapshot.volume for snapshot in snapshots]
+                   if group_snapshot else source_vols)
+        for volume, source in zip(volumes, sources):
+            # Types that are not valid are refused before anything is made.
+            volume_types.wishes(volume, self.configuration)
+            self._qos.wanted(volume)
+            _move_to_pool_of(volume, source)
+        if group_snapshot:
+            updates = self._make_each(self.create_volume_from_snapshot,
+                                      volumes, snapshots)
+        elif volume_utils.is_group_a_cg_snapshot_type(group):
+            updates = self._clone_together(volumes, source_vols)
+        else:
+            updates = self._make_each(self.create_cloned_volume,
+                                      volumes, source_vols)
+        # Cinder itself notes of no such volume that it was made.
+        now = timeutils.utcnow()
+        return {'status': fields.GroupStatus.AVAILABLE}, [
+            {**(update or {}), 'id': volume.id, 'host': volume.host,
+             'status': fields.VolumeStatus.AVAILABLE, 'launched_at': now}
+            for volume, update in zip(volumes, updates)]
+
+    def _make_each(self, make, volumes, sources):
+        updates = []
+        with _all_or_none(self.delete_volume) as made:
+            for volume, source in zip(volumes, sources):
+                updates.append(make(volume, source))
+                made.append(volume)
+        return updates
+
+    def _clone_together(self, volumes, source_vols):
+        members = {naming.volume_name(volume): (volume, source)
+                   for volume, source in zip(volumes, source_vols)}
+        updates = []
+
+        def make(name, snapshot):
+            volume = members[name][0]
+            with self._qos.of_new(volume):
+                updates.append(self._make_from(volume, snapshot))
+            made.append(volume)
+
+        with (_all_or_none(self.delete_volume) as made,
+              naming.for_volumes(source_vols)):
+            self._array.clone_together(
+                {name: naming.volume_name(source)
+                 for name, (_volume, source) in members.items()}, make)
+        return updates
+
+
+@contextlib.contextmanager
+def _all_or_none(delete):
+    """Delete what has been made of a group, if the block fails.
+
+    :param delete: deletes a Cinder volume or snapshot
+    :returns: a context manager whose value is the list of what was made
+    """
+    made = []
+    try:
+        yield made
+    except BaseException:
+        with excutils.save_and_reraise_exception():
+            _delete_made(made, delete)
+
+
+def _delete_made(items, delete):
+    for item in items:
+        try:
+            delete(item)
+        except exception.CinderException as error:
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'{item.name} of a group that could not be made stays on '
+                f'the cluster until it is deleted in Cinder.')
+            if _is_unreachable(error):
+                return
+
+
+def _move_to_pool_of(volume, source):
+    """Let a volume be in the pool of its source.
+
+    The scheduler chooses no pool for a volume of a group that is made from
+    another one: Cinder gives all of them the pool that the group has. A
+    linked clone is always in the pool of its source.
+    """
+    pool = volume_utils.extract_host(source.host, level='pool')
+    backend = volume_utils.extract_host(volume.host, level='backend')
+    volume.host = volume_utils.append_host(backend, pool)
+
+
+def _is_unreachable(error):
+    return isinstance(error, exceptions.EndpointUnavailable)
+
+
+def _delete_each(items, delete):
+    """Delete the members of a group, as many as possible.
+
+    :param items: Cinder volumes or snapshots
+    :param delete: called with each one
+    :returns: the model updates of the group and of each member. Cinder
+        forgets all the members unless that of the group is an error.
+    """
+    statuses = {}
+    unreachable = False
+    for item in items:
+        if unreachable:
+            # Each of the others would have to wait as long.
+            statuses[item.id] = 'error_deleting'
+            continue
+        try:
+            delete(item)
+            statuses[item.id] = 'deleted'
+        except (exception.VolumeIsBusy, exception.SnapshotIsBusy) as error:
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                f'{item.name} of a group is not deleted and stays '
+                f'available.')
+            statuses[item.id] = 'available'
+        except exception.CinderException as error:
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                f'{item.name} of a group is not deleted; delete it again.')
+            statuses[item.id] = 'error_deleting'
+            unreachable = _is_unreachable(error)
+    deleted = set(statuses.values()) <= {'deleted'}
+    return ({'status': 'deleted' if deleted else 'error'},
+            [{'id': id_, 'status': status}
+             for id_, status in statuses.items()])

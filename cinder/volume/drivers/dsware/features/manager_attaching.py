@@ -1,0 +1,199 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The driver attaches volumes, through the agents of the hosts.
+
+Nova's and os-brick's own "local" volume type needs nothing installed on the
+host, but cannot extend a volume in use. A host has one device for a volume,
+whatever the number of its users, so only the last one to leave detaches it.
+Who is left is told by the attachments in Cinder; nothing is recorded.
+"""
+
+from oslo_log import log as logging
+
+from cinder import context
+from cinder import coordination
+from cinder import exception
+from cinder.i18n import _
+from cinder import objects
+from cinder.objects import fields
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.features import attaching
+from cinder.volume.drivers.dsware.features import connectors
+from cinder.volume.drivers.dsware import naming
+
+LOG = logging.getLogger(__name__)
+
+# Attaching and detaching take turns, with all services of the deployment.
+_LOCK = 'dsware-attach-{volume.id}'
+# States in which Cinder has a volume attached itself, without an attachment,
+# and detaches it when it is done. Users may leave meanwhile. That is not so
+# when one in use is backed up (a copy is read) or retyped (Nova copies it).
+_OWN_USES = (fields.VolumeStatus.DOWNLOADING,
+             fields.VolumeStatus.RESTORING_BACKUP,
+             fields.VolumeStatus.UPLOADING)
+
+
+class ManagerAttacher(attaching.HostAttacher):
+    """The driver attaches, through the agent of the host.
+
+    :param array: the :class:`array.Array`
+    :param configuration: the backend's configuration
+    """
+
+    online_extend = False
+
+    def check(self, connector):
+        """Refuse a host whose agent the driver may not ask.
+
+        :param connector: the host's connector properties
+        :raises InvalidInput: it is not known, or a field is malformed
+        """
+        connectors.check(connector)
+        self._agents.needed_of(connector)
+
+    def attach(self, volume, connector, discard):
+        """Attach a volume to a host.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties
+        :param discard: whether the volume gives back discarded space
+        :returns: connection_info
+        :raises InvalidInput: the agent of the host is not known
+        :raises VolumeNotFound: it is not on the cluster
+        :raises VolumeBackendAPIException: it could not be attached
+        """
+        connectors.check(connector)
+        agent = self._agents.needed_of(connector)
+        found = attaching.existing(self._array, volume)
+        return _connection_info(
+            found, self._attach(volume, found, connector, agent), discard)
+
+    @coordination.synchronized(_LOCK)
+    def _attach(self, volume, found, connector, agent):
+        with naming.for_volume(volume):
+            path = self._array.attach(found.name, agent)
+            if not path and not found.wwn:
+                path = self._attach_anew(volume, found, connector, agent)
+        return _device(found, path, agent)
+
+    def _attach_anew(self, volume, found, connector, agent):
+        """Attach again what was attached without telling where."""
+        _own, others = self._attachments_at(_now(volume), connector, agent)
+        if others:
+            return ''
+        self._array.detach(found.name, agent)
+        return self._array.attach(found.name, agent)
+
+    def detach(self, volume, connector):
+        """Detach a volume from a host, unless another use is left there.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties, or None for all
+            hosts
+        :returns: whether it stays attached there for others
+        :raises InvalidInput: the agent of the host is not known
+        :raises VolumeIsBusy: the device is in use
+        :raises VolumeBackendAPIException: it could not be detached
+        """
+        if connector is None:
+            self._leave_everywhere(volume)
+            return False
+        return self._leave(volume, connector,
+                           self._agents.needed_of(connector))
+
+    def release(self, volume):
+        """Do nothing: what was left attached is not known.
+
+        :param volume: the Cinder volume
+        """
+
+    @coordination.synchronized(_LOCK)
+    def _leave_everywhere(self, volume):
+        self._detach_everywhere(volume, _now(volume).volume_attachment)
+
+    @coordination.synchronized(_LOCK)
+    def _leave(self, volume, connector, agent):
+        if self._is_needed(_now(volume), connector, agent):
+            LOG.info('Volume %(volume)s stays attached to host %(host)s, '
+                     'where it is used otherwise.', {
+                         'volume': naming.described(volume),
+                         'host': connector.get('host')})
+            return True
+        self._detach_from(volume, agent)
+        return False
+
+    def _is_needed(self, volume, connector, agent):
+        own, others = self._attachments_at(volume, connector, agent)
+        # Without an attachment of its own it is Cinder itself that leaves.
+        return bool(others) or bool(own) and volume.status in _OWN_USES
+
+    def _attachments_at(self, volume, connector, agent):
+        """Find the attachments on a host: a connector's own, and others."""
+        names = _names(connector, agent)
+        here = [attachment for attachment in volume.volume_attachment
+                if names & self._names_of(attachment)]
+        # Cinder hands the connector over as it recorded it. It records none
+        # for clients that use its API of before 3.27.
+        own = [attachment for attachment in here
+               if attachment.connector == connector]
+        own += [attachment for attachment in here if not attachment.connector]
+        return own[:1], [attachment for attachment in here
+                         if attachment not in own[:1]]
+
+    def _names_of(self, attachment):
+        connector = attaching.connector_of(attachment)
+        return _names(connector, self._agents.of(connector)) if (
+            connector) else set()
+
+
+def remove_locks(volume_id):
+    """Remove what the locks of a deleted volume left.
+
+    :param volume_id: the volume's id
+    """
+    coordination.synchronized_remove('dsware-attach-' + volume_id)
+
+
+def _now(volume):
+    """Read a volume with its attachments as they are now.
+
+    The one that Cinder hands over may be as old as the upload that ends.
+    """
+    return objects.Volume.get_by_id(context.get_admin_context(), volume.id)
+
+
+def _names(connector, agent):
+    at_agent = {endpoints.canonical(agent.host)} if agent else set()
+    return connectors.names(connector) | at_agent
+
+
+def _device(found, path, agent):
+    # Published: a device with a wwn is also found by it. A path outside /dev
+    # is a plain file that stands for a device.
+    if found.wwn and (not path or path.startswith('/dev/')):
+        return f'/dev/disk/by-id/wwn-0x{found.wwn}'
+    if path:
+        return path
+    raise exception.VolumeBackendAPIException(data=_(
+        'volume %(name)s is attached at %(agent)s already, and neither the '
+        'agent nor a wwn tells its device there; detach it there first') % {
+            'name': found.name, 'agent': agent})
+
+
+def _connection_info(found, path, discard):
+    return {'driver_volume_type': attaching.LOCAL_VOLUME_TYPE, 'data': {
+        'format_version': attaching.FORMAT_VERSION,
+        'volume_name': found.name,
+        'wwn': found.wwn,
+        'discard': discard,
+        'device_path': path,
+    }}

@@ -1,0 +1,262 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Migration and change of type: what the cluster does, what Cinder copies."""
+
+from oslo_log import log as logging
+
+from cinder import exception
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware.features import same_cluster
+from cinder.volume.drivers.dsware.features import stats
+from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware import naming
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume import volume_utils
+
+LOG = logging.getLogger(__name__)
+
+
+class Migrations:
+    """Moves volumes and changes their types: a part of the driver."""
+
+    def migrate_volume(self, context, volume, host):
+        """Have the cluster move a volume to the pool of another backend.
+
+        :param context: the request's context
+        :param volume: the Cinder volume
+        :param host: host, cluster_name and capabilities of the destination
+        :returns: whether it was moved, or else has to be copied by Cinder,
+            and None
+        :raises InvalidHost: the destination is where the volume is
+        :raises InvalidQoSSpecs: the qos spec of its type is wrong
+        :raises VolumeNotFound: it is not on the cluster
+        :raises VolumeIsBusy: the cluster says that it is in use
+        :raises VolumeBackendAPIException: for all other reasons; the volume
+            is in its old pool, or still on its way when that takes longer
+            than dsware_copy_timeout
+        """
+        if self._is_there(volume, host):
+            raise exception.InvalidHost(reason=_(
+                'volume %(volume)s is in pool %(pool)d already, which '
+                "Cinder's scheduler chose because the destination named "
+                'none. %(advice)s') % {
+                    'volume': naming.described(volume),
+                    'pool': naming.pool_id(volume.host),
+                    'advice': self._how_to_name_a_pool(volume, host)})
+        obstacle = self._obstacle(context, volume, host)
+        if obstacle is None:
+            # A copy by Cinder would get the limits that its type has now,
+            # too. A new type, if it gets one, has the same.
+            self._qos.renew(volume)
+            if not self._move(volume, host):
+                obstacle = _('the cluster refuses to move it')
+        if obstacle is not None:
+            LOG.info('Volume %(volume)s is not moved to %(host)s by the '
+                     'cluster, Cinder has to copy it: %(obstacle)s.', {
+                         'volume': naming.described(volume),
+                         'host': host['host'], 'obstacle': obstacle})
+        return obstacle is None, None
+
+    def _is_there(self, volume, host):
+        """Tell whether a volume is at its destination already.
+
+        Cinder's API refuses that, but where a destination names no pool the
+        scheduler chooses any; and from one whose services are in a cluster
+        the API takes the pool off. To do nothing and call it a success would
+        hide that the volume is not where it was asked for. A change of type
+        asks for no other place.
+        """
+        pool_id = naming.pool_id(host['host'])
+        return (volume.status != 'retyping'
+                and _service(host) == _service(volume)
+                and pool_id is not None
+                and pool_id == naming.pool_id(volume.host)
+                and self.get_pool(volume) == str(pool_id))
+
+    def _how_to_name_a_pool(self, volume, host):
+        if host.get('cluster_name'):
+            return _('For services in a cluster it does so whichever pool is '
+                     'asked for. Retype the volume to a type with the extra '
+                     'spec pool_name and the migration policy on-demand')
+        others = [volume_utils.append_host(_backend(volume.host), str(pool))
+                  for pool in self._pools.ids
+                  if pool != naming.pool_id(volume.host)]
+        if not others:
+            return _('The backend has no other pool')
+        return _('Name one: %s') % ', '.join(others)
+
+    def _obstacle(self, context, volume, host):
+        """Say why the cluster cannot move a volume; None when it can."""
+        if naming.pool_id(host['host']) is None:
+            return _('%s does not end with #POOL, where POOL is the id of a '
+                     'Dsware pool') % host['host']
+        if volume.volume_attachment:
+            return _('it is attached')
+        if not same_cluster.leads_here(context, self, self._array, host):
+            return _('it is not certain that both are backends of the same '
+                     'Dsware cluster')
+        return (self._other_thinness(volume, host)
+                or self._snapshots_in_the_way(volume))
+
+    def _other_thinness(self, volume, host):
+        # Without an extra spec each backend has a default of its own.
+        wanted = (host['capabilities'].get(stats.PROVISIONING)
+                  or stats.provisioning(self.configuration))
+        is_thin = volume_types.wishes(volume, self.configuration).thin
+        if is_thin != volume_types.is_thin(volume.volume_type,
+                                           wanted == 'thin'):
+            return _('its new backend makes it %s, which it is not') % wanted
+        return None
+
+    def _snapshots_in_the_way(self, volume):
+        found = self._array.snapshots_of(naming.volume_name(volume))
+        if found:
+            return _('it has snapshots on the cluster: %s') % (
+                exceptions.printable(', '.join(found)))
+        return None
+
+    def _move(self, volume, host):
+        """Move a volume; tell whether the cluster did it."""
+        with naming.for_volume(volume):
+            try:
+                self._array.move(naming.volume_name(volume),
+                                 naming.pool_id(host['host']))
+            except exceptions.InvalidRequest as error:
+                reporting.log_once(LOG, logging.WARNING, error,
+                                   'Cinder is asked to copy the volume.')
+                return False
+        return True
+
+    def retype(self, context, volume, new_type, diff, host):
+        """Change the type of a volume, without a copy by Cinder if possible.
+
+        How the data lie (thin or thick, encrypted) is changed by a copy
+        only; where they lie, by the cluster when it can move the volume.
+
+        :param context: the request's context
+        :param volume: the Cinder volume, with its old type
+        :param new_type: the new type
+        :param diff: what is different, as Cinder compares types
+        :param host: host, cluster_name and capabilities of the destination,
+            which is a pool of this backend
+        :returns: whether it has the new type, or else has to be copied by
+            Cinder
+        :raises InvalidInput: an extra spec of the new type is wrong
+        :raises InvalidQoSSpecs: its qos spec is wrong
+        :raises VolumeNotFound: it is not on the cluster
+        :raises VolumeIsBusy: the cluster says that it is in use
+        :raises VolumeBackendAPIException: for all other reasons; the volume
+            has the limits that it had
+        """
+        wanted = volume_types.of_type(new_type, self.configuration)
+        self._qos.wanted(volume, volume_type_id=new_type.id)
+        obstacle = self._needs_copy(volume, wanted, diff)
+        if obstacle is None:
+            return self._retype_in_place(context, volume, new_type, diff,
+                                         host)
+        self._leave_to_cinder(volume, new_type, obstacle)
+        return False
+
+    def _retype_in_place(self, context, volume, new_type, diff, host):
+        """Change the type, if the cluster can; tell whether it did."""
+        moves = (naming.pool_id(host['host'])
+                 != naming.pool_id(volume.host))
+        obstacle = self._obstacle(context, volume, host) if moves else None
+        if obstacle is None and not self._change_in_place(
+                volume, new_type, diff, host if moves else None):
+            obstacle = _('the cluster refuses to move it')
+        if obstacle is not None:
+            self._leave_to_cinder(volume, new_type, obstacle)
+        return obstacle is None
+
+    @staticmethod
+    def _leave_to_cinder(volume, new_type, obstacle):
+        LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
+                 'Cinder has to copy it: %(obstacle)s.', {
+                     'volume': naming.described(volume),
+                     'type': new_type.name, 'obstacle': obstacle})
+
+    def _needs_copy(self, volume, wanted, diff):
+        """Say why a change of type needs a copy; None when it does not."""
+        if _changed(diff.get('encryption')):
+            return _('its encryption changes')
+        if wanted.thin != volume_types.wishes(volume,
+                                              self.configuration).thin:
+            return (_('a thick volume is to be thin') if wanted.thin
+                    else _('a thin volume is to be thick'))
+        return None
+
+    def _change_in_place(self, volume, new_type, diff, host):
+        """Change the limits, and the pool when there is a destination.
+
+        The limits come first: to take them back is quick. What its old type
+        says now need not be what the volume has.
+
+        :returns: False when the cluster refuses to move it
+        """
+        before = self._qos.apply(volume, volume_type_id=new_type.id)
+        done = host is None
+        try:
+            done = done or self._move(volume, host)
+        finally:
+            # Else both types want the same.
+            if diff.get('qos_specs') and not done:
+                self._restore_limits(volume, before)
+        return done
+
+    def _restore_limits(self, volume, before):
+        name = naming.described(volume)
+        try:
+            self._qos.apply(volume)
+            if before and not self._qos.wanted(volume):
+                self._array.give_back(naming.volume_name(volume),
+                                      before)
+        except exception.CinderException as error:
+            reporting.log_once(
+                LOG, logging.ERROR, error,
+                f'Volume {name} has the limits of a type that it did not '
+                f'get. Retype it again, to this or its old type, or extend '
+                f'it, to give it the right ones.')
+        else:
+            LOG.info('Volume %s has the limits of its old type again.', name)
+
+    def update_migrated_volume(self, ctxt, volume, new_volume,
+                               original_volume_status):
+        """Give the update of Cinder's record after it has copied a volume.
+
+        The interface publishes no operation that renames, so the volume
+        keeps the name that its copy has. A name that a volume was taken
+        over with is bound to its old name_id, see :mod:`translation`.
+
+        :param ctxt: the request's context
+        :param volume: the Cinder volume that was copied
+        :param new_volume: the record of the copy
+        :param original_volume_status: available or in-use
+        :returns: what changes in the record of the volume
+        """
+        return {'_name_id': new_volume.name_id,
+                'provider_location': new_volume.provider_location}
+
+
+def _backend(host):
+    return volume_utils.extract_host(host or '', level='backend')
+
+
+def _service(where):
+    """Name the service, or the cluster of them, of a volume or destination."""
+    return _backend(where.get('cluster_name')) or _backend(where['host'])
+
+
+def _changed(specs):
+    return any(before != after for before, after in (specs or {}).values())

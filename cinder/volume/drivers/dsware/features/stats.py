@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The backend's statistics, as Cinder's scheduler wants them."""
+
+from oslo_log import log as logging
+from oslo_utils import units
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware import config
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
+from cinder.volume import volume_utils
+
+LOG = logging.getLogger(__name__)
+
+_MIB_PER_GIB = units.Gi // units.Mi
+# The capability that tells how a backend makes volumes by default.
+PROVISIONING = 'dsware_provisioning'
+
+
+def gib(mib: int) -> float:
+    """Convert a capacity.
+
+    :param mib: MiB
+    :returns: GiB, rounded to two digits
+    """
+    return round(mib / _MIB_PER_GIB, 2)
+
+
+def provisioning(configuration) -> str:
+    """Tell how a backend makes volumes whose type does not say.
+
+    :param configuration: the backend's configuration
+    :returns: thin or thick
+    """
+    return 'thin' if configuration.san_thin_provision else 'thick'
+
+
+class PoolWatch:
+    """Queries the pools, and remembers them through an outage.
+
+    :param array: the :class:`array.Array`
+    :param wanted: the configured pool ids, all when empty
+    """
+
+    # An agent that restarts is back in less; a longer outage is reported.
+    _PATIENCE = 10
+
+    def __init__(self, array, wanted):
+        self._array = array
+        self._wanted = list(dict.fromkeys(wanted))
+        self._known = {pool: models.Pool(pool, 0, 0, 0)
+                       for pool in self._wanted}
+        self.up = False
+
+    @property
+    def ids(self) -> list[int]:
+        """The pools that are used, as far as they are known."""
+        return list(self._known)
+
+    def query(self) -> list[models.Pool]:
+        """Ask the cluster for its pools.
+
+        :returns: those that are used
+        :raises DSWareError: when it does not answer
+        :raises BackendFault: when a configured pool is not there
+        """
+        self.up = False
+        found = {pool.pool_id: pool
+                 for pool in self._array.pools(self._PATIENCE)}
+        missing = [p for p in self._wanted if p not in found]
+        if missing:
+            raise exceptions.ObjectAbsent(
+                op='queryAllPoolInfo', desc=_(
+                    'dsware_pools names pool %(missing)s; the cluster has '
+                    'pools %(found)s') % {
+                        'missing': ', '.join(map(str, missing)),
+                        'found': ', '.join(map(str, sorted(found)))})
+        self._known = {p: found[p] for p in self._wanted or sorted(found)}
+        self.up = True
+        return list(self._known.values())
+
+    def refresh(self) -> list[models.Pool]:
+        """Query the pools; an outage is logged and shows in ``up``.
+
+        :returns: the pools as they are, or were when last seen
+        """
+        was_up = self.up
+        try:
+            self.query()
+        except exceptions.DSWareError as error:
+            reporting.log_once(
+                LOG, logging.ERROR if was_up else logging.WARNING, error,
+                'The backend is reported down until the cluster answers.')
+        else:
+            if not was_up:
+                LOG.info('The Dsware cluster answers; the backend is up.')
+        return list(self._known.values())
+
+
+def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
+    """Make the statistics of one pool.
+
+    :param pool: the :class:`models.Pool`
+    :param up: whether the cluster answers
+    :param configuration: the backend's configuration
+    :param driver: the driver, for its filter and goodness functions
+    :param online_extend: whether volumes in use can be extended
+    :returns: the statistics; nothing is free while the cluster is down
+    """
+    ratio = volume_utils.get_max_over_subscription_ratio(
+        configuration.max_over_subscription_ratio, supports_auto=True)
+    return {
+        'pool_name': str(pool.pool_id),
+        'backend_state': 'up' if up else 'down',
+        'total_capacity_gb': gib(pool.total),
+        'free_capacity_gb': gib(pool.free) if up else 0,
+        'provisioned_capacity_gb': gib(pool.provisioned),
+        'thin_provisioning_support': True,
+        'thick_provisioning_support': True,
+        'max_over_subscription_ratio': ratio,
+        'reserved_percentage': configuration.reserved_percentage,
+        'multiattach': True,
+        'location_info': config.location_info(configuration),
+        PROVISIONING: provisioning(configuration),
+        'online_extend_support': online_extend,
+        'QoS_support': True,
+        'consistent_group_snapshot_enabled': True,
+        # No published operation replicates anything.
+        'replication_enabled': False,
+        'filter_function': driver.get_filter_function(),
+        'goodness_function': driver.get_goodness_function(),
+    }
