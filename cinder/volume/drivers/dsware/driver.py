@@ -144,7 +144,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                          'version': self.VERSION,
                          'transport': self.configuration.dsware_transport,
                          'agents': ', '.join(
-                             map(str, self._array.client.endpoints)),
+                             map(str, self._array.client.agents)),
                          'pools': ', '.join(
                              str(pool.pool_id) for pool in pools)})
 

@@ -60,7 +60,7 @@ def check(configuration, array) -> tuple[list[findings.Finding], bool]:
     :returns: what was found; whether one that carries out requests answers
     """
     hosts = backends.host_agents(configuration)
-    endpoints = list(dict.fromkeys([*array.client.endpoints,
+    endpoints = list(dict.fromkeys([*array.client.agents,
                                     *hosts.values()]))
     seconds = min(PATIENCE, configuration.dsware_request_timeout)
     with futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -71,7 +71,7 @@ def check(configuration, array) -> tuple[list[findings.Finding], bool]:
     for endpoint in endpoints:
         found += answers[endpoint]
     return found, any(answers[endpoint][-1].level == findings.OK
-                      for endpoint in array.client.endpoints)
+                      for endpoint in array.client.agents)
 
 
 def resolve(host: str, port: int) -> list[str]:

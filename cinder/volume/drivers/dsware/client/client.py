@@ -115,7 +115,7 @@ class Client:
                                      request_timeout)
 
     @property
-    def endpoints(self) -> list[endpoints.Endpoint]:
+    def agents(self) -> list[endpoints.Endpoint]:
         """The agents that requests are spread over."""
         return self._agents.endpoints
 

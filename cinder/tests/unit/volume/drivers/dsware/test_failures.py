@@ -365,7 +365,8 @@ class HandlersTestCase(testtools.TestCase):
     """Who logs while an error is handled sees to it that it is told once."""
 
     SOURCES = [source for module in (failures, brick_logs) for source
-               in pathlib.Path(module.__file__).parent.rglob('*.py')]
+               in pathlib.Path(module.__file__).parent.rglob('*.py')
+               if source.parent.name != 'tests']
     # Those that oslo.log does not append.
     PASSED_OVER = {'AttributeError', 'ImportError', 'KeyError', 'TypeError',
                    'ValueError'}

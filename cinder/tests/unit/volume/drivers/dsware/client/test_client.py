@@ -85,7 +85,7 @@ class CallTestCase(ClientTestCase):
                          self.query().records)
 
     def test_endpoints(self):
-        self.assertEqual(list(fakes.ENDPOINTS), self.client.endpoints)
+        self.assertEqual(list(fakes.ENDPOINTS), self.client.agents)
 
     def test_close(self):
         self.client.close()
@@ -134,7 +134,7 @@ class OrderTestCase(ClientTestCase):
 
     def test_one_agent_named_twice(self):
         caller = self.make_client((ONE, ONE))
-        self.assertEqual([ONE], caller.endpoints)
+        self.assertEqual([ONE], caller.agents)
 
     def test_a_dead_agent_is_passed_over(self):
         self.down(ONE)
@@ -409,7 +409,7 @@ class AgentTestCase(ClientTestCase):
         self.query(agent=THREE)
         self.assertEqual([THREE, THREE], self.asked())
         self.assertIs(carrier, self.transports[THREE])
-        self.assertNotIn(THREE, self.client.endpoints)
+        self.assertNotIn(THREE, self.client.agents)
 
     def test_no_other_agent_stands_in(self):
         self.cluster.fail('', 'unsent', times=3)

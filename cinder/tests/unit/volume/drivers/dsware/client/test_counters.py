@@ -165,12 +165,12 @@ class CountedDriverTestCase(base.DriverTestCase):
     def test_an_agent_that_does_not_answer(self):
         dsware = self.make_started_driver(dsware_agents=[ONE, TWO])
         client = dsware._array.client
-        self.cluster.dead.add(client.endpoints[0].host)
+        self.cluster.dead.add(client.agents[0].host)
         for _ in range(2):
             dsware._array.volume('v')
         health = client.health()
-        away = health[str(client.endpoints[0])]
+        away = health[str(client.agents[0])]
         self.assertEqual(1, away['failures'])
         self.assertTrue(0 < away['asked_again_in'] <= 1.25)
         self.assertEqual({'failures': 0, 'asked_again_in': 0},
-                         health[str(client.endpoints[1])])
+                         health[str(client.agents[1])])
