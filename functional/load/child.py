@@ -31,6 +31,7 @@ import time
 
 from cinder import context
 from cinder import objects
+from cinder.volume.drivers.dsware.client import transport
 
 from functional.load import resources
 from functional.load import worker
@@ -65,6 +66,8 @@ class Service:
             dsware_host_agents=agents,
             dsware_max_connections=SETTINGS['connections'],
             dsware_request_timeout=SETTINGS['timeout'])
+        self._requests = collections.Counter()
+        self._count()
         self.dsware.do_setup(context.get_admin_context())
         self.dsware.check_for_setup_error()
         self.dsware.set_initialized()
@@ -87,12 +90,18 @@ class Service:
 
         :returns: a dict of numbers by agent
         """
-        counted = self.dsware._array._client.counters.report()['agents']
-        return {agent: sum(number for operation, number
-                           in groups['requests'].items()
-                           if operation not in ('attachVolume',
-                                                'detachVolume'))
-                for agent, groups in counted.items()}
+        return dict(self._requests)
+
+    def _count(self):
+        """Count what the driver sends, without what acts on one host."""
+        exchange = transport.SocketTransport.exchange
+
+        def counted(carrier, request, deadline):
+            if request.op not in ('attachVolume', 'detachVolume'):
+                self._requests[str(carrier.endpoint)] += 1
+            return exchange(carrier, request, deadline)
+
+        transport.SocketTransport.exchange = counted
 
 
 class Statistics:

@@ -29,6 +29,7 @@ from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import connection as connections
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import transport
@@ -168,7 +169,7 @@ class _Socket:
         self._data = b''
 
 
-class _Connection(transport._Connection):
+class _Connection(connections.Connection):
 
     data = b''
 
@@ -240,9 +241,9 @@ def _call(carrier, data):
 def answers(data):
     """Give every request of an array the same bytes as its answer."""
     scripted = type('Scripted', (_Connection,), {'data': data})
-    with mock.patch.object(transport, '_Connection', scripted):
+    with mock.patch.object(connections, 'Connection', scripted):
         return _call(transport.SocketTransport(
-            ENDPOINT, transport.SocketSettings('192.0.2.10')), data)
+            ENDPOINT, connections.SocketSettings('192.0.2.10')), data)
 
 
 def _executor(data):
@@ -262,7 +263,7 @@ def _executor(data):
 def cli_answers(data):
     """Give every run of the driver's fsc_cli the same output."""
     return _call(cli_transport.CLITransport(
-        ENDPOINT, cli_transport.CLISettings('192.0.2.10'),
+        ENDPOINT, '192.0.2.10',
         _executor(data)), data)
 
 

@@ -24,7 +24,7 @@ from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import client
-from cinder.volume.drivers.dsware.client import counters as counting
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login as signing
 from cinder.volume.drivers.dsware.client import transport
@@ -191,15 +191,12 @@ def make_sign_ins(configuration, before=None) -> signing.SignIns | None:
                                      host_agents(configuration).values())
 
 
-def make_array(configuration, counters=None,
-               sign_ins=None) -> array.Array:
+def make_array(configuration, sign_ins=None) -> array.Array:
     """Check the backend's options and make what talks to its cluster.
 
     Nothing is contacted.
 
     :param configuration: the backend's configuration
-    :param counters: the :class:`counters.Counters` to keep; by default new
-        ones
     :param sign_ins: what was used to sign in before, see
         :func:`make_sign_ins`
     :returns: the :class:`array.Array`
@@ -208,14 +205,14 @@ def make_array(configuration, counters=None,
     """
     _check_replication(configuration)
     manage_ip = manager_address(configuration)
-    counters = counters or counting.Counters()
     if configuration.dsware_transport == 'cli':
-        make_transport = _cli_transports(configuration, manage_ip, counters)
+        make_transport = _cli_transports(configuration, manage_ip)
     else:
         make_transport = _socket_transports(configuration, manage_ip,
-                                            counters, sign_ins)
+                                            sign_ins)
     caller = client.Client(agents(configuration), make_transport,
-                           configuration.dsware_request_timeout, counters)
+                           configuration.dsware_request_timeout,
+                           configuration.dsware_max_connections)
     return array.Array(caller, configuration.dsware_copy_timeout)
 
 
@@ -227,24 +224,20 @@ def _check_replication(configuration):
             'the option'))
 
 
-def _cli_transports(configuration, manage_ip, counters):
+def _cli_transports(configuration, manage_ip):
     for option in ('driver_use_ssl', 'san_password'):
         if configuration.safe_get(option):
             access.refuse('dsware_transport', 'cli', _(
                 '%s has no effect with it, because fsc_cli makes its own '
                 'connection; remove one of the two') % option)
     access.check_without_tls(configuration)
-    settings = cli_transport.CLISettings(
-        manage_ip, configuration.dsware_max_connections)
-    return lambda endpoint: cli_transport.CLITransport(
-        endpoint, settings, tally=counters.agent(endpoint))
+    return lambda endpoint: cli_transport.CLITransport(endpoint, manage_ip)
 
 
-def _socket_transports(configuration, manage_ip, counters, sign_ins):
-    settings = transport.SocketSettings(
+def _socket_transports(configuration, manage_ip, sign_ins):
+    settings = connection.SocketSettings(
         manage_ip=manage_ip,
         connect_timeout=configuration.dsware_connect_timeout,
-        max_connections=configuration.dsware_max_connections,
         tls_settings=access.make_tls(configuration))
     sign_ins = make_sign_ins(configuration, sign_ins)
 
@@ -253,7 +246,6 @@ def _socket_transports(configuration, manage_ip, counters, sign_ins):
         return transport.SocketTransport(
             endpoint, dataclasses.replace(
                 settings, sign_in=sign_in,
-                password_withheld=bool(sign_ins and not sign_in)),
-            counters.agent(endpoint))
+                password_withheld=bool(sign_ins and not sign_in)))
 
     return make

@@ -20,6 +20,7 @@ from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
 
 LOG = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Copies(operation.Calls):
         :param doubts: gets the errors of requests that may be carried out
         """
         deadline = self._client.deadline()
-        series = self._series()
+        series = reporting.Series(LOG)
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call('createFullVolumeFromSnap', volName=name,
@@ -117,10 +118,10 @@ class Copies(operation.Calls):
                     error, {'volSize': source.size}) from error
             except exceptions.ObjectBusy as error:
                 failure = error
-                series.note(error, deadline)
+                operation.note(series, error, deadline)
             except exceptions.OutcomeUnknown as error:
                 doubts.append(error)
-                series.note(error, deadline)
+                operation.note(series, error, deadline)
                 found = self.volume(name)
                 return found is not None and found.working
         raise failure

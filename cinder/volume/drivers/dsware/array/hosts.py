@@ -19,6 +19,7 @@ from oslo_log import log as logging
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import waiting
 from os_brick_dsware import fsc_cli
 
@@ -102,7 +103,7 @@ class Hosts(operation.Calls):
         deadline = waiting.Deadline(min(seconds,
                                         self._client.request_timeout))
         failures = []
-        series = self._series()
+        series = reporting.Series(LOG)
         for _elapsed in self._tries(deadline):
             try:
                 return self._client.call(op, deadline=deadline, volName=name,
@@ -115,7 +116,7 @@ class Hosts(operation.Calls):
                 earlier = failures[-1] if failures else None
                 failures.append(self._more_telling(error, earlier, deadline))
                 break
-            series.note(failures[-1], deadline)
+            operation.note(series, failures[-1], deadline)
         raise self._outcome(op, failures)
 
     @staticmethod

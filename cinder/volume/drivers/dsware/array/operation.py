@@ -25,7 +25,6 @@ from oslo_utils import excutils
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
-from cinder.volume.drivers.dsware.client import counters as counting
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import waiting
@@ -44,29 +43,20 @@ _LAST_TRY = 0.1
 _LAST_LOOK = 5
 
 
-class _Series:
-    """Failures of one change that is repeated, for log and counters."""
+def note(series, failure, deadline):
+    """Note a failure after which a change is looked at again.
 
-    def __init__(self, counters):
-        self._counters = counters
-        self._series = reporting.Series(LOG)
-
-    def note(self, failure, deadline):
-        """Note a failure after which the change is looked at again.
-
-        :param failure: OutcomeUnknown, or what is mended by waiting
-        :param deadline: until when
-        """
-        left = f'for at most {deadline.remaining:.0f} s'
-        if isinstance(failure, exceptions.OutcomeUnknown):
-            self._series.note(
-                logging.WARNING, failure,
-                f'Whether it was carried out is found out by a query; if '
-                f'not, it is repeated, {left}.')
-            return
-        self._counters.add(counting.WAITS, 'busy')
-        self._series.note(logging.INFO, failure,
-                          f'That is waited for, {left}.')
+    :param series: the :class:`reporting.Series` of the change
+    :param failure: OutcomeUnknown, or what is mended by waiting
+    :param deadline: until when
+    """
+    left = f'for at most {deadline.remaining:.0f} s'
+    if isinstance(failure, exceptions.OutcomeUnknown):
+        series.note(logging.WARNING, failure,
+                    f'Whether it was carried out is found out by a query; '
+                    f'if not, it is repeated, {left}.')
+    else:
+        series.note(logging.INFO, failure, f'That is waited for, {left}.')
 
 
 class _Late:
@@ -108,7 +98,7 @@ class Calls:
 
     @property
     def client(self):
-        """What carries the calls, with its counters."""
+        """What carries the calls."""
         return self._client
 
     @staticmethod
@@ -165,7 +155,7 @@ class Calls:
 
     def _repeated(self, op, settle, doubts, deadline, patience, told, args):
         doubt = failure = None
-        series = self._series()
+        series = reporting.Series(LOG)
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call(op, deadline=deadline,
@@ -183,7 +173,7 @@ class Calls:
                                                       deadline):
                     raise self._more_telling(error, failure, deadline)
                 return len(doubts) > 1
-            series.note(failure, deadline)
+            note(series, failure, deadline)
             if doubt is not None and self._settled(settle, doubt, deadline):
                 return len(doubts) > 1
         raise failure
@@ -196,9 +186,6 @@ class Calls:
         busy = isinstance(earlier, exceptions.ObjectBusy)
         return earlier if late and busy else error
 
-    def _series(self):
-        return _Series(self._client.counters)
-
     def _settled(self, settle, doubt, deadline):
         """Find out what became of a request, by a query.
 
@@ -208,20 +195,16 @@ class Calls:
         :returns: what settle returned: whether it was carried out
         :raises OutcomeUnknown: that cannot be found out
         """
-        counters = self._client.counters
         try:
             done = settle(deadline)
         except exceptions.ObjectMismatch:
             raise
         except exceptions.DSWareError as error:
-            counters.add(counting.SETTLED, 'not_found_out')
             raise exceptions.OutcomeUnknown(
                 op=doubt.op, name=doubt.name, result=doubt.result,
                 desc=doubt.desc, endpoint=doubt.endpoint,
                 advice=_('Whether it was carried out cannot be found out: '
                          '%s') % error.summary) from error
-        counters.add(counting.SETTLED,
-                     'carried_out' if done else 'not_carried_out')
         # When it was not, it is repeated, maybe often.
         log = LOG.info if done else LOG.debug
         log('%(op)s of %(name)s was %(done)s after all.', {
@@ -296,7 +279,6 @@ class Calls:
         for _elapsed in itertools.chain((0.0,), waiting.pauses(deadline)):
             if self._is_ready(query, name, op, self._look(deadline), series):
                 return
-            self._client.counters.add(counting.WAITS, 'work')
         raise exceptions.BackendFault(
             op=op, name=name,
             desc=_('not ready after %d s') % deadline.seconds,

@@ -176,7 +176,7 @@ class Policies(operation.Calls):
 
     def _create_qos(self, name, limits):
         deadline = self._client.deadline()
-        series = self._series()
+        series = reporting.Series(LOG)
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call('createQoS', deadline=deadline,
@@ -189,7 +189,7 @@ class Policies(operation.Calls):
             except (exceptions.OutcomeUnknown,
                     exceptions.ObjectBusy) as error:
                 failure = error
-            series.note(failure, deadline)
+            operation.note(series, failure, deadline)
         raise failure
 
     def _make_way(self, taken, deadline):

@@ -117,7 +117,7 @@ class Rollbacks(operation.Calls):
     def _start_rollback(self, before, source):
         """Start; return when it is certain that it runs, or was done."""
         deadline = self._client.deadline()
-        series = self._series()
+        series = reporting.Series(LOG)
         for _elapsed in self._tries(deadline):
             try:
                 self._client.call(_OP, snapName=source.name,
@@ -125,7 +125,7 @@ class Rollbacks(operation.Calls):
                 return
             except exceptions.OutcomeUnknown as error:
                 failure = error
-                series.note(error, deadline)
+                operation.note(series, error, deadline)
                 if self._settled(
                         lambda limit: self._rolled_back(before, source,
                                                         limit),
@@ -133,7 +133,7 @@ class Rollbacks(operation.Calls):
                     return
             except exceptions.ObjectBusy as error:
                 failure = error
-                series.note(error, deadline)
+                operation.note(series, error, deadline)
                 if error.result == result_codes.SNAPSHOT_IS_ROLLING_BACK:
                     return
         raise failure

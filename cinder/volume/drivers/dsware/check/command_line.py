@@ -95,8 +95,8 @@ def _directory(path):
 
 def _match(configuration, filters, settings):
     carrier = cli_transport.CLITransport(
-        backends.agents(configuration)[0], cli_transport.CLISettings(
-            backends.manager_address(configuration)))
+        backends.agents(configuration)[0],
+        backends.manager_address(configuration))
     refused = []
     for op, args in samples.REQUESTS:
         argv = carrier.argv(endpoints.Request(op, args))

@@ -22,7 +22,6 @@ together as soon as one of them is answered.
 
 import collections
 import itertools
-import os
 import threading
 import time
 
@@ -49,28 +48,25 @@ _NAMED = 3
 
 
 class Agent:
-    """An endpoint's transport and health.
+    """An endpoint's transport, and how it is.
 
+    :ivar capacity: how many requests it carries at a time
     :ivar failures: attempts since it last answered
     :ivar error: what failed last
     :ivar attempt: the :class:`Place` of the last attempt to see whether it
         is back
     """
 
-    def __init__(self, endpoint, transport, tally):
+    def __init__(self, endpoint, transport, capacity):
         self.endpoint = endpoint
         self.transport = transport
-        self.tally = tally
+        self.capacity = capacity
         self.failures = 0
         self.error = None
         self.attempt = None
         self.wanted = time.monotonic()
         self._since = 0.0
         self._spread = 1.0
-
-    @property
-    def capacity(self):
-        return self.transport.capacity
 
     @property
     def answers(self):
@@ -126,16 +122,6 @@ class _Waiter:
         self.called = threading.Event()
 
 
-class _State:
-    """Who works and who waits, in one process."""
-
-    def __init__(self):
-        self.pid = os.getpid()
-        self.lock = threading.Lock()
-        self.users = collections.Counter()
-        self.waiting = collections.deque()
-
-
 class Agents:
     """The agents of one cluster, and who may ask them.
 
@@ -147,24 +133,18 @@ class Agents:
     def __init__(self, endpoints, make_agent, request_timeout):
         self._request_timeout = request_timeout
         self._make_agent = make_agent
-        self._lock = threading.Lock()
+        self._agents_lock = threading.Lock()
         self._agents = {e: make_agent(e) for e in endpoints}
         self._rotation = list(self._agents.values())
         self._turn = itertools.count()
-        self._state = _State()
+        # Of the places: who works and who waits.
+        self._lock = threading.Lock()
+        self._users = collections.Counter()
+        self._waiting = collections.deque()
 
     @property
     def endpoints(self):
         return [agent.endpoint for agent in self._rotation]
-
-    def health(self):
-        """Tell how those are that requests are spread over."""
-        now = time.monotonic()
-        pauses = self._pauses(self._rotation)
-        return {str(agent.endpoint): {
-            'failures': agent.failures,
-            'asked_again_in': round(max(agent.again_at(pauses) - now, 0), 1)
-        } for agent in self._rotation}
 
     def order(self, endpoint=None):
         """Give the agents that a call may ask, the best ones first.
@@ -182,7 +162,7 @@ class Agents:
             agent for agent in self._rotation if agent not in ready]
 
     def _agent(self, endpoint):
-        with self._lock:
+        with self._agents_lock:
             if endpoint not in self._agents:
                 self._forget_unused()
                 self._agents[endpoint] = self._make_agent(endpoint)
@@ -193,21 +173,13 @@ class Agents:
     def _forget_unused(self):
         """Forget hosts' agents, or there were ever more connections."""
         now = time.monotonic()
-        users = self._current().users
         for agent in list(self._agents.values()):
             if (agent.wanted < now - _FORGET_AFTER
                     and agent.again_at(_PAUSES) <= now
-                    and agent not in self._rotation and not users[agent]):
+                    and agent not in self._rotation
+                    and not self._users[agent]):
                 del self._agents[agent.endpoint]
                 agent.transport.close()
-
-    def _current(self):
-        # A forked child has none of its parent's threads. Two of its own
-        # that make it at one moment lose a count at most, and the
-        # transports have bounds of their own.
-        if self._state.pid != os.getpid():
-            self._state = _State()
-        return self._state
 
     def take(self, agents, deadline):
         """Take a place, and wait for it if need be.
@@ -218,40 +190,39 @@ class Agents:
         :returns: the :class:`Place`, for :meth:`give_back`; None when the
             deadline is over before
         """
-        state = self._current()
         waiter = _Waiter(agents)
-        with state.lock:
-            state.waiting.append(waiter)
+        with self._lock:
+            self._waiting.append(waiter)
         try:
-            self._wait(state, waiter, deadline)
+            self._wait(waiter, deadline)
         except BaseException:
             # An eventlet time-out is no Exception.
-            self._leave(state, waiter)
+            self._leave(waiter)
             if waiter.place is not None:
                 self.give_back(waiter.place)
             raise
-        self._leave(state, waiter)
+        self._leave(waiter)
         return waiter.place
 
-    def _wait(self, state, waiter, deadline):
+    def _wait(self, waiter, deadline):
         while True:
-            with state.lock:
+            with self._lock:
                 waiter.called.clear()
                 now = time.monotonic()
-                self._serve(state, now)
+                self._serve(now)
                 seconds = self._until_next(waiter.agents, now)
             if waiter.place is not None or deadline.expired:
                 return
             waiter.called.wait(min(seconds, deadline.remaining))
 
-    def _serve(self, state, now):
+    def _serve(self, now):
         """Give those who wait what there is, in their order."""
-        for waiter in list(state.waiting):
-            agent = self._ready(state, waiter.agents, now)
+        for waiter in list(self._waiting):
+            agent = self._ready(waiter.agents, now)
             if agent is None:
                 continue
-            state.waiting.remove(waiter)
-            state.users[agent] += 1
+            self._waiting.remove(waiter)
+            self._users[agent] += 1
             waiter.place = Place(agent)
             waiter.called.set()
             if not agent.answers:
@@ -262,10 +233,10 @@ class Agents:
     def _pauses(self, agents):
         return _pauses(agents, self._request_timeout)
 
-    def _ready(self, state, agents, now):
+    def _ready(self, agents, now):
         pauses = self._pauses(agents)
         return next((agent for agent in agents
-                     if state.users[agent] < agent.capacity
+                     if self._users[agent] < agent.capacity
                      and agent.again_at(pauses) <= now), None)
 
     def _until_next(self, agents, now):
@@ -275,28 +246,26 @@ class Agents:
         return min((end - now for end in ends if end > now),
                    default=float('inf'))
 
-    @staticmethod
-    def _leave(state, waiter):
-        with state.lock:
-            if waiter in state.waiting:
-                state.waiting.remove(waiter)
+    def _leave(self, waiter):
+        with self._lock:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
 
     def give_back(self, place):
         """Let the next one have a place.
 
         :param place: what :meth:`take` returned
         """
-        state = self._current()
         agent = place.agent
-        with state.lock:
-            state.users[agent] -= 1
-            if state.users[agent] <= 0:
+        with self._lock:
+            self._users[agent] -= 1
+            if self._users[agent] <= 0:
                 # The agents of hosts come and go.
-                del state.users[agent]
+                del self._users[agent]
             if agent.attempt is place and not place.told:
                 # It was broken off: the next one has to find out.
                 agent.end_pause()
-            self._serve(state, time.monotonic())
+            self._serve(time.monotonic())
 
     def answered(self, place):
         """Note that an agent answers, and call those who wait for that."""
@@ -304,10 +273,9 @@ class Agents:
         place.told = True
         if agent.answers:
             return
-        state = self._current()
-        with state.lock:
+        with self._lock:
             again, agent.failures = agent.failures, 0
-            self._serve(state, time.monotonic())
+            self._serve(time.monotonic())
         if again:
             LOG.info('Dsware agent %s answers again.', agent.endpoint)
 
@@ -318,13 +286,12 @@ class Agents:
         """
         agent = place.agent
         place.told = True
-        state = self._current()
-        with state.lock:
+        with self._lock:
             agent.error = error
             first = agent.answers
             if first:
                 agent.pause()
-                for waiter in state.waiting:
+                for waiter in self._waiting:
                     # It may have to wait for another agent now.
                     waiter.called.set()
             elif agent.attempt is place:
@@ -359,7 +326,7 @@ class Agents:
 
     def close(self):
         """Close all idle connections."""
-        with self._lock:
+        with self._agents_lock:
             agents = list(self._agents.values())
         for agent in agents:
             agent.transport.close()

@@ -17,20 +17,17 @@ as root through Cinder's rootwrap, so it is slower than a socket by far.
 """
 
 from collections.abc import Iterator
-import dataclasses
 import math
 import os
 import re
 import shlex
 import subprocess
-import threading
 
 from oslo_concurrency import processutils
 from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder import utils
-from cinder.volume.drivers.dsware.client import counters as counting
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware import exceptions
@@ -111,18 +108,6 @@ def execute_bounded(*argv, bound, timeout):
                          env_variables={**os.environ, 'LANGUAGE': 'en'})
 
 
-@dataclasses.dataclass(frozen=True)
-class CLISettings:
-    """How to run fsc_cli.
-
-    :ivar manage_ip: address of the manager
-    :ivar max_processes: processes for one endpoint at a time
-    """
-
-    manage_ip: str
-    max_processes: int = 16
-
-
 def _reason(exit_code, said):
     """Tell why nothing was started, and what to do.
 
@@ -148,20 +133,14 @@ class CLITransport:
     """Carries requests to one endpoint with fsc_cli.
 
     :param endpoint: the agent, a :class:`endpoints.Endpoint`
-    :param settings: the :class:`CLISettings`
+    :param manage_ip: address of the manager
     :param execute: runs a command, like :func:`execute_bounded`
-    :param tally: the endpoint's :class:`counters.Tally`
     """
 
-    def __init__(self, endpoint, settings, execute=execute_bounded,
-                 tally=None):
+    def __init__(self, endpoint, manage_ip, execute=execute_bounded):
         self.endpoint = endpoint
-        #: How many requests it carries at a time.
-        self.capacity = settings.max_processes
-        self._settings = settings
+        self._manage_ip = manage_ip
         self._execute = execute
-        self._tally = tally or counting.agent_tally()
-        self._slots = threading.BoundedSemaphore(settings.max_processes)
 
     def exchange(self, request: endpoints.Request,
                  deadline: waiting.Deadline) -> Iterator[protocol.Frame]:
@@ -171,35 +150,11 @@ class CLITransport:
         :param deadline: when to give up
         :returns: an iterator of :class:`protocol.Frame`, one at least
         :raises CommandUnavailable: fsc_cli was not started
-        :raises TryAgain: as many processes as allowed are running
         :raises OutcomeUnknown: it may or may not have been carried out
         :raises InvalidRequest: the command line cannot carry it
         """
-        command = self._command(request)
-        if not self._take_slot(deadline):
-            raise exceptions.TryAgain(
-                op=request.op, name=request.name,
-                endpoint=str(self.endpoint),
-                desc=_('all processes are in use (%d)')
-                % self._settings.max_processes,
-                advice=_('Raise dsware_max_connections'))
-        try:
-            output = self._run(request, command, deadline)
-        finally:
-            self._slots.release()
-            self._tally.add(counting.CONNECTIONS, 'in_use', -1)
-            self._tally.add(counting.CONNECTIONS, 'closed')
+        output = self._run(request, self._command(request), deadline)
         yield from self._frames(request, output)
-
-    def _take_slot(self, deadline):
-        """Count a process as a connection: that is what it makes."""
-        if not self._slots.acquire(blocking=False):
-            self._tally.add(counting.CONNECTIONS, 'pool_waits')
-            if not self._slots.acquire(timeout=deadline.remaining):
-                return False
-        self._tally.add(counting.CONNECTIONS, 'in_use')
-        self._tally.add(counting.CONNECTIONS, 'opened')
-        return True
 
     def argv(self, request: endpoints.Request) -> list[str]:
         """Tell what rootwrap would be asked to run for a request.
@@ -213,7 +168,7 @@ class CLITransport:
     def _command(self, request):
         try:
             return fsc_cli.command(
-                PROGRAM, request.op, self._settings.manage_ip,
+                PROGRAM, request.op, self._manage_ip,
                 self.endpoint.host, self.endpoint.port, request.args)
         except fsc_cli.ArgumentError as error:
             raise exceptions.InvalidRequest(

@@ -28,7 +28,6 @@ from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import agents
-from cinder.volume.drivers.dsware.client import counters as counting
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
@@ -61,6 +60,11 @@ class Reply:
     endpoint: endpoints.Endpoint
 
 
+def _may_repeat(request, error):
+    return not (request.changes
+                and isinstance(error, exceptions.OutcomeUnknown))
+
+
 def _more_telling(before, now):
     """Keep an error that says why over one that only says that."""
     if type(now) is exceptions.EndpointUnavailable and isinstance(
@@ -70,30 +74,37 @@ def _more_telling(before, now):
 
 
 class _Attempts:
-    """The attempts of one call, for the log and the counters."""
+    """The attempts of one call, for the log and its error."""
 
-    def __init__(self, counters):
-        self._counters = counters
+    def __init__(self):
         self._series = reporting.Series(LOG)
         self._before = None
-        self.failed = None
+        self._failed = None
+        self.error = None
 
     def next(self, agent):
         """Note that an agent is asked."""
-        if self.failed is not None:
+        if self._failed is not None:
             same = agent is self._before
-            self._counters.add(counting.ATTEMPTS,
-                               'retries' if same else 'fail_overs')
             self._note(f'It is tried {"again" if same else "next"} at '
                        f'{agent.endpoint}.')
-        self._before, self.failed = agent, None
+        self._before, self._failed = agent, None
+
+    def failed(self, error, deadline):
+        """Note how an attempt failed, and what the call ends with."""
+        self._failed = error
+        if isinstance(error, exceptions.OutcomeUnknown):
+            self.error = error
+        elif self.error is None or not deadline.expired:
+            self.error = _more_telling(self.error, error)
+        # Otherwise there was no time left for this attempt.
 
     def _note(self, plan):
         # Of an agent that does not answer the log tells once an outage.
-        away = (isinstance(self.failed, exceptions.EndpointUnavailable)
-                or self.failed.logged)
+        away = (isinstance(self._failed, exceptions.EndpointUnavailable)
+                or self._failed.logged)
         self._series.note(logging.DEBUG if away else logging.WARNING,
-                          self.failed, plan)
+                          self._failed, plan)
 
 
 class Client:
@@ -102,30 +113,22 @@ class Client:
     :param endpoints: the agents that carry out requests
     :param make_transport: makes the transport of an endpoint
     :param request_timeout: seconds for one call, all its attempts together
-    :param counters: the :class:`counters.Counters` to keep; by default new
-        ones
+    :param capacity: how many requests an agent carries at a time
     """
 
     def __init__(self, endpoints, make_transport, request_timeout,
-                 counters=None):
+                 capacity=16):
         self.request_timeout = request_timeout
-        self.counters = counters or counting.Counters()
-        self._make_transport = make_transport
-        self._agents = agents.Agents(endpoints, self._make_agent,
-                                     request_timeout)
+        self._agents = agents.Agents(
+            endpoints,
+            lambda endpoint: agents.Agent(endpoint, make_transport(endpoint),
+                                          capacity),
+            request_timeout)
 
     @property
     def agents(self) -> list[endpoints.Endpoint]:
         """The agents that requests are spread over."""
         return self._agents.endpoints
-
-    def health(self) -> dict[str, dict]:
-        """Tell which of the agents that requests are spread over answer.
-
-        :returns: by agent, how many failures there were one after another,
-            and in how many seconds it is asked again
-        """
-        return self._agents.health()
 
     def deadline(self) -> waiting.Deadline:
         """Make the deadline of one call.
@@ -151,50 +154,17 @@ class Client:
         :raises DSWareError: one of its subclasses, by result class
         """
         request = endpoints.Request(op, args)
-        with self._counted(request):
-            started = time.monotonic()
-            reply = self._call(request, deadline or self.deadline(),
-                               patience, agent)
+        deadline = deadline or self.deadline()
+        started = time.monotonic()
+        with contextlib.closing(self._carried_out(
+                self._whole, request, deadline, patience, agent)) as replies:
+            reply = next(replies)
         LOG.debug('%(op)s of %(name)s: done by %(endpoint)s within '
                   '%(seconds).3f s.', {
                       'op': op, 'name': request.name or 'the cluster',
                       'endpoint': reply.endpoint,
                       'seconds': time.monotonic() - started})
         return reply
-
-    def _call(self, request, deadline, patience, agent):
-        error = None
-        tries = _Attempts(self.counters)
-        with contextlib.closing(self._attempts(
-                request, deadline, patience, agent)) as attempts:
-            for place in attempts:
-                tries.next(place.agent)
-                try:
-                    return self._ask(place, request, deadline, patience)
-                except exceptions.OutcomeUnknown as unknown:
-                    if request.changes:
-                        raise
-                    error = tries.failed = unknown
-                except exceptions.CommandUnavailable:
-                    # That is the same for all agents, at any time.
-                    raise
-                except (exceptions.EndpointUnavailable,
-                        exceptions.TryAgain) as refused:
-                    tries.failed = refused
-                    if error is None or not deadline.expired:
-                        error = _more_telling(error, refused)
-                    # Otherwise there was no time left for this attempt.
-        raise self._final(error, request, agent)
-
-    @contextlib.contextmanager
-    def _counted(self, request):
-        self.counters.add(counting.CALLS, request.op)
-        try:
-            yield
-        except exceptions.DSWareError as error:
-            self.counters.add(counting.FAILED_CALLS,
-                              counting.class_of(error))
-            raise
 
     def stream(self, op: str, *, deadline: waiting.Deadline | None = None,
                **args) -> Iterator[dict[str, str]]:
@@ -210,31 +180,38 @@ class Client:
         :returns: an iterator of records
         :raises DSWareError: one of its subclasses, by result class
         """
-        request = endpoints.Request(op, args)
-        with self._counted(request):
-            yield from self._stream(request, deadline or self.deadline())
+        yield from self._carried_out(
+            self._records, endpoints.Request(op, args),
+            deadline or self.deadline())
 
-    def _stream(self, request, deadline):
-        error = None
-        tries = _Attempts(self.counters)
+    def _carried_out(self, read, request, deadline, patience=None,
+                     agent=None):
+        """Have a request carried out by one agent or another.
+
+        :param read: called with a place, the request, its deadline and the
+            patience; gives what comes of that. When it has given something
+            there is no other attempt.
+        """
+        tries = _Attempts()
         with contextlib.closing(self._attempts(
-                request, deadline, None, None)) as attempts:
+                request, deadline, patience, agent)) as attempts:
             for place in attempts:
                 tries.next(place.agent)
-                started = False
+                given = False
                 try:
-                    for frame in self._listed(place, request, deadline):
-                        started = True
-                        yield from frame.records
+                    for item in read(place, request, deadline, patience):
+                        given = True
+                        yield item
                     return
                 except exceptions.CommandUnavailable:
+                    # That is the same for all agents, at any time.
                     raise
                 except (exceptions.OutcomeUnknown, exceptions.TryAgain,
-                        exceptions.EndpointUnavailable) as failure:
-                    if started:
+                        exceptions.EndpointUnavailable) as error:
+                    if given or not _may_repeat(request, error):
                         raise
-                    error = tries.failed = failure
-        raise self._final(error, request, None)
+                    tries.failed(error, deadline)
+        raise self._final(tries.error, request, agent)
 
     def _attempts(self, request, deadline, patience, endpoint):
         """Give places at agents, in rounds, until the deadline is over."""
@@ -282,32 +259,29 @@ class Client:
                 agent.capacity for agent in order),
             advice=_('Raise dsware_max_connections'))
 
-    def _make_agent(self, endpoint):
-        return agents.Agent(endpoint, self._make_transport(endpoint),
-                            self.counters.agent(endpoint))
-
-    def _ask(self, place, request, deadline, patience):
+    def _whole(self, place, request, deadline, patience):
+        """Give the one reply of a request when all of it is there."""
         records = []
         frames = size = 0
-        agent = place.agent
         for frame in self._frames(place, request, deadline, patience):
             records += frame.records
             frames += 1
             size += frame.size
             self._bound(len(records) <= _MAX_RECORDS >= frames
-                        and size <= _MAX_BYTES, agent, request,
+                        and size <= _MAX_BYTES, place.agent, request,
                         _MAX_RECORDS)
-        return Reply(records, agent.endpoint)
+        yield Reply(records, place.agent.endpoint)
 
-    def _listed(self, place, request, deadline):
+    def _records(self, place, request, deadline, patience):
+        """Give the records of a reply as they come."""
         listed = 0
-        with contextlib.closing(self._frames(place, request,
-                                             deadline)) as frames:
+        with contextlib.closing(self._frames(place, request, deadline,
+                                             patience)) as frames:
             for frame in frames:
                 listed += 1 + len(frame.records)
                 self._bound(listed <= _MAX_LISTED, place.agent, request,
                             _MAX_LISTED)
-                yield frame
+                yield from frame.records
 
     @staticmethod
     def _bound(within, agent, request, records):
@@ -319,17 +293,6 @@ class Client:
                        'with more than %(size)d bytes') % {
                            'records': records, 'size': _MAX_BYTES})
 
-    def _frames(self, place, request, deadline, patience=None):
-        tally = place.agent.tally
-        tally.add(counting.REQUESTS, request.op)
-        try:
-            yield from self._answers(
-                place, request, deadline,
-                self._limit(request, deadline, patience))
-        except exceptions.DSWareError as error:
-            tally.add(counting.FAILURES, counting.class_of(error))
-            raise
-
     @staticmethod
     def _limit(request, deadline, patience):
         limit = deadline.part(_ATTEMPT_SHARE, _ATTEMPT_LEAST)
@@ -339,7 +302,8 @@ class Client:
         return waiting.Deadline(min(limit.seconds,
                                     max(patience, _ATTEMPT_LEAST)))
 
-    def _answers(self, place, request, deadline, limit):
+    def _frames(self, place, request, deadline, patience):
+        limit = self._limit(request, deadline, patience)
         exchange = place.agent.transport.exchange(request, limit)
         try:
             with contextlib.closing(exchange):

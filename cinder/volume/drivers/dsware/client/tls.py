@@ -10,13 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""TLS settings of the socket transport, and the contexts made of them."""
+"""TLS: contexts that follow their files, and time-outs for whole calls."""
 
 import os
+import selectors
 import ssl
 import time
-
-from cinder.volume.drivers.dsware.client import watched
 
 # How often, in seconds, the files are looked at for connections that are
 # open already.
@@ -64,7 +63,7 @@ class TLSSettings:
         :raises BadFile: when a file cannot be read, or is not what it
             should be
         """
-        signature = watched.signature(self._paths())
+        signature = _signature(self._paths())
         cached, context = self._cached
         if context is None or cached != signature:
             context = self._make_context()
@@ -171,3 +170,105 @@ class TLSSettings:
                            f'loaded from it ({reason})')
         return BadFile('dsware_client_cert', self.client_cert,
                        f'no certificate in PEM can be loaded ({reason})')
+
+
+def _signature(paths):
+    """Give what is another value once one of some files is another one."""
+    return tuple(_look_at(path) for path in paths)
+
+
+def _look_at(path):
+    try:
+        found = os.stat(path)
+        if os.path.isdir(path):
+            # Links in it, whose files may be replaced, are what is read.
+            names = sorted(os.listdir(path))
+            return tuple(_stamp(os.path.join(path, name)) for name in names)
+    except OSError:
+        return None
+    return _of(found)
+
+
+def _stamp(path):
+    try:
+        return path, *_of(os.stat(path))
+    except OSError:
+        return path, None
+
+
+def _of(found):
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+class Stream:
+    """A TLS socket whose time-out is for a whole call.
+
+    That of a socket under eventlet is for each of its waits, of which the
+    peer can cause as many as it sends bytes.
+
+    :param sock: an :class:`ssl.SSLSocket`
+    """
+
+    def __init__(self, sock):
+        self._sock = sock
+        self._until = 0.0
+        # Under eventlet a time-out of 0 is another thing.
+        sock.setblocking(False)
+
+    def settimeout(self, seconds: float) -> None:
+        """Set until when the following calls may take.
+
+        :param seconds: from now
+        """
+        self._until = time.monotonic() + seconds
+
+    def do_handshake(self) -> None:
+        """Shake hands.
+
+        :raises ssl.SSLError: as the socket's own
+        :raises OSError: as the socket's own, and when time is over
+        """
+        self._finish(self._sock.do_handshake)
+
+    def send(self, data) -> int:
+        """Send some of the data.
+
+        :param data: bytes
+        :returns: how many were taken
+        :raises OSError: as the socket's own, and when time is over
+        """
+        return self._finish(self._sock.send, data)
+
+    def recv(self, size: int) -> bytes:
+        """Receive what there is.
+
+        :param size: how many bytes at most
+        :returns: bytes, none at the end
+        :raises OSError: as the socket's own, and when time is over
+        """
+        return self._finish(self._sock.recv, size)
+
+    def getsockopt(self, *option):
+        """Ask the kernel, as the socket's own."""
+        return self._sock.getsockopt(*option)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+    def _finish(self, call, *args):
+        while True:
+            try:
+                return call(*args)
+            except ssl.SSLWantReadError:
+                self._wait(selectors.EVENT_READ)
+            except ssl.SSLWantWriteError:
+                self._wait(selectors.EVENT_WRITE)
+
+    def _wait(self, event):
+        remaining = self._until - time.monotonic()
+        # The default one works with green threads and large descriptors.
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, event)
+            if remaining <= 0 or not selector.select(remaining):
+                raise TimeoutError('timed out')

@@ -46,7 +46,7 @@ class DriverTestCase(test.TestCase):
         self.context = context.get_admin_context()
         self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
         self.patch(config.__name__ + '.transport.SocketTransport',
-                   lambda endpoint, settings, tally: fakes.FakeTransport(
+                   lambda endpoint, settings: fakes.FakeTransport(
                        self.cluster, endpoint))
         self._made = 0
 

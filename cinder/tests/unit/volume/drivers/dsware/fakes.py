@@ -32,11 +32,11 @@ from cinder.volume import driver
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.client import agents
 from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import tls
-from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import waiting
@@ -94,7 +94,7 @@ class Clock:
         patcher = mock.patch.object(agents, 'threading', self)
         patcher.start()
         case.addCleanup(patcher.stop)
-        for module in (waiting, agents, client, transport, login, tls):
+        for module in (waiting, agents, client, connection, login, tls):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()
             case.addCleanup(patcher.stop)
@@ -429,7 +429,6 @@ class FakeTransport:
     def __init__(self, cluster, endpoint):
         self.cluster = cluster
         self.endpoint = endpoint
-        self.capacity = 16
         self.closed = False
         self.deadlines = []
 

@@ -19,7 +19,10 @@ from unittest import mock
 import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware.client import resolving
+from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import waiting
 
@@ -110,9 +113,9 @@ class TransportTestCase(testtools.TestCase):
         self.sockets = []
         self.connects = []
         for module, name, stand_in in (
-                (transport.socket, 'create_connection', self.connect),
-                (transport.tls_stream, 'Stream', lambda sock: sock),
-                (transport.resolving.Resolver, 'addresses',
+                (connection.socket, 'create_connection', self.connect),
+                (tls, 'Stream', lambda sock: sock),
+                (resolving.Resolver, 'addresses',
                  lambda made, seconds: [(made._host, made._port)])):
             patcher = mock.patch.object(module, name, stand_in)
             patcher.start()
@@ -135,7 +138,7 @@ class TransportTestCase(testtools.TestCase):
         :returns: the transport
         """
         self.sockets += sockets
-        return transport.SocketTransport(ENDPOINT, transport.SocketSettings(
+        return transport.SocketTransport(ENDPOINT, connection.SocketSettings(
             manage_ip='192.0.2.10', **settings))
 
     @staticmethod

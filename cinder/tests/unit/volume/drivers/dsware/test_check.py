@@ -53,7 +53,7 @@ class CommandTestCase(test.TestCase):
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.cluster = fakes.FakeCluster(fakes.Clock().install(self))
         self.patch(backends.__name__ + '.transport.SocketTransport',
-                   lambda endpoint, settings, tally: fakes.FakeTransport(
+                   lambda endpoint, settings: fakes.FakeTransport(
                        self.cluster, endpoint))
         self.patch(agents.__name__ + '.resolve', lambda host, port: [host])
 

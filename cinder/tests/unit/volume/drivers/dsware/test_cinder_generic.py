@@ -105,7 +105,7 @@ class OnThisDriver:
         for name, new in (
                 (GENERIC, TestedDriver),
                 (config.__name__ + '.transport.SocketTransport',
-                 lambda endpoint, settings, tally: fakes.FakeTransport(
+                 lambda endpoint, settings: fakes.FakeTransport(
                      cluster, endpoint)),
                 # Cinder's tests often have the ids of types, and no types.
                 (qos.__name__ + '.Limiter.wanted', lambda *args, **kw: {}),

@@ -23,6 +23,7 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import config
@@ -143,11 +144,10 @@ class SocketTestCase(BackendTestCase):
             file.write('no certificate')
 
     def test_settings(self):
-        found = self.transport(dsware_connect_timeout=7,
-                               dsware_max_connections=3)
+        found = self.transport(dsware_connect_timeout=7)
         self.assertIsInstance(found, transport.SocketTransport)
         self.assertEqual(
-            transport.SocketSettings('192.0.2.10', 7, 3), found._settings)
+            connection.SocketSettings('192.0.2.10', 7), found._settings)
 
     def test_nothing_is_contacted(self):
         config.make_array(fakes.make_configuration(san_ip='192.0.2.10'))
@@ -200,7 +200,8 @@ class SocketTestCase(BackendTestCase):
                 dsware_host_networks=['192.0.2.0/24'])))
         self.addCleanup(made._client.close)
         one, two, host, port, other = (
-            made._client._make_transport(endpoints.Endpoint(*place))._settings
+            made._client._agents._make_agent(
+                endpoints.Endpoint(*place)).transport._settings
             for place in (('192.0.2.1', 10519), ('192.0.2.2', 10519),
                           ('192.0.2.7', 80), ('192.0.2.7', 10519),
                           ('192.0.2.9', 10519)))
@@ -291,11 +292,9 @@ class SocketTestCase(BackendTestCase):
 class CLITestCase(BackendTestCase):
 
     def test_settings(self):
-        found = self.transport(dsware_transport='cli',
-                               dsware_max_connections=3)
+        found = self.transport(dsware_transport='cli')
         self.assertIsInstance(found, cli_transport.CLITransport)
-        self.assertEqual(cli_transport.CLISettings('192.0.2.10', 3),
-                         found._settings)
+        self.assertEqual('192.0.2.10', found._manage_ip)
 
     @ddt.data('driver_use_ssl', 'san_password')
     def test_what_has_no_effect(self, option):

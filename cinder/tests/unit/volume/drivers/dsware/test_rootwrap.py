@@ -55,7 +55,7 @@ def command(op, args, host='192.0.2.1'):
 
     transport = cli_transport.CLITransport(
         endpoints.Endpoint(host, 10519),
-        cli_transport.CLISettings(manage_ip='192.0.2.9'), execute)
+        '192.0.2.9', execute)
     list(transport.exchange(endpoints.Request(op, args),
                             waiting.Deadline(60)))
     return commands[0]

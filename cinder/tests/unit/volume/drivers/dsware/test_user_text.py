@@ -93,7 +93,7 @@ class Judge:
         :param endpoint: the agent that it is for
         """
         cli = cli_transport.CLITransport(
-            endpoint, cli_transport.CLISettings(manage_ip='192.0.2.9'))
+            endpoint, '192.0.2.9')
         try:
             argv = cli.argv(request)
         except exceptions.InvalidRequest:

@@ -36,7 +36,6 @@ FORGED = 'busy\n2026-01-01 00:00:00.000 ERROR forged\x1b[2J\u202e' + 'x' * 9999
 class Liar:
     """A transport whose agent says what the test wants."""
 
-    capacity = 16
 
     def __init__(self):
         self.result = 0
@@ -58,7 +57,7 @@ class HostileTestCase(testtools.TestCase):
         self.clock = fakes.Clock().install(self)
         self.liar = Liar()
         self.array = array.Array(client.Client(
-            fakes.ENDPOINTS, lambda endpoint, tally=None: self.liar, 5), 5)
+            fakes.ENDPOINTS, lambda endpoint: self.liar, 5), 5)
 
     def refused(self, call, *args, error=exceptions.OutcomeUnknown):
         raised = self.assertRaises(error, call, *args)

@@ -15,7 +15,6 @@
 import errno
 import os
 import subprocess
-import threading
 import traceback
 from unittest import mock
 
@@ -60,11 +59,9 @@ class CLITransportTestCase(testtools.TestCase):
             raise self.output
         return os.fsencode(self.output), b''
 
-    def exchange(self, request=QUERY, seconds=60, endpoint=ENDPOINT,
-                 **settings):
-        carrier = cli_transport.CLITransport(
-            endpoint, cli_transport.CLISettings('192.0.2.10', **settings),
-            execute=self.execute)
+    def exchange(self, request=QUERY, seconds=60, endpoint=ENDPOINT):
+        carrier = cli_transport.CLITransport(endpoint, '192.0.2.10',
+                                             self.execute)
         return list(carrier.exchange(request, waiting.Deadline(seconds)))
 
     def fails(self, error, request=CREATE, **kwargs):
@@ -104,7 +101,7 @@ class CLITransportTestCase(testtools.TestCase):
         self.output = 'result=0\n' + ''.join(
             f'vol_name=v{n}\n' for n in range(count))
         carrier = cli_transport.CLITransport(
-            ENDPOINT, cli_transport.CLISettings('192.0.2.10'), self.execute)
+            ENDPOINT, '192.0.2.10', self.execute)
         given = 0
         with mock.patch.object(fsc_cli, '_record',
                                wraps=fsc_cli._record) as read:
@@ -304,44 +301,7 @@ class CLITransportTestCase(testtools.TestCase):
             ('sh', '1000', '65536', 'sudo', 'cinder-rootwrap'), argv[3:8])
         self.assertEqual(('sh', '-c', 'echo a'), argv[9:])
 
-    def test_no_more_processes_than_allowed(self):
-        started = threading.Event()
-        go_on = threading.Event()
-        frames = []
-
-        def execute(*argv, **kwargs):
-            started.set()
-            go_on.wait(60)
-            return os.fsencode(PRINTED), b''
-        carrier = cli_transport.CLITransport(
-            ENDPOINT, cli_transport.CLISettings('192.0.2.10', 1), execute)
-        thread = threading.Thread(target=lambda: frames.extend(
-            carrier.exchange(QUERY, waiting.Deadline(60))))
-        thread.start()
-        started.wait(60)
-        error = self.assertRaises(
-            exceptions.TryAgain, list,
-            carrier.exchange(CREATE, waiting.Deadline(0)))
-        self.assertIn('all processes are in use (1)', str(error))
-        go_on.set()
-        thread.join()
-        self.assertEqual(0, frames[0].result)
-        list(carrier.exchange(QUERY, waiting.Deadline(0)))
-
-    @ddt.data(fakes.Interrupted(), OSError('x'),
-              processutils.ProcessExecutionError(exit_code=1))
-    def test_failures_give_their_place_back(self, problem):
-        carrier = cli_transport.CLITransport(
-            ENDPOINT, cli_transport.CLISettings('192.0.2.10', 1),
-            self.execute)
-        self.output = problem
-        for _ in range(2):
-            self.assertRaises(
-                (fakes.Interrupted, exceptions.DSWareError), list,
-                carrier.exchange(QUERY, waiting.Deadline(0)))
-        self.assertEqual(2, len(self.runs))
-
     def test_close(self):
         self.assertIsNone(cli_transport.CLITransport(
-            ENDPOINT, cli_transport.CLISettings('192.0.2.10'),
+            ENDPOINT, '192.0.2.10',
             self.execute).close())

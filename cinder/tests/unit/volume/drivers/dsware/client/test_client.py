@@ -52,6 +52,10 @@ class ClientTestCase(fakes.ArrayTestCase):
         self.cluster.requests.clear()
         return found
 
+    def failures(self):
+        """Tell how often each agent has failed since it answered."""
+        return [agent.failures for agent in self.client._agents._rotation]
+
     def down(self, endpoint, kind='unsent', times=10 ** 6):
         """Let an agent fail every request."""
         carrier = self.transports[endpoint]
@@ -168,7 +172,7 @@ class OrderTestCase(ClientTestCase):
         for _ in range(4):
             self.query()
         self.assertEqual(2, self.asked().count(ONE))
-        self.assertEqual(0, self.client.health()[str(ONE)]['failures'])
+        self.assertEqual(0, self.failures()[0])
         # The next outage starts with a short while again.
         fault.times = 1
         self.query()
@@ -203,8 +207,7 @@ class OrderTestCase(ClientTestCase):
         self.cluster.fail('createVolume', 'result', 50150017)
         self.raises(exceptions.OutcomeUnknown, self.client.call,
                     'createVolume', **CREATE)
-        self.assertEqual([0, 0], [agent['failures'] for agent in
-                                  self.client.health().values()])
+        self.assertEqual([0, 0], self.failures())
 
 
 @ddt.ddt
@@ -335,8 +338,7 @@ class DeadlineTestCase(ClientTestCase):
                                                     poolId=0))
         self.assertEqual(start, self.clock.now)
         # No agent has a part in that.
-        self.assertEqual([0, 0], [agent['failures'] for agent in
-                                  self.client.health().values()])
+        self.assertEqual([0, 0], self.failures())
 
     @staticmethod
     def refusing(error):
@@ -363,8 +365,7 @@ class DeadlineTestCase(ClientTestCase):
         self.cluster.fail('', 'hangs', times=1)
         self.raises(exceptions.OutcomeUnknown, self.query,
                     deadline=waiting.Deadline(0.5))
-        self.assertEqual([0, 0], [agent['failures'] for agent in
-                                  self.client.health().values()])
+        self.assertEqual([0, 0], self.failures())
 
     def test_an_attempt_in_a_hurry_is_one_all_the_same(self):
         self.cluster.fail('', 'hangs', times=10 ** 6)
@@ -464,7 +465,7 @@ class RoomTestCase(ClientTestCase):
     """Agents whose connections are all in use."""
 
     def fill(self, endpoint):
-        self.transports[endpoint].capacity = 0
+        self.client._agents._agents[endpoint].capacity = 0
 
     def test_one_without_room_is_passed_over(self):
         self.fill(ONE)
@@ -489,8 +490,8 @@ class RoomTestCase(ClientTestCase):
         self.assertEqual([], self.asked())
 
     def test_places_are_given_back(self):
-        for carrier in self.transports.values():
-            carrier.capacity = 1
+        for agent in self.client._agents.order():
+            agent.capacity = 1
         self.cluster.fail('queryVolume', 'lost', times=3)
         self.cluster.fail('queryVolume', 'interrupted')
         self.assertRaises(fakes.Interrupted, self.query)
@@ -503,7 +504,7 @@ class RoomTestCase(ClientTestCase):
         self.query()
         records.close()
         self.query()
-        self.assertEqual({}, dict(self.client._agents._state.users))
+        self.assertEqual({}, dict(self.client._agents._users))
 
     def test_a_query_with_patience_gives_up_an_agent_that_hangs(self):
         self.cluster.fail('queryVolume', 'hangs', times=1)

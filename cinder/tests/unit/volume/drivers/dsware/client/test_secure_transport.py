@@ -19,6 +19,7 @@ import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware import scripted
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login
 from cinder.volume.drivers.dsware.client import tls
@@ -88,7 +89,7 @@ class TLSTestCase(scripted.TransportTestCase):
         endpoint = endpoints.Endpoint('agent.example.org.', 10519)
         self.sockets.append(ScriptedSocket(reply(1)))
         self.exchange(transport.SocketTransport(
-            endpoint, transport.SocketSettings('m', tls_settings=settings)))
+            endpoint, connection.SocketSettings('m', tls_settings=settings)))
         self.assertEqual(['agent.example.org'], settings.names)
 
     def test_a_connection_is_left_when_what_it_trusts_has_changed(self):
@@ -245,7 +246,7 @@ class SignInTestCase(scripted.TransportTestCase):
     def test_a_sign_in_that_has_run_out_is_made_again(self):
         old = ScriptedSocket(reply(1), reply(2), reply(3, 10000003))
         new = ScriptedSocket(reply(1), reply(2, 0, body='vol_name=v'))
-        carrier = self.make(old, new, max_connections=1, **self.settings)
+        carrier = self.make(old, new, **self.settings)
         self.exchange(carrier)
         frame, = self.exchange(carrier, CREATE)
         self.assertEqual([{'vol_name': 'v'}], frame.records)
@@ -256,7 +257,7 @@ class SignInTestCase(scripted.TransportTestCase):
     def test_a_new_sign_in_that_ends_at_once_is_made_again(self):
         ended = ScriptedSocket(reply(1), reply(2, 10000003))
         new = ScriptedSocket(reply(1), reply(2, 0, body='vol_name=v'))
-        carrier = self.make(ended, new, max_connections=1, **self.settings)
+        carrier = self.make(ended, new, **self.settings)
         frame, = self.exchange(carrier, CREATE)
         self.assertEqual([{'vol_name': 'v'}], frame.records)
         self.assertTrue(ended.closed)
@@ -286,11 +287,11 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertTrue(peer.closed)
 
     def test_a_password_is_never_sent_without_tls(self):
-        self.assertRaises(ValueError, transport.SocketSettings,
+        self.assertRaises(ValueError, connection.SocketSettings,
                           manage_ip='m',
                           sign_in=make_sign_in())
 
     def test_a_password_is_never_shown(self):
-        settings = transport.SocketSettings(manage_ip='m', **self.settings)
+        settings = connection.SocketSettings(manage_ip='m', **self.settings)
         self.assertNotIn(SECRET, repr(settings))
         self.assertNotIn(SECRET, str(settings.sign_in))

@@ -16,7 +16,7 @@ from unittest import mock
 
 import testtools
 
-from cinder.volume.drivers.dsware.client import tls_stream
+from cinder.volume.drivers.dsware.client import tls
 
 
 class StreamTestCase(testtools.TestCase):
@@ -28,7 +28,7 @@ class StreamTestCase(testtools.TestCase):
         self.addCleanup(self.near.close)
         self.addCleanup(self.far.close)
         self.waits = []
-        self.stream = tls_stream.Stream(self.near)
+        self.stream = tls.Stream(self.near)
         self.stream.settimeout(60)
 
     def wanting(self, *steps):

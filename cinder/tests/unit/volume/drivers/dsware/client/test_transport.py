@@ -18,7 +18,6 @@ import gc
 import socket
 import ssl
 import struct
-import threading
 from unittest import mock
 
 import ddt
@@ -169,7 +168,7 @@ class ExchangeTestCase(scripted.TransportTestCase):
         carrier = self.make(peer)
         self.assertEqual(10000003, self.exchange(carrier)[0].result)
         self.assertTrue(peer.closed)
-        self.assertEqual(0, len(carrier._pool.idle))
+        self.assertEqual(0, len(carrier._idle))
 
 
 class AddressesTestCase(scripted.TransportTestCase):
@@ -254,72 +253,6 @@ class DeadlineTestCase(scripted.TransportTestCase):
 @ddt.ddt
 class PoolTestCase(scripted.TransportTestCase):
 
-    def hold(self, carrier, peer):
-        """Start a request whose reply does not end yet."""
-        peer.receives[:] = [reply(1, 0, more=True), reply(1)]
-        frames = carrier.exchange(QUERY, waiting.Deadline(60))
-        next(frames)
-        return frames
-
-    def test_no_more_connections_than_allowed(self):
-        peers = [ScriptedSocket() for _ in range(2)]
-        carrier = self.make(*peers, max_connections=2)
-        held = [self.hold(carrier, peer) for peer in peers]
-        error = self.fails(exceptions.TryAgain, carrier, CREATE, seconds=0)
-        self.assertIn('all connections are in use (2)', str(error))
-        self.assertIn('dsware_max_connections', str(error))
-        self.assertEqual(('createVolume', 'v'), (error.op, error.name))
-        for frames in held:
-            list(frames)
-        peers[1].receives[:] = [reply(2)]
-        self.exchange(carrier, seconds=1)
-        self.assertEqual(2, len(self.connects))
-
-    def test_failures_give_their_place_back(self):
-        carrier = self.make(OSError('refused'), ScriptedSocket(b''),
-                            ScriptedSocket(fakes.Interrupted()),
-                            ScriptedSocket(reply(1)), max_connections=1)
-        self.fails(exceptions.EndpointUnavailable, carrier)
-        self.fails(exceptions.OutcomeUnknown, carrier)
-        self.assertRaises(fakes.Interrupted, self.exchange, carrier)
-        self.exchange(carrier)
-
-    def test_threads_share_the_bound(self):
-        """Every request waits for its turn, none is lost."""
-        used = []
-        most = []
-        lock = threading.Lock()
-
-        class Peer(ScriptedSocket):
-            def send(self, data):
-                with lock:
-                    used.append(self)
-                    most.append(len(used))
-                text = bytes(data)
-                self.receives.append(
-                    reply(int(text[8:text.index(b'\n')])))
-                return super().send(data)
-
-            def recv(self, size):
-                with lock:
-                    used.remove(self)
-                return super().recv(size)
-        self.sockets += [Peer for _ in range(4)]
-        carrier = self.make(max_connections=4)
-        done = []
-
-        def work():
-            for _ in range(25):
-                done.append(self.exchange(carrier)[0].result)
-        threads = [threading.Thread(target=work) for _ in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual([0] * 300, done)
-        self.assertLessEqual(max(most), 4)
-        self.assertLessEqual(len(self.connects), 4)
-
     def test_a_connection_that_the_peer_closed_is_not_used(self):
         peer = ScriptedSocket(reply(1))
         other = ScriptedSocket(reply(1))
@@ -352,11 +285,10 @@ class PoolTestCase(scripted.TransportTestCase):
 
     def test_a_pool_emptied_meanwhile(self):
         carrier = self.make(ScriptedSocket(reply(1)))
-        pool = mock.Mock(wraps=carrier._pool)
-        pool.idle = mock.MagicMock()
-        pool.idle.__bool__.return_value = True
-        pool.idle.pop.side_effect = IndexError
-        self.assertIsNone(carrier._idle_connection(pool))
+        carrier._idle = mock.MagicMock()
+        carrier._idle.__bool__.return_value = True
+        carrier._idle.pop.side_effect = IndexError
+        self.assertIsNone(carrier._idle_connection())
 
     def test_close(self):
         peer = ScriptedSocket(reply(1))
@@ -373,38 +305,6 @@ class PoolTestCase(scripted.TransportTestCase):
         self.fails(exceptions.OutcomeUnknown, self.make(peer))
         peer.close.assert_called_once_with()
 
-    def test_a_forked_child_leaves_its_parents_connections_alone(self):
-        parent = ScriptedSocket(reply(1))
-        child = ScriptedSocket(reply(1))
-        carrier = self.make(parent, child, max_connections=1)
-        self.exchange(carrier)
-        sent = parent.sent
-        held = carrier.exchange(QUERY, waiting.Deadline(60))
-        parent.receives[:] = [reply(2, 0, more=True), reply(2)]
-        next(held)
-        with mock.patch.object(transport.os, 'getpid', return_value=-1):
-            # Neither the connection nor the one place is waited for.
-            self.exchange(carrier, seconds=0.5)
-            carrier.close()
-        self.assertFalse(parent.closed)
-        self.assertTrue(child.closed)
-        self.assertNotEqual(sent, parent.sent)
-        self.assertIn(b'seq=1', child.sent)
-
-    def test_of_two_threads_in_a_child_one_makes_the_pool(self):
-        carrier = self.make()
-        made = carrier._pool
-
-        class Lock:
-            def __enter__(self):
-                made.pid = -1
-
-            def __exit__(self, *error):
-                pass
-        carrier._fork_lock = Lock()
-        with mock.patch.object(transport.os, 'getpid', return_value=-1):
-            self.assertIs(made, carrier._current_pool())
-
 
 @ddt.ddt
 class InterruptedTestCase(scripted.TransportTestCase):
@@ -416,28 +316,28 @@ class InterruptedTestCase(scripted.TransportTestCase):
         self.exchange(carrier, seconds=1)
 
     def test_while_connecting(self):
-        carrier = self.make(fakes.Interrupted(), max_connections=1)
+        carrier = self.make(fakes.Interrupted())
         self.assertRaises(fakes.Interrupted, self.exchange, carrier)
         self.sockets.append(ScriptedSocket(reply(1)))
         self.exchange(carrier, seconds=1)
 
     def test_while_sending(self):
         peer = ScriptedSocket(sends=[3, fakes.Interrupted()])
-        carrier = self.make(peer, max_connections=1)
+        carrier = self.make(peer)
         self.assertRaises(fakes.Interrupted, self.exchange, carrier)
         self.check(peer, carrier)
 
     def test_while_receiving(self):
         peer = ScriptedSocket(reply(1)[:7], fakes.Interrupted(),
                               reply(1)[7:])
-        carrier = self.make(peer, max_connections=1)
+        carrier = self.make(peer)
         self.assertRaises(fakes.Interrupted, self.exchange, carrier)
         self.check(peer, carrier)
 
     @ddt.data('close', 'forget')
     def test_an_abandoned_reply(self, how):
         peer = ScriptedSocket(reply(1, 0, more=True), reply(1))
-        carrier = self.make(peer, max_connections=1)
+        carrier = self.make(peer)
         frames = carrier.exchange(QUERY, waiting.Deadline(60))
         next(frames)
         if how == 'close':
@@ -448,7 +348,7 @@ class InterruptedTestCase(scripted.TransportTestCase):
 
     def test_a_reply_abandoned_after_its_last_frame(self):
         peer = ScriptedSocket(reply(1), reply(2))
-        carrier = self.make(peer, max_connections=1)
+        carrier = self.make(peer)
         with contextlib.closing(
                 carrier.exchange(QUERY, waiting.Deadline(60))) as frames:
             next(frames)

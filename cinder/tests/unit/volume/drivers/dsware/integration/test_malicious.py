@@ -29,6 +29,7 @@ from cinder.tests.unit.volume.drivers.dsware.integration import malicious
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
@@ -62,9 +63,9 @@ class MaliciousTestCase(testtools.TestCase):
             format='%(message)s', level=0))
         self.before = peak()
 
-    def array(self, make_transport, *endpoints):
-        made = client.Client([endpoints.Endpoint(*endpoint)
-                              for endpoint in endpoints],
+    def array(self, make_transport, *agents):
+        made = client.Client([endpoints.Endpoint(*agent)
+                              for agent in agents],
                              make_transport, SECONDS)
         self.addCleanup(made.close)
         return array.Array(made, SECONDS)
@@ -98,8 +99,8 @@ class SocketTestCase(MaliciousTestCase):
     def of(self, agent, **settings):
         """Make an array that has one agent."""
         return self.array(
-            lambda endpoint, tally=None: transport.SocketTransport(
-                endpoint, transport.SocketSettings(
+            lambda endpoint: transport.SocketTransport(
+                endpoint, connection.SocketSettings(
                     MANAGER, connect_timeout=1, **settings)),
             agent.address)
 
@@ -278,8 +279,8 @@ class ProgramTestCase(MaliciousTestCase):
             self.useFixture(fixtures.MockPatch(
                 'cinder.utils.get_root_helper', return_value='env'))
         return self.array(
-            lambda endpoint, tally=None: cli_transport.CLITransport(
-                endpoint, cli_transport.CLISettings(MANAGER)),
+            lambda endpoint: cli_transport.CLITransport(
+                endpoint, MANAGER),
             ('127.0.0.1', 10519))
 
     def ops(self):

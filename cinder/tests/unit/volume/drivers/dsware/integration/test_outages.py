@@ -26,6 +26,7 @@ from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import malicious
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
@@ -81,7 +82,7 @@ class SocketTestCase(OutageTestCase):
 
         threading.Thread(target=accept, daemon=True).start()
         self.outage(endpoint, lambda endpoint: transport.SocketTransport(
-            endpoint, transport.SocketSettings(MANAGER, connect_timeout=1)))
+            endpoint, connection.SocketSettings(MANAGER, connect_timeout=1)))
         base.wait_until(lambda: connections, 'a connection')
         # The first ones are made before anybody knows.
         self.assertLessEqual(len(connections), CALLS + PAUSES)
@@ -101,7 +102,7 @@ class CLITestCase(OutageTestCase):
                 'cinder.utils.get_root_helper', return_value='env'))
         self.outage(endpoints.Endpoint('127.0.0.1', 10519),
                     lambda endpoint: cli_transport.CLITransport(
-                        endpoint, cli_transport.CLISettings(MANAGER)))
+                        endpoint, MANAGER))
         with open(os.path.join(directory, 'ops')) as ops:
             started = ops.read().split()
         self.assertLessEqual(len(started), CALLS + PAUSES)

@@ -21,6 +21,7 @@ import fixtures
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
+from cinder.volume.drivers.dsware.client import connection
 
 ADDRESSES = test_security.ADDRESSES
 
@@ -74,14 +75,20 @@ class Workers(fixtures.Fixture):
 
 class RotationTestCase(test_security.SecureTestCase):
 
+    def setUp(self):
+        super().setUp()
+        # Those that the driver makes.
+        self.connections = []
+        connect = connection.Connection.open
+
+        def open_(made, *args):
+            self.connections.append(made)
+            return connect(made, *args)
+        self.useFixture(fixtures.MonkeyPatch(
+            connection.__name__ + '.Connection.open', open_))
+
     def working(self, dsware):
         return self.useFixture(Workers(dsware))
-
-    def connected(self, dsware):
-        """Count the connections that a driver has made."""
-        return sum(agent['connections']['opened'] for agent
-                   in dsware._array.client.counters.report()['agents']
-                   .values())
 
     def assertNoneFailed(self, workers):
         workers.stop()
@@ -91,8 +98,9 @@ class RotationTestCase(test_security.SecureTestCase):
     def assertNothingFailed(self, dsware, workers):
         self.assertNoneFailed(workers)
         # No agent was left alone either.
-        self.assertEqual({0}, {agent['failures'] for agent in
-                               dsware._array.client.health().values()})
+        self.assertEqual({0}, {
+            agent.failures
+            for agent in dsware._array.client._agents._rotation})
 
 
 class CertificateTestCase(RotationTestCase):
@@ -145,12 +153,12 @@ class CertificateTestCase(RotationTestCase):
         self.put('key', key)
         self.put('cert', cert)
         workers.go_on()
-        before = self.connected(dsware)
+        self.connections.clear()
         self.trust_clients(self.other)
         self.put('ca', self.other.path)
         workers.go_on()
         # None goes on that the old authority was trusted for.
-        self.assertLess(before, self.connected(dsware))
+        self.assertNotEqual([], self.connections)
         workers.stop()
         self.assertEqual([], workers.errors)
 

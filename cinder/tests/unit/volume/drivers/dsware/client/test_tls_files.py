@@ -17,7 +17,7 @@ import os
 import fixtures
 import testtools
 
-from cinder.volume.drivers.dsware.client import watched
+from cinder.volume.drivers.dsware.client import tls
 
 
 class SignatureTestCase(testtools.TestCase):
@@ -34,7 +34,7 @@ class SignatureTestCase(testtools.TestCase):
         return path
 
     def look(self, *paths):
-        return watched.signature(paths or [self.path])
+        return tls._signature(paths or [self.path])
 
     def test_nothing_changed(self):
         self.assertEqual(self.look(), self.look())
