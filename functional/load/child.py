@@ -83,7 +83,7 @@ class Service:
 
     def close(self):
         """Close idle connections, so that those that leaked show."""
-        self.dsware._array._client.close()
+        self.dsware._array.client.close()
 
     def requests(self):
         """Count the requests of each agent that any agent could carry out.
@@ -136,7 +136,7 @@ class Commands:
 
     def fill(self, volumes):
         """Make the volumes that are there all the time."""
-        client = self._service.dsware._array._client
+        client = self._service.dsware._array.client
         numbers = iter(range(volumes))
         lock = threading.Lock()
 

@@ -205,7 +205,7 @@ def _listed(made):
     page = manageable.Page(None, 10, 0, ['size'], ['asc'])
     try:
         chosen = [models.Volume.from_record(record) for record in page.choose(
-            made.volume_records(0), 'vol_name', 'vol_size', None)]
+            made.queries.volume_records(0), 'vol_name', 'vol_size', None)]
     except (KeyError, ValueError):
         # As the driver itself does.
         raise exceptions.OutcomeUnknown(desc='a record is not a valid one')
@@ -216,15 +216,15 @@ def _listed(made):
 
 
 _CALLS = (
-    lambda made: _checked_volume(made.volume(NAME)),
-    lambda made: _checked_volume(made.snapshot(NAME)),
-    lambda made: made.pools(),
-    lambda made: _checked_names(made.snapshots_of(NAME)),
-    lambda made: _checked_path(made.attach(NAME, ENDPOINT)),
-    lambda made: _checked_qos(made.qos_of(NAME)),
+    lambda made: _checked_volume(made.queries.volume(NAME)),
+    lambda made: _checked_volume(made.queries.snapshot(NAME)),
+    lambda made: made.queries.pools(),
+    lambda made: _checked_names(made.queries.snapshots_of(NAME)),
+    lambda made: _checked_path(made.hosts.attach(NAME, ENDPOINT)),
+    lambda made: _checked_qos(made.queries.qos_of(NAME)),
     _listed,
-    lambda made: made.create_volume(NAME, 0, 1024, True),
-    lambda made: made.delete_volume(NAME),
+    lambda made: made.volumes.create(NAME, 0, 1024, True),
+    lambda made: made.volumes.delete(NAME),
 )
 
 

@@ -175,7 +175,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :returns: the pool id, as the pool's name in the statistics
         :raises VolumeNotFound: it is not on the cluster
         """
-        found = self._array.volume(naming.volume_name(volume))
+        found = self._array.queries.volume(naming.volume_name(volume))
         if found is None:
             raise exception.VolumeNotFound(volume_id=volume.id)
         return str(found.pool_id)
@@ -202,7 +202,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         """
         wishes = volume_types.wishes(volume, self.configuration)
         with naming.for_creation(volume), self._qos.of_new(volume):
-            self._array.create_volume(
+            self._array.volumes.create(
                 naming.volume_name(volume), self._pool_id(volume),
                 volume.size * _MIB_PER_GIB, wishes.thin)
         return naming.for_new(volume)
@@ -237,16 +237,16 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             # An interrupted clone may have left the snapshot that it was
             # made through; nothing else would ever find it again. Volumes
             # are only made with Cinder's name.
-            self._array.delete_leftovers(volume.name)
+            self._array.volumes.delete_leftovers(volume.name)
             try:
-                self._array.delete_volume(name)
+                self._array.volumes.delete(name)
             except exceptions.HasSnapshots:
                 raise
             except exceptions.ObjectBusy:
-                if not self._array.delete_temporaries_of(
+                if not self._array.volumes.delete_temporaries_of(
                         name, owners.is_forgotten):
                     raise
-                self._array.delete_volume(name)
+                self._array.volumes.delete(name)
         self._qos.forget(volume)
 
     def extend_volume(self, volume, new_size):
@@ -262,7 +262,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         with naming.for_extension(volume), \
                 naming.for_volume(volume), \
                 self._qos.of_resized(volume, new_size):
-            self._array.expand_volume(name, size)
+            self._array.volumes.expand(name, size)
 
     def backup_use_temp_snapshot(self):
         """Tell that a backup cannot read a snapshot."""
@@ -283,7 +283,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         :raises VolumeBackendAPIException: for all other reasons
         """
         with naming.for_volume(snapshot.volume):
-            self._array.create_snapshot(
+            self._array.snapshots.create(
                 naming.snapshot_name(snapshot),
                 naming.volume_name(snapshot.volume))
 
@@ -296,7 +296,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
             a snapshot that was never finished is busy
         """
         with naming.for_snapshot_deletion(snapshot):
-            self._array.delete_snapshot(
+            self._array.snapshots.delete(
                 naming.snapshot_name(snapshot))
 
     def create_volume_from_snapshot(self, volume, snapshot):
@@ -332,7 +332,7 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         volume_types.wishes(volume, self.configuration)
         with naming.for_creation(volume), self._qos.of_new(volume), \
                 naming.for_volume(src_vref):
-            self._array.clone(
+            self._array.copies.clone(
                 naming.volume_name(volume),
                 naming.volume_name(src_vref),
                 lambda snapshot: self._make_from(volume, snapshot))
@@ -344,8 +344,8 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         pool_id = self._pool_id(volume)
         size = volume.size * _MIB_PER_GIB
         # A linked clone is always in its snapshot's pool.
-        if wishes.full_clone or not self._array.is_in_pool(snapshot,
-                                                           pool_id):
-            self._array.full_copy(name, pool_id, size, wishes.thin, snapshot)
+        if wishes.full_clone or not self._array.queries.is_in_pool(snapshot,
+                                                                   pool_id):
+            self._array.copies.full(name, pool_id, size, wishes.thin, snapshot)
         else:
-            self._array.linked_clone(name, size, snapshot)
+            self._array.copies.linked(name, size, snapshot)

@@ -13,22 +13,38 @@
 """Volumes made from snapshots and from other volumes."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 
 from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 
 LOG = logging.getLogger(__name__)
+_LINKED = 'createVolumeFromSnap'
+_FULL = 'createFullVolumeFromSnap'
 
 
-class Copies(operation.Calls):
-    """Linked clones and full copies: a part of :class:`array.Array`."""
+class Copies:
+    """Makes linked clones and full copies.
 
-    def linked_clone(self, name: str, size: int, snapshot: str) -> None:
+    :param changes: the :class:`operation.Operation` of the cluster
+    :param volumes: the :class:`volumes.Volumes` of the cluster
+    :param snapshots: the :class:`snapshots.Snapshots` of the cluster
+    """
+
+    def __init__(self, changes, volumes, snapshots):
+        self._client = changes.client
+        self._queries = changes.queries
+        self._operation = changes
+        self._volumes = volumes
+        self._snapshots = snapshots
+
+    def linked(self, name: str, size: int, snapshot: str) -> None:
         """Make a volume that shares unchanged data with a snapshot.
 
         It is ready at once, in the snapshot's pool, and lives on when the
@@ -45,19 +61,21 @@ class Copies(operation.Calls):
         names.check(snapshot)
 
         def created(deadline):
-            return self._matches(self.volume(name, deadline), size=size,
-                                 father=snapshot)
+            return queries.matches(self._queries.volume(name, deadline),
+                                   size=size,
+                                   father=snapshot)
 
         deadline = self._client.deadline()
-        late = self._create(
-            'createVolumeFromSnap', name, created, deadline, volName=name,
+        late = self._operation.create(
+            _LINKED, name, created, deadline, volName=name,
             volSize=size, snapNameSrc=snapshot)
-        with self._marked(late), self._undone(self.delete_volume, name):
-            self._wait(lambda limit: self.volume(name, limit), name,
-                       'createVolumeFromSnap', deadline)
+        with operation.marked(late), self._operation.undone(
+                self._volumes.delete, name):
+            self._operation.wait(self._queries.volume, name,
+                                 'createVolumeFromSnap', deadline)
 
-    def full_copy(self, name: str, pool_id: int, size: int, thin: bool,
-                  snapshot: str) -> None:
+    def full(self, name: str, pool_id: int, size: int, thin: bool,
+             snapshot: str) -> None:
         """Make a volume with a copy of a snapshot's data, and wait for it.
 
         :param name: the new volume's name
@@ -71,33 +89,32 @@ class Copies(operation.Calls):
         :raises DSWareError: for all other reasons
         """
         names.check(name)
-        source = self.snapshot(snapshot)
+        source = self._queries.snapshot(snapshot)
         if source is None:
             raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
         doubts = []
-        with self._marked(doubts):
+        with operation.marked(doubts):
             self._copy(name, pool_id, source, size, thin, doubts)
 
     def _copy(self, name, pool_id, source, size, thin, doubts):
         deadline = self._client.deadline()
-        for _elapsed in self._tries(deadline):
+        for _elapsed in operation.tries(deadline):
             # Made with the snapshot's size and grown afterwards: nothing
             # published says that a copy may have another size.
-            self.create_volume(name, pool_id, source.size, thin)
-            with self._undone(self.delete_volume, name):
+            self._volumes.create(name, pool_id, source.size, thin)
+            with self._operation.undone(self._volumes.delete, name):
                 if self._start_copy(name, source, doubts):
-                    self._wait(lambda limit: self.volume(name, limit),
-                               name, 'createFullVolumeFromSnap')
+                    self._operation.wait(self._queries.volume, name, _FULL)
                     if size > source.size:
-                        self.expand_volume(name, size)
+                        self._volumes.expand(name, size)
                     return
             # Whether a copy into this volume began is beyond finding out;
             # a new empty volume is the only sure start, unless a request to
             # delete this one could still come upon that.
-            if self.delete_volume(name):
+            if self._volumes.delete(name):
                 break
         raise exceptions.OutcomeUnknown(
-            op='createFullVolumeFromSnap', name=name,
+            op=_FULL, name=name,
             desc=_('the cluster did not say whether the copy began; the '
                    'volume was removed'))
 
@@ -108,13 +125,13 @@ class Copies(operation.Calls):
         """
         deadline = self._client.deadline()
         series = reporting.Series(LOG)
-        for _elapsed in self._tries(deadline):
+        for _elapsed in operation.tries(deadline):
             try:
-                self._client.call('createFullVolumeFromSnap', volName=name,
+                self._client.call(_FULL, volName=name,
                                   snapName=source.name, deadline=deadline)
                 return True
             except exceptions.CapacityExceeded as error:
-                raise self._with_room(
+                raise self._queries.with_room(
                     error, {'volSize': source.size}) from error
             except exceptions.ObjectBusy as error:
                 failure = error
@@ -122,7 +139,7 @@ class Copies(operation.Calls):
             except exceptions.OutcomeUnknown as error:
                 doubts.append(error)
                 operation.note(series, error, deadline)
-                found = self.volume(name)
+                found = self._queries.volume(name)
                 return found is not None and found.working
         raise failure
 
@@ -139,8 +156,30 @@ class Copies(operation.Calls):
         names.check(source)
         temporary = names.temporary(name)
         # One that an earlier, interrupted attempt left holds old data.
-        self.delete_snapshot(temporary)
-        with self._undone(self.delete_snapshot, temporary):
-            self.create_snapshot(temporary, source)
+        self._snapshots.delete(temporary)
+        with self._operation.undone(self._snapshots.delete, temporary):
+            self._snapshots.create(temporary, source)
             make(temporary)
-        self._remove_quietly(self.delete_snapshot, temporary)
+        self._operation.remove_quietly(self._snapshots.delete, temporary)
+
+    def clone_together(self, sources: Mapping[str, str],
+                       make: Callable) -> None:
+        """Make volumes from volumes, as they are at one point in time.
+
+        :param sources: the sources' names, by the names of the new volumes
+        :param make: called for each new volume, with its name and that of
+            the temporary snapshot to make it from
+        :raises ObjectAbsent: there is no such source volume
+        :raises DSWareError: for all other reasons
+        """
+        temporaries = {names.temporary(name): source
+                       for name, source in sources.items()}
+        for temporary, source in temporaries.items():
+            names.check(source)
+            # One that an earlier, interrupted attempt left holds old data.
+            self._snapshots.delete(temporary)
+        with self._operation.undone(self._snapshots.delete, *temporaries):
+            self._snapshots.activate(temporaries)
+            for name in sources:
+                make(name, names.temporary(name))
+        self._operation.remove_quietly(self._snapshots.delete, *temporaries)

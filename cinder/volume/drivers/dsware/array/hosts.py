@@ -33,8 +33,14 @@ _PATIENCE = 10
 _DETACH_SECONDS = 30
 
 
-class Hosts(operation.Calls):
-    """Attaches to hosts and detaches: a part of :class:`array.Array`."""
+class Hosts:
+    """Attaches volumes to hosts, and detaches them.
+
+    :param client: the :class:`client.Client` that carries the calls
+    """
+
+    def __init__(self, client):
+        self._client = client
 
     def attach(self, name: str, agent, patience: float | None = None) -> str:
         """Attach a volume to the host of an agent, or a snapshot read-only.
@@ -104,7 +110,7 @@ class Hosts(operation.Calls):
                                         self._client.request_timeout))
         failures = []
         series = reporting.Series(LOG)
-        for _elapsed in self._tries(deadline):
+        for _elapsed in operation.tries(deadline):
             try:
                 return self._client.call(op, deadline=deadline, volName=name,
                                          **args)
@@ -114,7 +120,8 @@ class Hosts(operation.Calls):
             except (exceptions.EndpointUnavailable,
                     exceptions.TryAgain) as error:
                 earlier = failures[-1] if failures else None
-                failures.append(self._more_telling(error, earlier, deadline))
+                failures.append(
+                    operation.more_telling(error, earlier, deadline))
                 break
             operation.note(series, failures[-1], deadline)
         raise self._outcome(op, failures)

@@ -24,9 +24,9 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from cinder.i18n import _
-from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -84,36 +84,25 @@ class _Late:
         return waiting.pauses(deadline) if deadline else ()
 
 
-class Calls:
+class Operation:
     """Changes, waiting and cleaning up on one cluster.
 
     :param client: the :class:`client.Client` that carries the calls
+    :param queries: the :class:`queries.Queries` of the cluster
     :param copy_timeout: seconds that a copy inside the cluster may take
     """
 
-    def __init__(self, client, copy_timeout):
-        self._client = client
+    def __init__(self, client, queries, copy_timeout):
+        self.client = client
+        self.queries = queries
         self._copy_timeout = copy_timeout
         self._late = _Late(client.request_timeout)
+        self.expect = self._late.expect
 
-    @property
-    def client(self):
-        """What carries the calls."""
-        return self._client
-
-    @staticmethod
-    def _read(model, record, op, reply):
-        try:
-            return model.from_record(record)
-        except models.RecordError as error:
-            raise exceptions.OutcomeUnknown(
-                op=op, desc=str(error), endpoint=str(reply.endpoint)
-            ) from error
-
-    def _change(self, op: str, settle: Callable, *,
-                deadline: waiting.Deadline | None = None,
-                patience: float | None = None,
-                told: Callable | None = None, **args) -> bool:
+    def change(self, op: str, settle: Callable, *,
+               deadline: waiting.Deadline | None = None,
+               patience: float | None = None,
+               told: Callable | None = None, **args) -> bool:
         """Carry out a change; settle it when the outcome is unknown.
 
         Busy objects are waited for. Everything together ends by one
@@ -135,31 +124,18 @@ class Calls:
             OutcomeUnknown, when that cannot be found out
         """
         doubts = []
-        with self._marked(doubts):
+        with marked(doubts):
             return self._repeated(op, settle, doubts,
-                                  deadline or self._client.deadline(),
+                                  deadline or self.client.deadline(),
                                   patience, told, args)
-
-    @staticmethod
-    @contextlib.contextmanager
-    def _marked(doubts):
-        """Mark what fails when a request may have been carried out, or yet.
-
-        :param doubts: the errors that such requests ended with
-        """
-        try:
-            yield
-        except exceptions.DSWareError as error:
-            error.in_doubt = error.in_doubt or bool(doubts)
-            raise
 
     def _repeated(self, op, settle, doubts, deadline, patience, told, args):
         doubt = failure = None
         series = reporting.Series(LOG)
-        for _elapsed in self._tries(deadline):
+        for _elapsed in tries(deadline):
             try:
-                self._client.call(op, deadline=deadline,
-                                  patience=patience, **args)
+                self.client.call(op, deadline=deadline,
+                                 patience=patience, **args)
                 return bool(doubts)
             except exceptions.OutcomeUnknown as error:
                 failure = doubt = error
@@ -169,70 +145,53 @@ class Calls:
             except exceptions.DSWareError as error:
                 # What an attempt in doubt did may look like a refusal now:
                 # it exists, or it is gone, because it was carried out.
-                if doubt is None or not self._settled(settle, doubt,
-                                                      deadline):
-                    raise self._more_telling(error, failure, deadline)
+                if doubt is None or not settled(settle, doubt,
+                                                deadline):
+                    raise more_telling(error, failure, deadline)
                 return len(doubts) > 1
             note(series, failure, deadline)
-            if doubt is not None and self._settled(settle, doubt, deadline):
+            if doubt is not None and settled(settle, doubt, deadline):
                 return len(doubts) > 1
         raise failure
 
-    @staticmethod
-    def _more_telling(error, earlier, deadline):
-        """Prefer an answer to the news that no time was left to ask."""
-        late = (isinstance(error, exceptions.EndpointUnavailable)
-                and deadline.expired)
-        busy = isinstance(earlier, exceptions.ObjectBusy)
-        return earlier if late and busy else error
+    def create(self, op, name, settle, deadline, **args):
+        """Make an object.
 
-    def _settled(self, settle, doubt, deadline):
-        """Find out what became of a request, by a query.
-
-        :param settle: called with the deadline
-        :param doubt: the :class:`OutcomeUnknown`
-        :param deadline: when to give up
-        :returns: what settle returned: whether it was carried out
-        :raises OutcomeUnknown: that cannot be found out
+        :returns: whether an earlier request may still make it
         """
         try:
-            done = settle(deadline)
-        except exceptions.ObjectMismatch:
-            raise
-        except exceptions.DSWareError as error:
-            raise exceptions.OutcomeUnknown(
-                op=doubt.op, name=doubt.name, result=doubt.result,
-                desc=doubt.desc, endpoint=doubt.endpoint,
-                advice=_('Whether it was carried out cannot be found out: '
-                         '%s') % error.summary) from error
-        # When it was not, it is repeated, maybe often.
-        log = LOG.info if done else LOG.debug
-        log('%(op)s of %(name)s was %(done)s after all.', {
-            'op': doubt.op, 'name': doubt.name,
-            'done': 'carried out' if done else 'not carried out'})
-        return done
-
-    @staticmethod
-    def _tries(deadline):
-        yield 0.0
-        # A request without time for its answer only raises doubts.
-        least = min(_LAST_TRY, deadline.seconds / 4)
-        for elapsed in waiting.pauses(deadline):
-            if deadline.remaining >= least:
-                yield elapsed
+            with self._expected(name):
+                return self.change(op, settle, deadline=deadline, **args)
+        except exceptions.ObjectExists as error:
+            raise exceptions.ObjectExists(
+                op=op, name=name, result=error.result, desc=error.desc,
+                endpoint=error.endpoint,
+                advice=self.queries.what_is_there(name, args)) from error
+        except exceptions.CapacityExceeded as error:
+            raise self.queries.with_room(error, args) from error
 
     @contextlib.contextmanager
-    def _undone(self, remove, *objects):
+    def _expected(self, name):
+        """Expect what a request makes late, if the block leaves a doubt."""
+        try:
+            yield
+        except exceptions.DSWareError as error:
+            if error.in_doubt:
+                self._late.expect(name)
+            raise
+
+    @contextlib.contextmanager
+    def undone(self, remove, *objects):
         """Remove what this call has made, if the block fails."""
         try:
             yield
         except BaseException as error:
             with excutils.save_and_reraise_exception():
-                if not self._remove_quietly(remove, *objects):
+                if not self.remove_quietly(remove, *objects):
                     error.in_doubt = True
 
     @staticmethod
-    def _remove_quietly(remove, *objects):
+    def remove_quietly(remove, *objects):
         """Remove objects.
 
         :returns: whether they are gone, and no request that is still under
@@ -254,7 +213,7 @@ class Calls:
                     break
         return gone
 
-    def _outlast(self, query, remove, name):
+    def outlast(self, query, remove, name):
         """Remove what a request in doubt makes when it has been removed.
 
         :param query: gives the object of a name, or None
@@ -266,10 +225,11 @@ class Calls:
                 LOG.info('%s was made late, and is removed again.', name)
                 remove(name)
 
-    def _wait(self, query, name, op, deadline=None):
+    def wait(self, query, name, op, deadline=None):
         """Wait until an object that is in work is ready.
 
-        :param query: called with a deadline, gives the object or None
+        :param query: called with the name and a deadline, gives the object
+            or None
         :param deadline: when to give up; by default a copy's time from now
         :raises BackendFault: it failed, vanished or took too long
         """
@@ -277,7 +237,7 @@ class Calls:
         series = reporting.Series(LOG)
         # Unlike a change, a look is worth its while at the very end, too.
         for _elapsed in itertools.chain((0.0,), waiting.pauses(deadline)):
-            if self._is_ready(query, name, op, self._look(deadline), series):
+            if self._is_ready(query, name, op, self.look(deadline), series):
                 return
         raise exceptions.BackendFault(
             op=op, name=name,
@@ -285,15 +245,31 @@ class Calls:
             advice=_('Raise dsware_copy_timeout if a copy only needs more '
                      'time'))
 
-    def _look(self, deadline):
+    def at_rest(self, name, op):
+        """Give a volume; one that is in work is waited for.
+
+        :raises ObjectAbsent: there is no such volume
+        """
+        found = self.queries.volume(name)
+        if found is not None and found.working:
+            LOG.info('Volume %(name)s is in work on the cluster; %(op)s '
+                     'waits for that.', {'name': name, 'op': op})
+            self.wait(self.queries.volume, name, op)
+            # Its size or pool may be another one now.
+            found = self.queries.volume(name)
+        if found is None:
+            raise exceptions.ObjectAbsent(op=op, name=name)
+        return found
+
+    def look(self, deadline):
         """Give a query time, at the very end of a deadline, too."""
         return waiting.Deadline(min(max(deadline.remaining, _LAST_LOOK),
-                                    self._client.request_timeout))
+                                    self.client.request_timeout))
 
     @staticmethod
     def _is_ready(query, name, op, deadline, series):
         try:
-            found = query(deadline)
+            found = query(name, deadline)
         except _NO_ANSWER as error:
             # The copy goes on inside the cluster while nobody can ask.
             series.note(logging.WARNING, error,
@@ -307,3 +283,76 @@ class Calls:
                 op=op, name=name,
                 desc=_('it is in failure status %d') % found.status)
         return found.ready
+
+
+@contextlib.contextmanager
+def marked(doubts):
+    """Mark what fails when a request may have been carried out, or yet.
+
+    :param doubts: the errors that such requests ended with
+    """
+    try:
+        yield
+    except exceptions.DSWareError as error:
+        error.in_doubt = error.in_doubt or bool(doubts)
+        raise
+
+
+def more_telling(error, earlier, deadline):
+    """Prefer an answer to the news that no time was left to ask."""
+    late = (isinstance(error, exceptions.EndpointUnavailable)
+            and deadline.expired)
+    busy = isinstance(earlier, exceptions.ObjectBusy)
+    return earlier if late and busy else error
+
+
+def settled(settle, doubt, deadline):
+    """Find out what became of a request, by a query.
+
+    :param settle: called with the deadline
+    :param doubt: the :class:`OutcomeUnknown`
+    :param deadline: when to give up
+    :returns: what settle returned: whether it was carried out
+    :raises OutcomeUnknown: that cannot be found out
+    """
+    try:
+        done = settle(deadline)
+    except exceptions.ObjectMismatch:
+        raise
+    except exceptions.DSWareError as error:
+        raise exceptions.OutcomeUnknown(
+            op=doubt.op, name=doubt.name, result=doubt.result,
+            desc=doubt.desc, endpoint=doubt.endpoint,
+            advice=_('Whether it was carried out cannot be found out: '
+                     '%s') % error.summary) from error
+    # When it was not, it is repeated, maybe often.
+    log = LOG.info if done else LOG.debug
+    log('%(op)s of %(name)s was %(done)s after all.', {
+        'op': doubt.op, 'name': doubt.name,
+        'done': 'carried out' if done else 'not carried out'})
+    return done
+
+
+def tries(deadline):
+    """Pause between attempts, as long as another one makes sense."""
+    yield 0.0
+    # A request without time for its answer only raises doubts.
+    least = min(_LAST_TRY, deadline.seconds / 4)
+    for elapsed in waiting.pauses(deadline):
+        if deadline.remaining >= least:
+            yield elapsed
+
+
+def attached(error, _deadline=None):
+    """Add to an error about an object in use that a host has it."""
+    if error.result != result_codes.NODE_IN_USE:
+        return error
+    return held(error, exceptions.ObjectBusy, _(
+        'It is attached to a host; it can be deleted when it is detached '
+        'there'))
+
+
+def held(error, kind, advice):
+    """Make an error that says what else is known."""
+    return kind(op=error.op, name=error.name, result=error.result,
+                desc=error.desc, endpoint=error.endpoint, advice=advice)

@@ -33,7 +33,6 @@ from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
-from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
@@ -42,41 +41,20 @@ LOG = logging.getLogger(__name__)
 _PATIENCE = 5
 
 
-class Policies(operation.Calls):
-    """Limits of volumes: a part of :class:`array.Array`.
+class QoS:
+    """Gives limits to volumes, and takes them away.
 
     Limits are a dict with all of :data:`models.QOS_LIMITS`.
+
+    :param changes: the :class:`operation.Operation` of the cluster
+    :param volumes: the :class:`volumes.Volumes` of the cluster
     """
 
-    def qos_of(self, volume: str,
-               deadline: waiting.Deadline | None = None
-               ) -> models.QoS | None:
-        """Query the QoS of a volume.
-
-        :param volume: the volume's name
-        :param deadline: when to give up
-        :returns: its QoS, whoever made that, or None when it has none
-        :raises ObjectAbsent: there is no such volume
-        :raises DSWareError: when the cluster does not answer
-        """
-        names.check(volume)
-        reply = self._client.call('queryVolumeQoSInfo', deadline=deadline,
-                                  volName=volume)
-        if len(reply.records) != 1:
-            raise exceptions.OutcomeUnknown(
-                op='queryVolumeQoSInfo', name=volume,
-                endpoint=str(reply.endpoint),
-                desc=_('records: %d') % len(reply.records))
-        found = self._read(models.QoS, reply.records[0],
-                           'queryVolumeQoSInfo', reply)
-        if not found.name:
-            return None
-        if not names.is_legal(found.name):
-            raise exceptions.OutcomeUnknown(
-                op='queryVolumeQoSInfo', name=volume,
-                endpoint=str(reply.endpoint),
-                desc=_('%r cannot be the name of a QoS') % found.name)
-        return found
+    def __init__(self, changes, volumes):
+        self._client = changes.client
+        self._queries = changes.queries
+        self._operation = changes
+        self._volumes = volumes
 
     def is_limited(self, volume: str) -> bool:
         """Tell whether a volume has limits that :meth:`limit` gave it.
@@ -103,12 +81,12 @@ class Policies(operation.Calls):
         :raises DSWareError: for all other reasons
         """
         name = names.policy(volume)
-        before = self.qos_of(volume)
+        before = self._queries.qos_of(volume)
         if before is None or before.name != name:
             self._give(volume, limits, before)
             return before
         if not before.has(limits):
-            self._change(
+            self._operation.change(
                 'setQoS', lambda deadline: self._has(volume, name, limits,
                                                      deadline),
                 qosName=name, **limits)
@@ -123,7 +101,7 @@ class Policies(operation.Calls):
         :param limits: its limits
         :raises DSWareError: when that does not work
         """
-        with self._undone(self.delete_volume, volume):
+        with self._operation.undone(self._volumes.delete, volume):
             self._give(volume, limits, None)
 
     def unlimit(self, volume: str, patience: float | None = None) -> None:
@@ -137,10 +115,10 @@ class Policies(operation.Calls):
         :raises DSWareError: when that does not work
         """
         self._disassociate(names.policy(volume), volume, patience)
-        self.delete_qos(volume, patience)
+        self.delete(volume, patience)
 
-    def delete_qos(self, volume: str,
-                   patience: float | None = None) -> None:
+    def delete(self, volume: str,
+               patience: float | None = None) -> None:
         """Delete the QoS named after a volume that no longer has it.
 
         One that is gone already is a success.
@@ -155,8 +133,8 @@ class Policies(operation.Calls):
         name = names.policy(volume)
         try:
             # Asking again is the only way to find out.
-            self._change('deleteQoS', lambda deadline: False,
-                         patience=patience, qosName=name)
+            self._operation.change('deleteQoS', lambda deadline: False,
+                                   patience=patience, qosName=name)
         except exceptions.ObjectAbsent:
             LOG.debug('QoS %s is gone already.', name)
 
@@ -177,7 +155,7 @@ class Policies(operation.Calls):
     def _create_qos(self, name, limits):
         deadline = self._client.deadline()
         series = reporting.Series(LOG)
-        for _elapsed in self._tries(deadline):
+        for _elapsed in operation.tries(deadline):
             try:
                 self._client.call('createQoS', deadline=deadline,
                                   qosName=name, **limits)
@@ -208,14 +186,14 @@ class Policies(operation.Calls):
                          'cluster')) from error
 
     def _associate(self, name, volume, patience=None):
-        self._change(
+        self._operation.change(
             'associateQoSWithVolume',
             lambda deadline: self._has(volume, name, {}, deadline),
             patience=patience, qosName=name, volName=volume)
 
     def _disassociate(self, name, volume, patience=None):
         try:
-            self._change(
+            self._operation.change(
                 'disassociateQoSWithVolume',
                 lambda deadline: not self._has(volume, name, {}, deadline),
                 patience=patience, qosName=name, volName=volume)
@@ -225,7 +203,7 @@ class Policies(operation.Calls):
 
     def _has(self, volume, name, limits, deadline):
         try:
-            found = self.qos_of(volume, deadline)
+            found = self._queries.qos_of(volume, deadline)
         except exceptions.ObjectAbsent:
             return False
         return (found is not None and found.name == name
@@ -253,7 +231,7 @@ class Policies(operation.Calls):
         """
         name = names.policy(volume)
         steps = [lambda: self._disassociate(name, volume, _PATIENCE),
-                 lambda: self.delete_qos(volume, _PATIENCE)]
+                 lambda: self.delete(volume, _PATIENCE)]
         if before is not None:
             steps.insert(1, lambda: self._associate(before.name, volume,
                                                     _PATIENCE))

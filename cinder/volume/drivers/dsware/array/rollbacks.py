@@ -34,10 +34,20 @@ LOG = logging.getLogger(__name__)
 _OP = 'rollbackSnapshot'
 
 
-class Rollbacks(operation.Calls):
-    """Rollbacks: a part of :class:`array.Array`."""
+class Rollbacks:
+    """Puts volumes back to their snapshots.
 
-    def rollback_source(self, snapshot: str, volume: str) -> models.Snapshot:
+    :param changes: the :class:`operation.Operation` of the cluster
+    :param volumes: the :class:`volumes.Volumes` of the cluster
+    """
+
+    def __init__(self, changes, volumes):
+        self._client = changes.client
+        self._queries = changes.queries
+        self._operation = changes
+        self._volumes = volumes
+
+    def source(self, snapshot: str, volume: str) -> models.Snapshot:
         """Find the snapshot that a volume is to be put back to.
 
         :param snapshot: the snapshot's name
@@ -48,7 +58,7 @@ class Rollbacks(operation.Calls):
         :raises BackendFault: it is not ready
         :raises DSWareError: when the cluster does not answer
         """
-        found = self.snapshot(snapshot)
+        found = self._queries.snapshot(snapshot)
         if found is None:
             raise exceptions.ObjectAbsent(op=_OP, name=snapshot)
         if found.father != volume:
@@ -64,8 +74,8 @@ class Rollbacks(operation.Calls):
                 desc=_('the snapshot is in status %d') % found.status)
         return found
 
-    def rollback(self, volume: str, source: models.Snapshot,
-                 size: int) -> None:
+    def roll_back(self, volume: str, source: models.Snapshot,
+                  size: int) -> None:
         """Put a volume back to what a snapshot holds, and wait for it.
 
         The cluster gives the volume the snapshot's size (published); one
@@ -74,7 +84,7 @@ class Rollbacks(operation.Calls):
         have to make a snapshot of the broken volume first.
 
         :param volume: the volume's name
-        :param source: the snapshot, from :meth:`rollback_source`
+        :param source: the snapshot, from :meth:`source`
         :param size: what the volume has to have afterwards, in MiB
         :raises ObjectAbsent: there is no such volume
         :raises ObjectBusy: it is attached, or in work
@@ -84,7 +94,9 @@ class Rollbacks(operation.Calls):
         :raises DSWareError: for all other reasons
         """
         names.check(volume)
-        before = self._before_rollback(volume)
+        # What an interrupted attempt has begun, maybe with another snapshot.
+        # After that a volume in work is this call's doing.
+        before = self._operation.at_rest(volume, _OP)
         self._start_rollback(before, source)
         with self._advised(_(
                 'It holds neither its old data nor those of snapshot %s, '
@@ -98,27 +110,13 @@ class Rollbacks(operation.Calls):
                     'or make it that large on the cluster.') % {
                         'snapshot': source.name, 'now': source.size,
                         'size': size}):
-                self.expand_volume(volume, size)
-
-    def _before_rollback(self, volume):
-        found = self.volume(volume)
-        if found is not None and found.working:
-            # What an interrupted attempt has begun, maybe with another
-            # snapshot. After that a volume in work is this call's doing.
-            LOG.info('Volume %s is in work on the cluster; its rollback '
-                     'waits for that.', volume)
-            self._wait(lambda limit: self.volume(volume, limit), volume, _OP)
-            # Its size may be another one now.
-            found = self.volume(volume)
-        if found is None:
-            raise exceptions.ObjectAbsent(op=_OP, name=volume)
-        return found
+                self._volumes.expand(volume, size)
 
     def _start_rollback(self, before, source):
         """Start; return when it is certain that it runs, or was done."""
         deadline = self._client.deadline()
         series = reporting.Series(LOG)
-        for _elapsed in self._tries(deadline):
+        for _elapsed in operation.tries(deadline):
             try:
                 self._client.call(_OP, snapName=source.name,
                                   volName=before.name, deadline=deadline)
@@ -126,7 +124,7 @@ class Rollbacks(operation.Calls):
             except exceptions.OutcomeUnknown as error:
                 failure = error
                 operation.note(series, error, deadline)
-                if self._settled(
+                if operation.settled(
                         lambda limit: self._rolled_back(before, source,
                                                         limit),
                         error, deadline):
@@ -139,23 +137,20 @@ class Rollbacks(operation.Calls):
         raise failure
 
     def _end_rollback(self, before, source):
-        def look(limit=None):
-            return self.volume(before.name, limit)
-
         try:
-            self._wait(look, before.name, _OP)
+            self._operation.wait(self._queries.volume, before.name, _OP)
         except exceptions.BackendFault as error:
-            found = look()
+            found = self._queries.volume(before.name)
             if found is None or found.ready or found.working:
                 raise
             reporting.log_once(LOG, logging.WARNING, error,
                                'The rollback is begun once more.')
             self._start_rollback(found, source)
-            self._wait(look, before.name, _OP)
+            self._operation.wait(self._queries.volume, before.name, _OP)
 
     def _rolled_back(self, before, source, deadline):
         """Tell whether it certainly runs, or ran."""
-        found = self.volume(before.name, deadline)
+        found = self._queries.volume(before.name, deadline)
         return found is not None and (
             found.working or before.size != found.size == source.size)
 

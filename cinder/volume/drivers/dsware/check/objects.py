@@ -60,10 +60,10 @@ def check(configuration, array,
     seen = _Seen()
     try:
         for pool in pools:
-            for record in array.volume_records(pool):
+            for record in array.queries.volume_records(pool):
                 seen.volumes += 1
                 seen.look(record.get('vol_name', ''), record)
-            for record in array.snapshot_records(pool):
+            for record in array.queries.snapshot_records(pool):
                 seen.snapshots += 1
                 seen.look(record.get('snap_name', ''), record)
     except exceptions.DSWareError as error:

@@ -26,7 +26,7 @@ def check(configuration, array) -> tuple[list[findings.Finding], list[int]]:
     :returns: what was found; the ids of the pools that are used
     """
     try:
-        there = {pool.pool_id: pool for pool in array.pools(0)}
+        there = {pool.pool_id: pool for pool in array.queries.pools(0)}
     except exceptions.DSWareError as error:
         return [findings.problem(
             'the pools cannot be queried: %s' % error.summary,

@@ -175,8 +175,8 @@ class HostAttacher:
                         'volume': naming.described(volume),
                         'host': connector['host'], 'address': address})
         with naming.for_volume(volume):
-            self._array.detach_by_ip(naming.volume_name(volume),
-                                     address)
+            self._array.hosts.detach_by_ip(naming.volume_name(volume),
+                                           address)
 
     def _detach_from(self, volume, agent):
         """Detach a volume from the host of an agent, dead or alive.
@@ -192,7 +192,7 @@ class HostAttacher:
         name = naming.volume_name(volume)
         with naming.for_volume(volume):
             try:
-                self._array.detach(name, agent)
+                self._array.hosts.detach(name, agent)
             except (exceptions.EndpointUnavailable,
                     exceptions.OutcomeUnknown) as error:
                 if not _is_silence(error):
@@ -202,7 +202,7 @@ class HostAttacher:
                     f'Agent {agent} does not answer; volume '
                     f'{naming.described(volume)} is detached from its '
                     f'host by way of another agent.')
-                self._array.detach_by_ip(name, agent.host)
+                self._array.hosts.detach_by_ip(name, agent.host)
 
 
 def _is_silence(error):
@@ -246,7 +246,7 @@ def existing(array, volume):
     :returns: the :class:`models.Volume`
     :raises VolumeNotFound: it is not on the cluster
     """
-    found = array.volume(naming.volume_name(volume))
+    found = array.queries.volume(naming.volume_name(volume))
     if found is None:
         raise exception.VolumeNotFound(
             _('Volume %(name)s is not on the Dsware cluster.')

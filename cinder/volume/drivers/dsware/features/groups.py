@@ -106,7 +106,7 @@ class Groups:
 
     def _snapshot_together(self, snapshots):
         with naming.for_volumes([s.volume for s in snapshots]):
-            self._array.snapshot_together({
+            self._array.snapshots.together({
                 naming.snapshot_name(snapshot):
                     naming.volume_name(snapshot.volume)
                 for snapshot in snapshots})
@@ -197,7 +197,7 @@ class Groups:
 
         with (_all_or_none(self.delete_volume) as made,
               naming.for_volumes(source_vols)):
-            self._array.clone_together(
+            self._array.copies.clone_together(
                 {name: naming.volume_name(source)
                  for name, (_volume, source) in members.items()}, make)
         return updates

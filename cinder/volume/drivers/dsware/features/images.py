@@ -186,7 +186,7 @@ class ImageVolumes:
         if image_volume.size > volume.size:
             yield _('It has %(there)d GiB and the new volume has %(here)d.'
                     ) % {'there': image_volume.size, 'here': volume.size}
-        found = self._array.volume(naming.volume_name(image_volume))
+        found = self._array.queries.volume(naming.volume_name(image_volume))
         # A volume that was not made by Cinder may be smaller than Cinder,
         # which counts in GiB, has it.
         if found is None or not found.ready or not (

@@ -114,7 +114,7 @@ class ManagedObjects:
             yield
         except BaseException:
             with excutils.save_and_reraise_exception():
-                self._array.give_back(name, before)
+                self._array.qos.give_back(name, before)
 
     def _grow(self, found):
         size = manageable.whole_gib(found.size) * _MIB_PER_GIB
@@ -122,11 +122,11 @@ class ManagedObjects:
             LOG.info('Volume %(name)s has %(now)d MiB; it is made %(new)d '
                      'MiB large, a whole number of GiB.',
                      {'name': found.name, 'now': found.size, 'new': size})
-            self._array.expand_volume(found.name, size)
+            self._array.volumes.expand(found.name, size)
 
     def _manageable_volume(self, volume, reference):
         name = _legal_name(reference, _('volume'))
-        found = self._array.volume(name)
+        found = self._array.queries.volume(name)
         if found is None:
             raise _refused(reference, self._why_no_volume(name))
         pool = self._pool_id(volume)
@@ -145,7 +145,7 @@ class ManagedObjects:
         return found
 
     def _why_no_volume(self, name):
-        if self._array.snapshot(name) is not None:
+        if self._array.queries.snapshot(name) is not None:
             return _('it is a snapshot on the cluster, not a volume')
         return _('the cluster has no volume of that name')
 
@@ -167,8 +167,9 @@ class ManagedObjects:
         name = naming.volume_name(volume)
         try:
             # Nobody would remove what clones have left any more.
-            self._array.delete_leftovers(volume.name)
-            self._array.delete_temporaries_of(name, owners.is_forgotten)
+            self._array.volumes.delete_leftovers(volume.name)
+            self._array.volumes.delete_temporaries_of(
+                name, owners.is_forgotten)
         except exceptions.DSWareError as error:
             reporting.log_once(
                 LOG, logging.WARNING, error,
@@ -196,7 +197,8 @@ class ManagedObjects:
         """
         chosen = self._choose(
             manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
-            _VOLUMES, self._array.volume_records, self._array.volume)
+            _VOLUMES, self._array.queries.volume_records,
+            self._array.queries.volume)
         managed = _managed(cinder_volumes, naming.volume_name, chosen,
                            owners.volume_owners)
         return [_entry(found, managed, _volume_info(found))
@@ -234,7 +236,7 @@ class ManagedObjects:
 
     def _manageable_snapshot(self, snapshot, reference):
         name = _legal_name(reference, _('snapshot'))
-        found = self._array.snapshot(name)
+        found = self._array.queries.snapshot(name)
         if found is None:
             raise _refused(reference, _(
                 'the cluster has no snapshot of that name'))
@@ -274,7 +276,8 @@ class ManagedObjects:
         """
         chosen = self._choose(
             manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
-            _SNAPSHOTS, self._array.snapshot_records, self._array.snapshot)
+            _SNAPSHOTS, self._array.queries.snapshot_records,
+            self._array.queries.snapshot)
         managed = _managed(cinder_snapshots, naming.snapshot_name,
                            chosen, owners.snapshot_owners)
         return [dict(_entry(found, managed, _info(found)),

@@ -80,7 +80,7 @@ class ManagerAttacher(attaching.HostAttacher):
     @coordination.synchronized(_LOCK)
     def _attach(self, volume, found, connector, agent):
         with naming.for_volume(volume):
-            path = self._array.attach(found.name, agent)
+            path = self._array.hosts.attach(found.name, agent)
             if not path and not found.wwn:
                 path = self._attach_anew(volume, found, connector, agent)
         return _device(found, path, agent)
@@ -90,8 +90,8 @@ class ManagerAttacher(attaching.HostAttacher):
         _own, others = self._attachments_at(_now(volume), connector, agent)
         if others:
             return ''
-        self._array.detach(found.name, agent)
-        return self._array.attach(found.name, agent)
+        self._array.hosts.detach(found.name, agent)
+        return self._array.hosts.attach(found.name, agent)
 
     def detach(self, volume, connector):
         """Detach a volume from a host, unless another use is left there.

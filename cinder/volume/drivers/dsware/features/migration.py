@@ -120,7 +120,7 @@ class Migrations:
         return None
 
     def _snapshots_in_the_way(self, volume):
-        found = self._array.snapshots_of(naming.volume_name(volume))
+        found = self._array.queries.snapshots_of(naming.volume_name(volume))
         if found:
             return _('it has snapshots on the cluster: %s') % (
                 exceptions.printable(', '.join(found)))
@@ -130,8 +130,8 @@ class Migrations:
         """Move a volume; tell whether the cluster did it."""
         with naming.for_volume(volume):
             try:
-                self._array.move(naming.volume_name(volume),
-                                 naming.pool_id(host['host']))
+                self._array.volumes.move(naming.volume_name(volume),
+                                         naming.pool_id(host['host']))
             except exceptions.InvalidRequest as error:
                 reporting.log_once(LOG, logging.WARNING, error,
                                    'Cinder is asked to copy the volume.')
@@ -220,8 +220,8 @@ class Migrations:
         try:
             self._qos.apply(volume)
             if before and not self._qos.wanted(volume):
-                self._array.give_back(naming.volume_name(volume),
-                                      before)
+                self._array.qos.give_back(naming.volume_name(volume),
+                                          before)
         except exception.CinderException as error:
             reporting.log_once(
                 LOG, logging.ERROR, error,

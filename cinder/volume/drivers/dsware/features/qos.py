@@ -221,7 +221,7 @@ class Limiter:
         wanted = self.wanted(volume)
         yield
         if wanted:
-            self._array.limit_new(naming.volume_name(volume), wanted)
+            self._array.qos.limit_new(naming.volume_name(volume), wanted)
 
     @contextlib.contextmanager
     def of_resized(self, volume, size):
@@ -282,15 +282,15 @@ class Limiter:
         if wanted:
             return True
         with self._qos_optional():
-            return self._array.is_limited(naming.volume_name(volume))
+            return self._array.qos.is_limited(naming.volume_name(volume))
         return False
 
     def _set(self, volume, wanted):
         name = naming.volume_name(volume)
         if wanted:
-            return self._array.limit(name, wanted)
+            return self._array.qos.limit(name, wanted)
         with self._qos_optional():
-            self._array.unlimit(name)
+            self._array.qos.unlimit(name)
         return None
 
     def forget(self, volume):
@@ -303,7 +303,7 @@ class Limiter:
         if volume.volume_type_id is not None:
             # Its type may have had limits once.
             with self._qos_optional():
-                self._array.delete_qos(naming.volume_name(volume))
+                self._array.qos.delete(naming.volume_name(volume))
 
     @staticmethod
     @contextlib.contextmanager

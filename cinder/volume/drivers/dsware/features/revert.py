@@ -50,7 +50,8 @@ class RevertedVolumes:
     def _put_back(self, volume, snapshot):
         name = naming.volume_name(volume)
         with naming.for_snapshot(snapshot):
-            source = self._array.rollback_source(
+            source = self._array.rollbacks.source(
                 naming.snapshot_name(snapshot), name)
         with naming.for_volume(volume):
-            self._array.rollback(name, source, volume.size * _MIB_PER_GIB)
+            self._array.rollbacks.roll_back(name, source,
+                                            volume.size * _MIB_PER_GIB)

@@ -80,5 +80,5 @@ def _is_here(array, volume):
     # clusters; an id is nowhere else.
     if volume.name_id not in name:
         return False
-    found = array.volume(name)
+    found = array.queries.volume(name)
     return found is not None and found.size == volume.size * _MIB_PER_GIB

@@ -78,7 +78,7 @@ class PoolWatch:
         """
         self.up = False
         found = {pool.pool_id: pool
-                 for pool in self._array.pools(self._PATIENCE)}
+                 for pool in self._array.queries.pools(self._PATIENCE)}
         missing = [p for p in self._wanted if p not in found]
         if missing:
             raise exceptions.ObjectAbsent(

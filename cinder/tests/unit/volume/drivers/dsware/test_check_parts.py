@@ -327,9 +327,9 @@ class ClockTestCase(PartTestCase):
 
     def test_records_that_make_no_sense(self):
         array = mock.Mock()
-        array.volume_records.return_value = iter([
+        array.queries.volume_records.return_value = iter([
             {}, {'create_time': 'now'}, {'create_time': '-1'}])
-        array.snapshot_records.return_value = iter([])
+        array.queries.snapshot_records.return_value = iter([])
         found = objects.check(fakes.make_configuration(), array, [0])
         self.assertEqual(findings.NOTE, found[-1].level)
 

@@ -52,8 +52,8 @@ class BackendTestCase(testtools.TestCase):
     def transport(self, **overrides):
         """Make an array and look at the transport of its first agent."""
         made = config.make_array(fakes.make_configuration(**overrides))
-        self.addCleanup(made._client.close)
-        return made._client._agents.order()[0].transport
+        self.addCleanup(made.client.close)
+        return made.client._agents.order()[0].transport
 
 
 @ddt.ddt
@@ -155,8 +155,8 @@ class SocketTestCase(BackendTestCase):
     def test_timeouts(self):
         made = config.make_array(fakes.make_configuration(
             dsware_request_timeout=17, dsware_copy_timeout=34))
-        self.assertEqual(17, made._client.request_timeout)
-        self.assertEqual(34, made._copy_timeout)
+        self.assertEqual(17, made.client.request_timeout)
+        self.assertEqual(34, made.volumes._operation._copy_timeout)
 
     def test_a_password_needs_tls(self):
         message = self.refused('san_password', 'driver_use_ssl',
@@ -198,9 +198,9 @@ class SocketTestCase(BackendTestCase):
                 dsware_agents=['192.0.2.1', '192.0.2.2'],
                 dsware_host_agents={'compute': '192.0.2.7:80'},
                 dsware_host_networks=['192.0.2.0/24'])))
-        self.addCleanup(made._client.close)
+        self.addCleanup(made.client.close)
         one, two, host, port, other = (
-            made._client._agents._make_agent(
+            made.client._agents._make_agent(
                 endpoints.Endpoint(*place)).transport._settings
             for place in (('192.0.2.1', 10519), ('192.0.2.2', 10519),
                           ('192.0.2.7', 80), ('192.0.2.7', 10519),

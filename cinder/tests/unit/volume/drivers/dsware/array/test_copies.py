@@ -40,7 +40,7 @@ class LinkedCloneTestCase(CopyTestCase):
 
     @ddt.data(2048, 4096)
     def test_clone(self, size):
-        self.array.linked_clone('new', size, 's')
+        self.array.copies.linked('new', size, 's')
         self.assertEqual(('then', size, 's'), (
             self.new()['data'], self.new()['vol_size'],
             self.new()['father_name']))
@@ -48,32 +48,32 @@ class LinkedCloneTestCase(CopyTestCase):
     def test_what_exists_is_never_adopted(self):
         self.cluster.add_volume('new', size=2048, father='s', data='theirs')
         error = self.raises(exceptions.ObjectExists,
-                            self.array.linked_clone, 'new', 2048, 's')
+                            self.array.copies.linked, 'new', 2048, 's')
         self.assertIn('snapNameSrc=s', str(error))
         self.assertEqual('theirs', self.new()['data'])
 
     def test_no_such_snapshot(self):
         error = self.raises(exceptions.ObjectAbsent,
-                            self.array.linked_clone, 'new', 2048, 't')
+                            self.array.copies.linked, 'new', 2048, 't')
         self.assertEqual(50150006, error.result)
 
     @ddt.data(50152401, 50153012)
     def test_a_limit(self, code):
         self.cluster.fail('createVolumeFromSnap', 'result', code)
         error = self.raises(exceptions.CapacityExceeded,
-                            self.array.linked_clone, 'new', 2048, 's')
+                            self.array.copies.linked, 'new', 2048, 's')
         self.assertEqual(code, error.result)
         self.nothing_left()
 
     def test_a_full_pool(self):
         error = self.raises(exceptions.CapacityExceeded,
-                            self.array.linked_clone, 'new', 2 ** 30, 's')
+                            self.array.copies.linked, 'new', 2 ** 30, 's')
         self.assertIn('Asked for %d MiB; free MiB by pool: 0: ' % 2 ** 30,
                       str(error))
 
     def test_a_failed_clone_is_removed(self):
         self.cluster.edit = lambda record: {**record, 'status': '9'}
-        self.raises(exceptions.BackendFault, self.array.linked_clone,
+        self.raises(exceptions.BackendFault, self.array.copies.linked,
                     'new', 2048, 's')
         self.nothing_left()
 
@@ -82,7 +82,7 @@ class LinkedCloneTestCase(CopyTestCase):
 class FullCopyTestCase(CopyTestCase):
 
     def copy(self, size=2048, pool_id=1, thin=True):
-        self.array.full_copy('new', pool_id, size, thin, 's')
+        self.array.copies.full('new', pool_id, size, thin, 's')
 
     @ddt.data(2048, 4096)
     def test_copy(self, size):
@@ -111,7 +111,7 @@ class FullCopyTestCase(CopyTestCase):
                         seconds + max(seconds / 10, 0.2) + 1)
 
     def test_no_such_snapshot(self):
-        error = self.raises(exceptions.ObjectAbsent, self.array.full_copy,
+        error = self.raises(exceptions.ObjectAbsent, self.array.copies.full,
                             'new', 1, 2048, True, 't')
         self.assertEqual('t', error.name)
         self.nothing_left()
@@ -231,9 +231,9 @@ class FullCopyTestCase(CopyTestCase):
 class CloneTestCase(CopyTestCase):
 
     def clone(self, make=None):
-        self.array.clone('new', 'v', make or (
-            lambda snapshot: self.array.linked_clone('new', 4096,
-                                                     snapshot)))
+        self.array.copies.clone('new', 'v', make or (
+            lambda snapshot: self.array.copies.linked('new', 4096,
+                                                      snapshot)))
 
     def test_linked(self):
         self.clone()
@@ -242,7 +242,7 @@ class CloneTestCase(CopyTestCase):
         self.assertEqual({'s'}, set(self.cluster.snapshots))
 
     def test_full(self):
-        self.clone(lambda snapshot: self.array.full_copy(
+        self.clone(lambda snapshot: self.array.copies.full(
             'new', 1, 4096, False, snapshot))
         self.assertEqual(('now', 4096, 1), (
             self.new()['data'], self.new()['vol_size'],
@@ -261,7 +261,7 @@ class CloneTestCase(CopyTestCase):
         self.assertEqual('now', self.new()['data'])
 
     def test_no_such_volume(self):
-        error = self.raises(exceptions.ObjectAbsent, self.array.clone,
+        error = self.raises(exceptions.ObjectAbsent, self.array.copies.clone,
                             'new', 'w', self.fail)
         self.assertEqual(50150005, error.result)
         self.nothing_left()
@@ -276,7 +276,7 @@ class CloneTestCase(CopyTestCase):
     def test_a_full_copy_that_fails_leaves_nothing(self):
         self.cluster.copy_ends_as = 9
         self.raises(exceptions.BackendFault, self.clone,
-                    lambda snapshot: self.array.full_copy(
+                    lambda snapshot: self.array.copies.full(
                         'new', 1, 2048, True, snapshot))
         self.nothing_left()
 
@@ -304,14 +304,15 @@ class CloneTestCase(CopyTestCase):
         self.assertEqual('now', self.new()['data'])
         self.assertIn('new.clone', self.cluster.snapshots)
         self.cluster.faults.clear()
-        self.array.delete_leftovers('new')
+        self.array.volumes.delete_leftovers('new')
         self.assertEqual({'s'}, set(self.cluster.snapshots))
 
     def test_two_clones_of_one_source_do_not_meet(self):
         def make(snapshot):
-            self.array.clone('other', 'v', lambda inner:
-                             self.array.linked_clone('other', 2048, inner))
-            self.array.linked_clone('new', 2048, snapshot)
+            self.array.copies.clone(
+                'other', 'v', lambda inner: self.array.copies.linked(
+                    'other', 2048, inner))
+            self.array.copies.linked('new', 2048, snapshot)
         self.clone(make)
         self.assertEqual({'v', 'new', 'other'}, set(self.cluster.volumes))
         self.assertEqual({'s'}, set(self.cluster.snapshots))
@@ -323,5 +324,5 @@ class CloneTestCase(CopyTestCase):
 
     def test_another_array_finds_what_a_crash_left(self):
         self.cluster.add_snapshot('new.clone', 'v')
-        array.Array(self.make_client(), 3600).delete_leftovers('new')
+        array.Array(self.make_client(), 3600).volumes.delete_leftovers('new')
         self.nothing_left()

@@ -36,7 +36,6 @@ FORGED = 'busy\n2026-01-01 00:00:00.000 ERROR forged\x1b[2J\u202e' + 'x' * 9999
 class Liar:
     """A transport whose agent says what the test wants."""
 
-
     def __init__(self):
         self.result = 0
         self.desc = ''
@@ -68,39 +67,39 @@ class HostileTestCase(testtools.TestCase):
     @ddt.data('w', 'V', 'v1', 'v\n', ' v', 'v\0', 'v\u200b', '')
     def test_another_volume_than_asked_for(self, name):
         self.liar.records = [{**VOLUME, 'vol_name': name}]
-        self.refused(self.array.volume, 'v')
+        self.refused(self.array.queries.volume, 'v')
 
     def test_the_same_volume_twice(self):
         self.liar.records = [VOLUME, {**VOLUME, 'vol_size': '2048'}]
-        self.refused(self.array.volume, 'v')
+        self.refused(self.array.queries.volume, 'v')
 
     @ddt.data({'father_name': 'w'}, {'snap_name': 'w\n.clone'},
               {'snap_name': '-rf'}, {'snap_name': ''})
     def test_a_snapshot_of_another_volume_is_not_deleted(self, lie):
         self.liar.records = [SNAPSHOT, {**SNAPSHOT, **lie}]
-        self.refused(self.array.delete_temporaries_of, 'v')
+        self.refused(self.array.volumes.delete_temporaries_of, 'v')
         self.assertNotIn('deleteSnapshot', self.liar.ops)
 
     def test_a_snapshot_record_that_is_none(self):
         self.liar.records = [{'snap_name': 'v.clone'}]
-        self.refused(self.array.snapshots_of, 'v')
+        self.refused(self.array.queries.snapshots_of, 'v')
 
     @ddt.data('/etc/../dev/sda', 'sda', '/dev/sda\n', '/dev/sd a', '-rf',
               '/dev/sda;reboot', '/dev/\x1b[2J', '//dev', '/dev/./sda',
               '/dev/sd\u0430', '/')
     def test_a_device_that_is_none(self, path):
         self.liar.records = [{'devName': path}]
-        self.refused(self.array.attach, 'v', fakes.ENDPOINTS[0])
+        self.refused(self.array.hosts.attach, 'v', fakes.ENDPOINTS[0])
 
     def test_two_devices(self):
         self.liar.records = [{'devName': '/dev/sda'}, {'devName': '/dev/sdb'}]
-        self.refused(self.array.attach, 'v', fakes.ENDPOINTS[0])
+        self.refused(self.array.hosts.attach, 'v', fakes.ENDPOINTS[0])
 
     @ddt.data('a\nb', '-rf', 'a,b', '\x1b[2J', 'x' * 96)
     def test_a_qos_that_cannot_be_one(self, name):
         self.liar.records = [{'qosName': name}]
-        self.refused(self.array.qos_of, 'v')
-        self.refused(self.array.limit, 'v', {'maxIOPS': 1})
+        self.refused(self.array.queries.qos_of, 'v')
+        self.refused(self.array.qos.limit, 'v', {'maxIOPS': 1})
         self.assertEqual({'queryVolumeQoSInfo'}, set(self.liar.ops))
 
     @ddt.data('-1', str(10 ** 30), 'NaN', 'Infinity', '\u0661\u0662', '1e3',
@@ -115,11 +114,11 @@ class HostileTestCase(testtools.TestCase):
     @ddt.data(50150013, 50150005, 50150009, 50150016, 4711, -1, 10 ** 17)
     def test_what_the_cluster_says_forges_nothing(self, result):
         self.liar.result, self.liar.desc = result, FORGED
-        raised = self.refused(self.array.pools,
+        raised = self.refused(self.array.queries.pools,
                               error=exceptions.DSWareError)
         self.assertIn('busy?2026', str(raised))
 
     def test_names_in_messages_have_bounds(self):
-        raised = self.refused(self.array.volume, FORGED,
+        raised = self.refused(self.array.queries.volume, FORGED,
                               error=exceptions.InvalidRequest)
         self.assertEqual(raised.name, exceptions.printable(raised.name))

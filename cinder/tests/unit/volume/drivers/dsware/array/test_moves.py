@@ -26,7 +26,7 @@ class MoveTestCase(fakes.ArrayTestCase):
         self.record = self.cluster.add_volume('v', size=2048, data='data')
 
     def move(self, pool=1):
-        self.array.move('v', pool)
+        self.array.volumes.move('v', pool)
 
     def assert_in_pool(self, pool):
         self.assertEqual((pool, fakes.READY, 'data'), (
@@ -64,7 +64,7 @@ class MoveTestCase(fakes.ArrayTestCase):
         self.raises(exceptions.BackendFault, self.move)
 
     def test_no_such_volume(self):
-        self.raises(exceptions.ObjectAbsent, self.array.move, 'w', 1)
+        self.raises(exceptions.ObjectAbsent, self.array.volumes.move, 'w', 1)
         self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
 
     def test_no_such_pool(self):
@@ -73,7 +73,8 @@ class MoveTestCase(fakes.ArrayTestCase):
         self.assert_in_pool(0)
 
     def test_a_bad_name(self):
-        self.raises(exceptions.InvalidRequest, self.array.move, '-v', 1)
+        self.raises(exceptions.InvalidRequest,
+                    self.array.volumes.move, '-v', 1)
         self.assertEqual([], self.cluster.ops())
 
     @ddt.data('unanswered', 'lost', 'hangs')

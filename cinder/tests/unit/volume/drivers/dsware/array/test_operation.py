@@ -33,58 +33,58 @@ ONE = fakes.ENDPOINTS[0]
 CHANGES = {
     'create volume': (
         'createVolume',
-        lambda a: a.create_volume('new', 0, 2048, True),
+        lambda a: a.volumes.create('new', 0, 2048, True),
         lambda c: c.volumes['new']['vol_size'] == 2048),
     'delete volume': (
-        'deleteVolume', lambda a: a.delete_volume('spare'),
+        'deleteVolume', lambda a: a.volumes.delete('spare'),
         lambda c: 'spare' not in c.volumes),
     'expand volume': (
-        'expandVolume', lambda a: a.expand_volume('v', 4096),
+        'expandVolume', lambda a: a.volumes.expand('v', 4096),
         lambda c: c.volumes['v']['vol_size'] == 4096),
     'create snapshot': (
-        'createSnapshot', lambda a: a.create_snapshot('new', 'v'),
+        'createSnapshot', lambda a: a.snapshots.create('new', 'v'),
         lambda c: c.snapshots['new']['father_name'] == 'v'),
     'delete snapshot': (
-        'deleteSnapshot', lambda a: a.delete_snapshot('s'),
+        'deleteSnapshot', lambda a: a.snapshots.delete('s'),
         lambda c: 's' not in c.snapshots),
     'linked clone': (
-        'createVolumeFromSnap', lambda a: a.linked_clone('new', 2048, 's'),
+        'createVolumeFromSnap', lambda a: a.copies.linked('new', 2048, 's'),
         lambda c: c.volumes['new']['father_name'] == 's'),
     'full copy': (
         'createFullVolumeFromSnap',
-        lambda a: a.full_copy('new', 1, 4096, True, 's'),
+        lambda a: a.copies.full('new', 1, 4096, True, 's'),
         lambda c: (c.volumes['new']['data'] == 'data' and
                    c.volumes['new']['vol_size'] == 4096)),
     'volume of a full copy': (
-        'createVolume', lambda a: a.full_copy('new', 1, 2048, True, 's'),
+        'createVolume', lambda a: a.copies.full('new', 1, 2048, True, 's'),
         lambda c: c.volumes['new']['data'] == 'data'),
     'attach': (
-        'attachVolume', lambda a: a.attach('v', ONE),
+        'attachVolume', lambda a: a.hosts.attach('v', ONE),
         lambda c: c.attached['v'] == {ONE.host}),
     'detach': (
-        'detachVolume', lambda a: a.detach('used', ONE),
+        'detachVolume', lambda a: a.hosts.detach('used', ONE),
         lambda c: not c.attached['used']),
     'detach by ip': (
         'detachVolumeByIp',
-        lambda a: a.detach_by_ip('used', ONE.host),
+        lambda a: a.hosts.detach_by_ip('used', ONE.host),
         lambda c: not c.attached['used']),
 }
 LIMITS = {'maxIOPS': 7}
 CHANGES.update({
     'make limits': (
-        'createQoS', lambda a: a.limit('v', LIMITS),
+        'createQoS', lambda a: a.qos.limit('v', LIMITS),
         lambda c: c.limits_of('v') == LIMITS),
     'give limits': (
-        'associateQoSWithVolume', lambda a: a.limit('v', LIMITS),
+        'associateQoSWithVolume', lambda a: a.qos.limit('v', LIMITS),
         lambda c: c.limits_of('v') == LIMITS),
     'change limits': (
-        'setQoS', lambda a: a.limit('limited', LIMITS),
+        'setQoS', lambda a: a.qos.limit('limited', LIMITS),
         lambda c: c.limits_of('limited') == LIMITS),
     'take limits': (
-        'disassociateQoSWithVolume', lambda a: a.unlimit('limited'),
+        'disassociateQoSWithVolume', lambda a: a.qos.unlimit('limited'),
         lambda c: 'limited.qos' not in c.qos and not c.qos_of),
     'delete limits': (
-        'deleteQoS', lambda a: a.unlimit('limited'),
+        'deleteQoS', lambda a: a.qos.unlimit('limited'),
         lambda c: 'limited.qos' not in c.qos and not c.qos_of),
 })
 # No query tells about these; asking again does.
@@ -265,8 +265,8 @@ class UnsettledTestCase(OutcomeTestCase):
 class BusyTestCase(OutcomeTestCase):
     """It was busy each time; then nobody could be asked again."""
 
-    CALLS = {'delete': lambda array: array.delete_volume('v'),
-             'attach': lambda array: array.attach('v', ONE)}
+    CALLS = {'delete': lambda array: array.volumes.delete('v'),
+             'attach': lambda array: array.hosts.attach('v', ONE)}
 
     def answer(self, name, late):
         answers = [exceptions.ObjectBusy(op=name, name='v')]
@@ -278,7 +278,7 @@ class BusyTestCase(OutcomeTestCase):
                 self.clock.now += deadline.remaining
             raise exceptions.EndpointUnavailable(op=op, name='v')
 
-        with mock.patch.object(self.array._client, 'call', call):
+        with mock.patch.object(self.array.client, 'call', call):
             return self.assertRaises(exceptions.DSWareError,
                                      self.CALLS[name], self.array)
 
@@ -306,7 +306,7 @@ class AdoptTestCase(OutcomeTestCase):
         self.meanwhile('createVolume', lambda: self.cluster.add_volume(
             'new', **{'size': 2048, 'data': 'theirs', **differs}))
         error = self.raises(exceptions.ObjectMismatch,
-                            self.array.create_volume, 'new', 0, 2048, True)
+                            self.array.volumes.create, 'new', 0, 2048, True)
         self.assertEqual('new', error.name)
         self.assertIn('2048', str(error))
         self.assertEqual('theirs', self.cluster.volumes['new']['data'])
@@ -317,21 +317,21 @@ class AdoptTestCase(OutcomeTestCase):
                        lambda: self.cluster.add_volume('new', **{
                            'size': 2048, 'father': 's', 'data': 'theirs',
                            **differs}))
-        self.raises(exceptions.ObjectMismatch, self.array.linked_clone,
+        self.raises(exceptions.ObjectMismatch, self.array.copies.linked,
                     'new', 2048, 's')
         self.assertEqual('theirs', self.cluster.volumes['new']['data'])
 
     def test_a_snapshot_of_another_volume(self):
         self.meanwhile('createSnapshot', lambda: self.cluster.add_snapshot(
             'new', 'spare'))
-        self.raises(exceptions.ObjectMismatch, self.array.create_snapshot,
+        self.raises(exceptions.ObjectMismatch, self.array.snapshots.create,
                     'new', 'v')
         self.assertIn('new', self.cluster.snapshots)
 
     def test_a_snapshot_in_place_of_a_volume(self):
         self.meanwhile('createVolume', lambda: self.cluster.add_snapshot(
             'new', 'v'))
-        self.raises(exceptions.ObjectExists, self.array.create_volume,
+        self.raises(exceptions.ObjectExists, self.array.volumes.create,
                     'new', 0, 2048, True)
         self.assertIn('new', self.cluster.snapshots)
 
@@ -340,7 +340,7 @@ class AdoptTestCase(OutcomeTestCase):
         self.cluster.fail('createVolume', 'lost')
         self.cluster.fail('createVolume', 'does',
                           lambda: self.cluster.add_volume('new', size=2048))
-        self.array.create_volume('new', 0, 2048, True)
+        self.array.volumes.create('new', 0, 2048, True)
         self.assertEqual(2, self.cluster.count('createVolume'))
 
     @ddt.data(*cases(['create volume', 'linked clone', 'create snapshot']))
@@ -354,7 +354,7 @@ class AdoptTestCase(OutcomeTestCase):
         self.cluster.fail('query' + kind, 'does', lambda: call(
             array.Array(self.make_client(), 3600)), skip=5)
         start = self.clock.now
-        getattr(self.array, 'delete_' + kind.lower())('new')
+        getattr(self.array, kind.lower() + 's').delete('new')
         self.assertNotIn('new', self.cluster.volumes)
         self.assertNotIn('new', self.cluster.snapshots)
         self.assertEqual(2, self.cluster.count('delete' + kind))
@@ -362,7 +362,7 @@ class AdoptTestCase(OutcomeTestCase):
 
     def test_what_was_not_in_doubt_is_not_waited_for(self):
         start = self.clock.now
-        self.array.delete_volume('new')
+        self.array.volumes.delete('new')
         self.assertLess(self.clock.now - start, 1)
 
     def test_larger_than_asked_for_meanwhile(self):
@@ -370,7 +370,7 @@ class AdoptTestCase(OutcomeTestCase):
             self.cluster.volumes['v']['vol_size'] = 8192
         self.meanwhile('expandVolume', larger)
         error = self.raises(exceptions.InvalidRequest,
-                            self.array.expand_volume, 'v', 4096)
+                            self.array.volumes.expand, 'v', 4096)
         self.assertEqual(50151003, error.result)
 
 
@@ -416,7 +416,7 @@ class AnyFaultsTestCase(OutcomeTestCase):
     @fakes.HYPOTHESIS
     def test_create(self, faults):
         cluster, found = self.start(faults)
-        if self.attempt(found.create_volume, 'new', 0, 2048, True):
+        if self.attempt(found.volumes.create, 'new', 0, 2048, True):
             self.assertEqual(2048, cluster.volumes['new']['vol_size'])
         self.untouched(cluster)
 
@@ -426,23 +426,23 @@ class AnyFaultsTestCase(OutcomeTestCase):
         cluster, found = self.start(faults)
         cluster.add_volume('new', size=1024, data='theirs')
         self.assertFalse(
-            self.attempt(found.create_volume, 'new', 0, 2048, True))
+            self.attempt(found.volumes.create, 'new', 0, 2048, True))
         self.assertEqual('theirs', cluster.volumes['new']['data'])
 
     @hypothesis.given(faults=FAULTS)
     @fakes.HYPOTHESIS
     def test_delete(self, faults):
         cluster, found = self.start(faults)
-        if self.attempt(found.delete_volume, 'spare'):
+        if self.attempt(found.volumes.delete, 'spare'):
             self.assertNotIn('spare', cluster.volumes)
-        self.assertFalse(self.attempt(found.delete_volume, 'used'))
+        self.assertFalse(self.attempt(found.volumes.delete, 'used'))
         self.untouched(cluster)
 
     @hypothesis.given(faults=FAULTS)
     @fakes.HYPOTHESIS
     def test_expand(self, faults):
         cluster, found = self.start(faults)
-        if self.attempt(found.expand_volume, 'v', 4096):
+        if self.attempt(found.volumes.expand, 'v', 4096):
             self.assertEqual(4096, cluster.volumes['v']['vol_size'])
         self.assertIn(cluster.volumes['v']['vol_size'], (2048, 4096))
         self.untouched(cluster)
@@ -455,10 +455,10 @@ class AnyFaultsTestCase(OutcomeTestCase):
 
         def make(snapshot):
             if full:
-                found.full_copy('new', 1, 4096, True, snapshot)
+                found.copies.full('new', 1, 4096, True, snapshot)
             else:
-                found.linked_clone('new', 4096, snapshot)
-        made = self.attempt(found.clone, 'new', 'v', make)
+                found.copies.linked('new', 4096, snapshot)
+        made = self.attempt(found.copies.clone, 'new', 'v', make)
         if made:
             self.assertEqual('data', cluster.volumes['new']['data'])
             self.assertEqual(4096, cluster.volumes['new']['vol_size'])
@@ -466,8 +466,8 @@ class AnyFaultsTestCase(OutcomeTestCase):
         # Whatever is left goes when the volume is deleted.
         cluster.faults.clear()
         self.clock.now += 1000
-        found.delete_leftovers('new')
-        found.delete_volume('new')
+        found.volumes.delete_leftovers('new')
+        found.volumes.delete('new')
         self.assertEqual({'s'}, set(cluster.snapshots))
         self.assertEqual({'v', 'spare', 'used'}, set(cluster.volumes))
         self.untouched(cluster)

@@ -42,20 +42,21 @@ class QoSTestCase(fakes.ArrayTestCase):
 class QueryTestCase(QoSTestCase):
 
     def test_none(self):
-        self.assertIsNone(self.array.qos_of('v'))
+        self.assertIsNone(self.array.queries.qos_of('v'))
 
     def test_one(self):
-        self.array.limit('v', GOLD)
-        self.assertEqual(models.QoS('v.qos', GOLD), self.array.qos_of('v'))
+        self.array.qos.limit('v', GOLD)
+        self.assertEqual(models.QoS('v.qos', GOLD),
+                         self.array.queries.qos_of('v'))
 
     def test_no_volume(self):
-        self.raises(exceptions.ObjectAbsent, self.array.qos_of, 'gone')
+        self.raises(exceptions.ObjectAbsent, self.array.queries.qos_of, 'gone')
 
     @ddt.data([], [{'qosName': 'a'}, {'qosName': 'b'}], [{'maxIOPS': '1'}],
               [{'qosName': 'a', 'maxIOPS': 'many'}])
     def test_a_strange_answer(self, records):
         self.cluster.fail('queryVolumeQoSInfo', 'records', records)
-        self.raises(exceptions.OutcomeUnknown, self.array.qos_of, 'v')
+        self.raises(exceptions.OutcomeUnknown, self.array.queries.qos_of, 'v')
 
     def test_limits_that_an_older_cluster_does_not_tell(self):
         found = models.QoS.from_record({'qosName': 'q', 'maxIOPS': '5',
@@ -69,38 +70,38 @@ class QueryTestCase(QoSTestCase):
 class LimitTestCase(QoSTestCase):
 
     def test_give(self):
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual({'v.qos': GOLD}, self.cluster.qos)
         self.assertEqual({'v': 'v.qos'}, self.cluster.qos_of)
 
     def test_again_changes_nothing(self):
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.cluster.requests.clear()
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual(['queryVolumeQoSInfo'], self.cluster.ops())
 
     def test_change_needs_no_detaching(self):
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.cluster.requests.clear()
-        self.array.limit('v', SILVER)
+        self.array.qos.limit('v', SILVER)
         self.assertEqual({'maxIOPS': 50}, self.cluster.limits_of('v'))
         self.assertEqual(['queryVolumeQoSInfo', 'setQoS'],
                          self.cluster.ops())
 
     def test_a_new_volume_is_not_asked_about(self):
-        self.array.limit_new('v', GOLD)
+        self.array.qos.limit_new('v', GOLD)
         self.assertEqual(['createQoS', 'associateQoSWithVolume'],
                          self.cluster.ops())
 
     def test_what_a_crash_left_is_replaced(self):
         self.cluster.qos['v.qos'] = SILVER
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual({'v.qos': GOLD}, self.cluster.qos)
 
     def test_what_others_have_is_left_alone(self):
         self.give('other', 'v.qos', maxIOPS=7)
         start = self.clock.now
-        error = self.raises(exceptions.ObjectExists, self.array.limit, 'v',
+        error = self.raises(exceptions.ObjectExists, self.array.qos.limit, 'v',
                             GOLD)
         self.assertIn('v.qos', str(error))
         self.assertIn('Other volumes have it', str(error))
@@ -110,7 +111,7 @@ class LimitTestCase(QoSTestCase):
 
     def test_a_qos_of_another_name_is_replaced_and_stays(self):
         self.give('v', 'gold', maxIOPS=7)
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual({'v': 'v.qos'}, self.cluster.qos_of)
         self.assertEqual({'gold', 'v.qos'}, set(self.cluster.qos))
 
@@ -119,7 +120,7 @@ class LimitTestCase(QoSTestCase):
     def test_a_failure_gives_the_old_one_back(self, op):
         self.give('v', 'gold', maxIOPS=7)
         self.cluster.fail(op, 'result', 50150003)
-        self.raises(exceptions.InvalidRequest, self.array.limit, 'v', GOLD)
+        self.raises(exceptions.InvalidRequest, self.array.qos.limit, 'v', GOLD)
         self.assertEqual({'v': 'gold'}, self.cluster.qos_of)
         self.assertEqual({'gold'}, set(self.cluster.qos))
 
@@ -127,7 +128,7 @@ class LimitTestCase(QoSTestCase):
     def test_a_failure_leaves_nothing(self, op):
         for kind in ('interrupted', 'stopped'):
             self.cluster.fail(op, kind)
-            self.assertRaises(fakes.Interrupted, self.array.limit, 'v',
+            self.assertRaises(fakes.Interrupted, self.array.qos.limit, 'v',
                               GOLD)
             self.assertEqual(({}, {}),
                              (self.cluster.qos, self.cluster.qos_of))
@@ -136,14 +137,14 @@ class LimitTestCase(QoSTestCase):
         self.cluster.fail('associate', 'unsent', times=10 ** 9)
         self.cluster.fail('disassociate', 'unsent', times=10 ** 9)
         with self.assertLogs(qos.LOG.logger, 'WARNING') as logs:
-            self.raises(exceptions.EndpointUnavailable, self.array.limit,
+            self.raises(exceptions.EndpointUnavailable, self.array.qos.limit,
                         'v', GOLD)
         self.assertIn('QoS v.qos may be there', ''.join(logs.output))
 
     @ddt.data('createQoS', 'associateQoSWithVolume')
     def test_a_new_volume_goes_with_its_limits(self, op):
         self.cluster.fail(op, 'result', 50150003)
-        self.raises(exceptions.InvalidRequest, self.array.limit_new, 'v',
+        self.raises(exceptions.InvalidRequest, self.array.qos.limit_new, 'v',
                     GOLD)
         self.assertEqual({}, self.cluster.qos)
         self.assertEqual({'other'}, set(self.cluster.volumes))
@@ -151,29 +152,30 @@ class LimitTestCase(QoSTestCase):
     def test_a_busy_cluster_is_waited_for(self):
         self.cluster.fail('createQoS', 'result', 50151002)
         self.cluster.fail('setQoS', 'result', 50151002)
-        self.array.limit('v', GOLD)
-        self.array.limit('v', SILVER)
+        self.array.qos.limit('v', GOLD)
+        self.array.qos.limit('v', SILVER)
         self.assertEqual({'maxIOPS': 50}, self.cluster.limits_of('v'))
 
     def test_a_volume_that_goes_meanwhile(self):
         self.cluster.fail('associateQoSWithVolume', 'does',
                           lambda: self.cluster.volumes.pop('v'))
-        self.raises(exceptions.ObjectAbsent, self.array.limit, 'v', GOLD)
+        self.raises(exceptions.ObjectAbsent, self.array.qos.limit, 'v', GOLD)
         self.assertEqual({}, self.cluster.qos)
 
     def test_a_volume_that_goes_in_doubt(self):
         def vanish():
             self.cluster.volumes.pop('v', None)
 
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.cluster.fail('setQoS', 'lost')
         self.cluster.fail('queryVolumeQoSInfo', 'does', vanish, skip=1)
         # The cluster still has the QoS, and takes the values.
-        self.array.limit('v', SILVER)
+        self.array.qos.limit('v', SILVER)
         self.assertEqual({'v.qos': SILVER}, self.cluster.qos)
 
     def test_the_name_is_checked(self):
-        self.raises(exceptions.InvalidRequest, self.array.limit, '-v', GOLD)
+        self.raises(exceptions.InvalidRequest,
+                    self.array.qos.limit, '-v', GOLD)
         self.assertEqual([], self.cluster.requests)
 
 
@@ -185,65 +187,65 @@ class DoubtTestCase(QoSTestCase):
     def test_give(self, kind):
         for op in ('createQoS', 'associateQoSWithVolume'):
             self.cluster.fail(op, kind)
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual({'maxIOPS': 100, 'maxMBPS': 10},
                          self.cluster.limits_of('v'))
 
     def test_give_with_two_doubts(self):
         self.cluster.fail('createQoS', 'unanswered')
         self.cluster.fail('deleteQoS', 'lost')
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual({'v.qos': GOLD}, self.cluster.qos)
 
     def test_the_one_in_doubt_was_never_made(self):
         self.cluster.fail('createQoS', 'result', 50150007)
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.assertEqual({'v.qos': GOLD}, self.cluster.qos)
 
     @ddt.data('lost', 'unanswered', 'hangs')
     def test_change(self, kind):
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         self.cluster.fail('setQoS', kind)
-        self.array.limit('v', SILVER)
+        self.array.qos.limit('v', SILVER)
         self.assertEqual({'maxIOPS': 50}, self.cluster.limits_of('v'))
 
     @ddt.data('lost', 'unanswered', 'hangs')
     def test_take(self, kind):
-        self.array.limit('v', GOLD)
+        self.array.qos.limit('v', GOLD)
         for op in ('disassociateQoSWithVolume', 'deleteQoS'):
             self.cluster.fail(op, kind)
-        self.array.unlimit('v')
+        self.array.qos.unlimit('v')
         self.assertEqual(({}, {}), (self.cluster.qos, self.cluster.qos_of))
 
     def test_never_answered(self):
         self.cluster.fail('createQoS', 'lost', times=10 ** 9)
-        self.raises(exceptions.OutcomeUnknown, self.array.limit, 'v', GOLD)
+        self.raises(exceptions.OutcomeUnknown, self.array.qos.limit, 'v', GOLD)
         self.cluster.fail('deleteQoS', 'lost', times=10 ** 9)
-        self.raises(exceptions.OutcomeUnknown, self.array.delete_qos, 'v')
+        self.raises(exceptions.OutcomeUnknown, self.array.qos.delete, 'v')
 
 
 class RemoveTestCase(QoSTestCase):
 
     def test_unlimit(self):
-        self.array.limit('v', GOLD)
-        self.array.unlimit('v')
+        self.array.qos.limit('v', GOLD)
+        self.array.qos.unlimit('v')
         self.assertEqual(({}, {}), (self.cluster.qos, self.cluster.qos_of))
-        self.array.unlimit('v')
+        self.array.qos.unlimit('v')
 
     def test_unlimit_leaves_others_alone(self):
         self.give('v', 'gold', maxIOPS=7)
-        self.array.unlimit('v')
+        self.array.qos.unlimit('v')
         self.assertEqual({'v': 'gold'}, self.cluster.qos_of)
 
     def test_delete(self):
         self.cluster.qos['v.qos'] = GOLD
-        self.array.delete_qos('v')
-        self.array.delete_qos('v')
+        self.array.qos.delete('v')
+        self.array.qos.delete('v')
         self.assertEqual({}, self.cluster.qos)
 
     def test_delete_in_use(self):
-        self.array.limit('v', GOLD)
-        self.raises(exceptions.ObjectBusy, self.array.delete_qos, 'v')
+        self.array.qos.limit('v', GOLD)
+        self.raises(exceptions.ObjectBusy, self.array.qos.delete, 'v')
 
 
 class NameTestCase(QoSTestCase):

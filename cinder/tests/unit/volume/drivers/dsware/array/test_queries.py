@@ -40,26 +40,26 @@ class NamesTestCase(fakes.ArrayTestCase):
 
     def test_every_name_is_checked_before_anything_is_sent(self):
         calls = (
-            lambda name: self.array.volume(name),
-            lambda name: self.array.snapshot(name),
-            lambda name: self.array.snapshots_of(name),
-            lambda name: self.array.is_in_pool(name, 0),
-            lambda name: self.array.create_volume(name, 0, 1024, True),
-            lambda name: self.array.delete_volume(name),
-            lambda name: self.array.delete_leftovers(name),
-            lambda name: self.array.expand_volume(name, 2048),
-            lambda name: self.array.create_snapshot(name, 'v'),
-            lambda name: self.array.create_snapshot('s', name),
-            lambda name: self.array.delete_snapshot(name),
-            lambda name: self.array.linked_clone(name, 1024, 's'),
-            lambda name: self.array.linked_clone('v', 1024, name),
-            lambda name: self.array.full_copy(name, 0, 1024, True, 's'),
-            lambda name: self.array.full_copy('v', 0, 1024, True, name),
-            lambda name: self.array.clone(name, 'v', self.fail),
-            lambda name: self.array.clone('v', name, self.fail),
-            lambda name: self.array.attach(name, fakes.ENDPOINTS[0]),
-            lambda name: self.array.detach(name, fakes.ENDPOINTS[0]),
-            lambda name: self.array.detach_by_ip(name, '192.0.2.1'))
+            lambda name: self.array.queries.volume(name),
+            lambda name: self.array.queries.snapshot(name),
+            lambda name: self.array.queries.snapshots_of(name),
+            lambda name: self.array.queries.is_in_pool(name, 0),
+            lambda name: self.array.volumes.create(name, 0, 1024, True),
+            lambda name: self.array.volumes.delete(name),
+            lambda name: self.array.volumes.delete_leftovers(name),
+            lambda name: self.array.volumes.expand(name, 2048),
+            lambda name: self.array.snapshots.create(name, 'v'),
+            lambda name: self.array.snapshots.create('s', name),
+            lambda name: self.array.snapshots.delete(name),
+            lambda name: self.array.copies.linked(name, 1024, 's'),
+            lambda name: self.array.copies.linked('v', 1024, name),
+            lambda name: self.array.copies.full(name, 0, 1024, True, 's'),
+            lambda name: self.array.copies.full('v', 0, 1024, True, name),
+            lambda name: self.array.copies.clone(name, 'v', self.fail),
+            lambda name: self.array.copies.clone('v', name, self.fail),
+            lambda name: self.array.hosts.attach(name, fakes.ENDPOINTS[0]),
+            lambda name: self.array.hosts.detach(name, fakes.ENDPOINTS[0]),
+            lambda name: self.array.hosts.detach_by_ip(name, '192.0.2.1'))
         for call in calls:
             for name in BAD_NAMES:
                 self.raises(exceptions.InvalidRequest, call, name)
@@ -96,9 +96,9 @@ class PoolsTestCase(fakes.ArrayTestCase):
 
     def test_one_request_for_all_pools(self):
         self.cluster.add_volume('v', size=1024, pool_id=1)
-        self.array.pools()
+        self.array.queries.pools()
         self.cluster.requests.clear()
-        pools = self.array.pools()
+        pools = self.array.queries.pools()
         self.assertEqual(['queryAllPoolInfo'], self.cluster.ops())
         self.assertEqual([(0, 1024 * 1024, 0, 0), (1, 1024 * 1024, 512,
                                                    1024)],
@@ -107,42 +107,46 @@ class PoolsTestCase(fakes.ArrayTestCase):
 
     def test_the_kind_of_cluster_is_asked_for_once(self):
         for _ in range(3):
-            self.assertFalse(self.array.single_pool())
-            self.array.pools()
+            self.assertFalse(self.array.queries.single_pool())
+            self.array.queries.pools()
         self.assertEqual(1, self.cluster.count('getDSwareIdentifier'))
 
     def test_an_older_cluster(self):
         self.cluster.single_pool = True
         for _ in range(3):
-            self.assertEqual([0], [p.pool_id for p in self.array.pools()])
-        self.assertTrue(self.array.single_pool())
+            found = self.array.queries.pools()
+            self.assertEqual([0], [pool.pool_id for pool in found])
+        self.assertTrue(self.array.queries.single_pool())
         self.assertEqual(
             ['getDSwareIdentifier'] + ['queryPoolInfo'] * 3,
             self.cluster.ops())
 
     def test_no_answer_is_not_an_older_cluster(self):
         self.cluster.fail('', 'unsent', times=10 ** 6)
-        self.raises(exceptions.EndpointUnavailable, self.array.pools, 10)
+        self.raises(exceptions.EndpointUnavailable,
+                    self.array.queries.pools, 10)
         self.cluster.faults.clear()
-        self.assertFalse(self.array.single_pool())
+        self.assertFalse(self.array.queries.single_pool())
 
     @ddt.data(50150003, 50150002)
     def test_another_refusal_is_not_an_older_cluster(self, code):
         self.cluster.fail('getDSware', 'result', code)
-        self.raises(exceptions.InvalidRequest, self.array.single_pool)
-        self.assertFalse(self.array.single_pool())
+        self.raises(exceptions.InvalidRequest, self.array.queries.single_pool)
+        self.assertFalse(self.array.queries.single_pool())
 
     def test_patience_is_for_both_requests(self):
-        self.array.single_pool()
+        self.array.queries.single_pool()
         self.cluster.fail('queryAllPoolInfo', 'unsent', times=10 ** 6)
         start = self.clock.now
-        self.raises(exceptions.EndpointUnavailable, self.array.pools, 10)
+        self.raises(exceptions.EndpointUnavailable,
+                    self.array.queries.pools, 10)
         self.assertLess(self.clock.now - start, 12)
 
     @ddt.data({'pool_id': 'x'}, {'pool_id': '0'}, {'vol_name': 'v'})
     def test_a_record_that_is_none(self, record):
         self.cluster.fail('queryAllPoolInfo', 'records', [record])
-        error = self.raises(exceptions.OutcomeUnknown, self.array.pools)
+        error = self.raises(exceptions.OutcomeUnknown,
+                            self.array.queries.pools)
         self.assertIn('queryAllPoolInfo', str(error))
         self.assertTrue(error.endpoint)
 
@@ -156,15 +160,15 @@ class QueriesTestCase(fakes.ArrayTestCase):
         self.cluster.add_snapshot('snap-1', 'vol-1')
 
     def test_volume(self):
-        found = self.array.volume('vol-1')
+        found = self.array.queries.volume('vol-1')
         self.assertEqual(('vol-1', 1024, 1), (found.name, found.size,
                                               found.pool_id))
-        self.assertIsNone(self.array.volume('vol-2'))
+        self.assertIsNone(self.array.queries.volume('vol-2'))
 
     def test_snapshot(self):
-        found = self.array.snapshot('snap-1')
+        found = self.array.queries.snapshot('snap-1')
         self.assertEqual(('snap-1', 'vol-1'), (found.name, found.father))
-        self.assertIsNone(self.array.snapshot('vol-1'))
+        self.assertIsNone(self.array.queries.snapshot('vol-1'))
 
     @ddt.data('vol-10', 'Vol-1', 'vol-', 'vol-1 ', 'vol.1')
     def test_names_are_compared_whole(self, name):
@@ -172,7 +176,8 @@ class QueriesTestCase(fakes.ArrayTestCase):
                   self.cluster.volumes['vol-1'].items() if k != 'data'}
         self.cluster.fail('queryVolume', 'records',
                           [{**record, 'vol_name': name}])
-        error = self.raises(exceptions.OutcomeUnknown, self.array.volume,
+        error = self.raises(exceptions.OutcomeUnknown,
+                            self.array.queries.volume,
                             'vol-1')
         self.assertIn('records: 1, of that name: 0', str(error))
 
@@ -181,35 +186,39 @@ class QueriesTestCase(fakes.ArrayTestCase):
                   self.cluster.volumes['vol-1'].items() if k != 'data'}
         self.cluster.fail('queryVolume', 'records', [
             {**record, 'vol_name': 'vol-10'}, record])
-        self.assertEqual('vol-1', self.array.volume('vol-1').name)
+        self.assertEqual('vol-1', self.array.queries.volume('vol-1').name)
         self.cluster.fail('queryVolume', 'records', [record, record])
-        self.raises(exceptions.OutcomeUnknown, self.array.volume, 'vol-1')
+        self.raises(exceptions.OutcomeUnknown,
+                    self.array.queries.volume, 'vol-1')
 
     def test_no_record_is_no_answer(self):
         # Absent is what the result code says, nothing else.
         self.cluster.fail('queryVolume', 'records', [])
-        self.raises(exceptions.OutcomeUnknown, self.array.volume, 'vol-1')
+        self.raises(exceptions.OutcomeUnknown,
+                    self.array.queries.volume, 'vol-1')
 
     def test_a_record_that_is_none(self):
         self.cluster.edit = lambda record: {**record, 'status': 'fine'}
-        error = self.raises(exceptions.OutcomeUnknown, self.array.volume,
+        error = self.raises(exceptions.OutcomeUnknown,
+                            self.array.queries.volume,
                             'vol-1')
         self.assertIn('status', str(error))
-        self.raises(exceptions.OutcomeUnknown, self.array.snapshot,
+        self.raises(exceptions.OutcomeUnknown, self.array.queries.snapshot,
                     'snap-1')
 
     def test_is_in_pool(self):
-        self.assertTrue(self.array.is_in_pool('snap-1', 1))
-        self.assertFalse(self.array.is_in_pool('snap-1', 0))
-        error = self.raises(exceptions.ObjectAbsent, self.array.is_in_pool,
+        self.assertTrue(self.array.queries.is_in_pool('snap-1', 1))
+        self.assertFalse(self.array.queries.is_in_pool('snap-1', 0))
+        error = self.raises(exceptions.ObjectAbsent,
+                            self.array.queries.is_in_pool,
                             'snap-2', 0)
         self.assertEqual('snap-2', error.name)
 
     def test_snapshots_of(self):
         self.cluster.add_snapshot('snap-2', 'vol-1')
         self.assertEqual(['snap-1', 'snap-2'],
-                         self.array.snapshots_of('vol-1'))
-        self.assertEqual([], self.array.snapshots_of('vol-2'))
+                         self.array.queries.snapshots_of('vol-1'))
+        self.assertEqual([], self.array.queries.snapshots_of('vol-2'))
 
     def test_listings(self):
         self.cluster.add_volume('vol-2', pool_id=0)
@@ -218,7 +227,7 @@ class QueriesTestCase(fakes.ArrayTestCase):
                                        (1, 'vol-1', 'snap-1')):
             self.assertEqual([volume], [
                 record['vol_name']
-                for record in self.array.volume_records(pool)])
+                for record in self.array.queries.volume_records(pool)])
             self.assertEqual([snapshot], [
                 record['snap_name']
-                for record in self.array.snapshot_records(pool)])
+                for record in self.array.queries.snapshot_records(pool)])

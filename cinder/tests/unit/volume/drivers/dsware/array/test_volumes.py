@@ -23,7 +23,7 @@ from cinder.volume.drivers.dsware import exceptions
 class CreateVolumeTestCase(fakes.ArrayTestCase):
 
     def create(self, name='v', pool_id=1, size=2048, thin=True):
-        self.array.create_volume(name, pool_id, size, thin)
+        self.array.volumes.create(name, pool_id, size, thin)
 
     @ddt.data((True, 1), (False, 0))
     @ddt.unpack
@@ -75,7 +75,7 @@ class CreateVolumeTestCase(fakes.ArrayTestCase):
                       '0: 1048576, 1: 1024', str(error))
 
     def test_a_full_pool_and_no_more_answers(self):
-        self.array.single_pool()
+        self.array.queries.single_pool()
         self.cluster.fail('createVolume', 'result', 50150009)
         self.cluster.fail('query', 'unsent', times=10 ** 6)
         error = self.raises(exceptions.CapacityExceeded, self.create)
@@ -131,12 +131,12 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.cluster.add_volume('v')
 
     def test_delete(self):
-        self.array.delete_volume('v')
+        self.array.volumes.delete('v')
         self.assertEqual({}, self.cluster.volumes)
         self.assertEqual(['deleteVolume'], self.cluster.ops())
 
     def test_gone_already(self):
-        self.array.delete_volume('w')
+        self.array.volumes.delete('w')
         self.assertIn('v', self.cluster.volumes)
 
     @ddt.data('attached', 'cloned')
@@ -147,7 +147,7 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         else:
             self.cluster.add_snapshot(clone, 'v')
         start = self.clock.now
-        error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
+        error = self.raises(exceptions.ObjectBusy, self.array.volumes.delete,
                             'v')
         self.assertEqual(50150013, error.result)
         self.assertIn({'attached': 'attached to a host',
@@ -161,7 +161,7 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
             self.cluster.add_snapshot(f's{number}', 'v')
         start = self.clock.now
         error = self.raises(exceptions.HasSnapshots,
-                            self.array.delete_volume, 'v')
+                            self.array.volumes.delete, 'v')
         self.assertEqual(50150013, error.result)
         self.assertIn('s0, s1, s2, s3, s4 and 2 more', str(error))
         self.assertLess(self.clock.now - start, 1)
@@ -171,20 +171,20 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
     def test_in_use_by_what_cannot_be_found_out(self):
         self.cluster.add_snapshot('s', 'v')
         self.cluster.fail('querySnapOfVolume', 'unsent', times=10 ** 9)
-        error = self.raises(exceptions.ObjectBusy, self.array.delete_volume,
+        error = self.raises(exceptions.ObjectBusy, self.array.volumes.delete,
                             'v')
         self.assertEqual(50150013, error.result)
 
     def test_in_use_for_a_while(self):
         self.cluster.fail('deleteVolume', 'result', 50150013, times=5)
-        self.array.delete_volume('v')
+        self.array.volumes.delete('v')
         self.assertEqual({}, self.cluster.volumes)
 
     def test_being_deleted_by_another(self):
         self.cluster.fail('deleteVolume', 'result', 50151002, times=3)
         self.cluster.fail('deleteVolume', 'does',
                           lambda: self.cluster.volumes.clear())
-        self.array.delete_volume('v')
+        self.array.volumes.delete('v')
 
     @ddt.data((50150002, exceptions.InvalidRequest),
               (50151015, exceptions.BackendFault),
@@ -192,21 +192,21 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
     @ddt.unpack
     def test_refusals_are_not_repeated(self, code, error):
         self.cluster.fail('deleteVolume', 'result', code, times=9)
-        self.raises(error, self.array.delete_volume, 'v')
+        self.raises(error, self.array.volumes.delete, 'v')
         self.assertEqual(['deleteVolume'], self.cluster.ops())
 
     def test_leftovers(self):
         self.cluster.add_volume('source')
         self.cluster.add_snapshot('v.clone', 'source')
         self.cluster.add_snapshot('v.clone2', 'source')
-        self.array.delete_leftovers('v')
+        self.array.volumes.delete_leftovers('v')
         self.assertEqual(['v.clone2'], list(self.cluster.snapshots))
-        self.array.delete_leftovers('v')
+        self.array.volumes.delete_leftovers('v')
 
     def test_a_long_name_has_leftovers_too(self):
         self.cluster.add_volume('source')
         self.cluster.add_snapshot(names.temporary('x' * 95), 'source')
-        self.array.delete_leftovers('x' * 95)
+        self.array.volumes.delete_leftovers('x' * 95)
         self.assertEqual({}, self.cluster.snapshots)
 
 
@@ -221,47 +221,47 @@ class ExpandVolumeTestCase(fakes.ArrayTestCase):
         return self.cluster.volumes['v']['vol_size']
 
     def test_expand(self):
-        self.array.expand_volume('v', 2048)
+        self.array.volumes.expand('v', 2048)
         self.assertEqual(2048, self.size())
         self.assertEqual(['expandVolume'], self.cluster.ops())
 
     def test_of_that_size_already(self):
-        self.array.expand_volume('v', 1024)
+        self.array.volumes.expand('v', 1024)
         self.assertEqual(1024, self.size())
 
     def test_larger_already(self):
         error = self.raises(exceptions.InvalidRequest,
-                            self.array.expand_volume, 'v', 512)
+                            self.array.volumes.expand, 'v', 512)
         self.assertEqual(50151003, error.result)
         self.assertEqual(1024, self.size())
 
     def test_another_refusal(self):
         self.cluster.fail('expandVolume', 'result', 50150002)
-        self.raises(exceptions.InvalidRequest, self.array.expand_volume,
+        self.raises(exceptions.InvalidRequest, self.array.volumes.expand,
                     'v', 1024)
         self.assertEqual(['expandVolume'], self.cluster.ops())
 
     def test_gone(self):
-        self.raises(exceptions.ObjectAbsent, self.array.expand_volume, 'w',
+        self.raises(exceptions.ObjectAbsent, self.array.volumes.expand, 'w',
                     2048)
 
     def test_gone_while_the_outcome_is_unknown(self):
         self.cluster.fail('expandVolume', 'lost')
         self.cluster.fail('queryVolume', 'does',
                           lambda: self.cluster.volumes.clear())
-        self.raises(exceptions.ObjectAbsent, self.array.expand_volume, 'v',
+        self.raises(exceptions.ObjectAbsent, self.array.volumes.expand, 'v',
                     2048)
 
     def test_a_full_pool(self):
         error = self.raises(exceptions.CapacityExceeded,
-                            self.array.expand_volume, 'v', 2 ** 30)
+                            self.array.volumes.expand, 'v', 2 ** 30)
         self.assertIn('Asked for %d MiB; free MiB by pool: 0: 1048064'
                       % 2 ** 30, str(error))
         self.assertEqual(1024, self.size())
 
     def test_busy_for_a_while(self):
         self.cluster.fail('expandVolume', 'result', 50151211, times=3)
-        self.array.expand_volume('v', 2048)
+        self.array.volumes.expand('v', 2048)
         self.assertEqual(2048, self.size())
 
 
@@ -273,7 +273,7 @@ class SnapshotTestCase(fakes.ArrayTestCase):
         self.cluster.add_volume('v', data='now')
 
     def test_create(self):
-        self.array.create_snapshot('s', 'v')
+        self.array.snapshots.create('s', 'v')
         self.assertEqual('now', self.cluster.snapshots['s']['data'])
         self.assertEqual({'volName': 'v', 'snapName': 's', 'smartFlag': 0},
                          self.cluster.requests[0][0].args)
@@ -282,27 +282,27 @@ class SnapshotTestCase(fakes.ArrayTestCase):
         self.cluster.add_snapshot('s', 'v')
         self.cluster.snapshots['s']['data'] = 'old'
         error = self.raises(exceptions.ObjectExists,
-                            self.array.create_snapshot, 's', 'v')
+                            self.array.snapshots.create, 's', 'v')
         self.assertEqual(50150008, error.result)
         self.assertIn("Snapshot(name='s'", str(error))
         self.assertEqual('old', self.cluster.snapshots['s']['data'])
 
     def test_no_such_volume(self):
-        self.raises(exceptions.ObjectAbsent, self.array.create_snapshot,
+        self.raises(exceptions.ObjectAbsent, self.array.snapshots.create,
                     's', 'w')
 
     @ddt.data(50152502, 50150011)
     def test_a_limit(self, code):
         self.cluster.fail('createSnapshot', 'result', code)
         error = self.raises(exceptions.CapacityExceeded,
-                            self.array.create_snapshot, 's', 'v')
+                            self.array.snapshots.create, 's', 'v')
         self.assertEqual(code, error.result)
 
     def test_a_full_pool(self):
         """What a snapshot needs is not known, and not spoken of."""
         self.cluster.fail('createSnapshot', 'result', 50150009)
         error = self.raises(exceptions.CapacityExceeded,
-                            self.array.create_snapshot, 's', 'v')
+                            self.array.snapshots.create, 's', 'v')
         self.assertIn('. Free MiB by pool: 0: ', str(error))
         self.assertNotIn('sked for', str(error))
 
@@ -310,31 +310,31 @@ class SnapshotTestCase(fakes.ArrayTestCase):
         end = self.clock.now + 3
         self.cluster.edit = lambda record: {
             **record, 'status': '0' if self.clock.now >= end else '5'}
-        self.array.create_snapshot('s', 'v')
+        self.array.snapshots.create('s', 'v')
         self.assertTrue(0 <= self.clock.now - end < 0.5)
 
     def test_a_failed_snapshot_is_removed(self):
         self.cluster.edit = lambda record: {**record, 'status': '9'}
-        self.raises(exceptions.BackendFault, self.array.create_snapshot,
+        self.raises(exceptions.BackendFault, self.array.snapshots.create,
                     's', 'v')
         self.assertEqual({}, self.cluster.snapshots)
 
     def test_delete(self):
         self.cluster.add_snapshot('s', 'v')
-        self.array.delete_snapshot('s')
+        self.array.snapshots.delete('s')
         self.assertEqual({}, self.cluster.snapshots)
 
     def test_delete_gone_already(self):
-        self.array.delete_snapshot('s')
+        self.array.snapshots.delete('s')
 
     def test_delete_busy(self):
         self.cluster.add_snapshot('s', 'v')
         self.cluster.fail('deleteSnapshot', 'result', 50151203,
                           times=10 ** 6)
         error = self.raises(exceptions.ObjectBusy,
-                            self.array.delete_snapshot, 's')
+                            self.array.snapshots.delete, 's')
         self.assertEqual(50151203, error.result)
 
     def test_delete_does_not_touch_a_volume_of_that_name(self):
-        self.array.delete_snapshot('v')
+        self.array.snapshots.delete('v')
         self.assertIn('v', self.cluster.volumes)

@@ -119,8 +119,8 @@ class VolumeTestCase(ManageTestCase):
         self.cluster.add_volume(volume.name, GIB)
         reference = {'source-name': volume.name}
         # Cinder's volume of that name is this very one.
-        with mock.patch.object(self.driver._array, 'volume',
-                               wraps=self.driver._array.volume), \
+        with mock.patch.object(self.driver._array.queries, 'volume',
+                               wraps=self.driver._array.queries.volume), \
                 mock.patch('cinder.volume.drivers.dsware.features.owners.'
                            'volume_owner', return_value=None):
             update = self.driver.manage_existing(volume, reference)

@@ -320,7 +320,7 @@ class DetachTestCase(ManagerTestCase):
     @ddt.data(exceptions.CertificateRefused, exceptions.CommandUnavailable)
     def test_an_agent_that_is_not_dead(self, error):
         self.use()
-        with mock.patch.object(self.driver._array, 'detach',
+        with mock.patch.object(self.driver._array.hosts, 'detach',
                                side_effect=error(desc='x')):
             self.assertRaises(error, self.detach)
         self.assertEqual({ONE}, self.on())

@@ -490,7 +490,7 @@ class RetypeLimitsTestCase(MigrationTestCase):
     def test_limits_of_others_come_back(self, kind):
         self.volume.volume_type_id = self.plain.id
         name = self.volume.name
-        self.dsware._array.unlimit(name)
+        self.dsware._array.qos.unlimit(name)
         self.cluster.qos['gold'] = {'maxIOPS': 7}
         self.cluster.qos_of[name] = 'gold'
         self.cluster.fail('migrateVolumeCold', kind, 50150015)

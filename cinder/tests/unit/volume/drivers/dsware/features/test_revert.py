@@ -170,9 +170,9 @@ class RevertTestCase(base.DriverTestCase):
                 self.cluster.copy_ends_as = fakes.READY
             return found
 
-        query = self.driver._array.volume
+        query = self.driver._array.queries.volume
         self.cluster.copy_ends_as = 3
-        with mock.patch.object(self.driver._array, 'volume', look), \
+        with mock.patch.object(self.driver._array.queries, 'volume', look), \
                 self.assertLogs(rollbacks.LOG.logger, 'WARNING') as logs:
             self.revert()
         self.assertIn('begun once more', logs.output[0])
@@ -200,7 +200,7 @@ class RevertTestCase(base.DriverTestCase):
 
     @ddt.data(AttributeError('x'), NotImplementedError())
     def test_cinder_never_copies_instead(self, error):
-        with mock.patch.object(self.driver._array, 'rollback',
+        with mock.patch.object(self.driver._array.rollbacks, 'roll_back',
                                side_effect=error):
             self.fails(exception.VolumeBackendAPIException, 'not reverted',
                        self.volume.name)

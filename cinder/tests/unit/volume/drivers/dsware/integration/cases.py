@@ -310,7 +310,7 @@ class LinkedClone(Operation):
 
     def tidy(self, dsware):
         # As deleting the source does, when that is all that keeps it.
-        dsware._array.delete_temporaries_of(self.source.name)
+        dsware._array.volumes.delete_temporaries_of(self.source.name)
 
     def data(self):
         return {**super().data(), self.new.name: NEW}

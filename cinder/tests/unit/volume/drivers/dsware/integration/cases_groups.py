@@ -136,7 +136,7 @@ class GroupFromGroup(CreateGroupSnapshot):
     def tidy(self, dsware):
         # As deleting the sources does.
         for volume in self.members:
-            dsware._array.delete_temporaries_of(volume.name)
+            dsware._array.volumes.delete_temporaries_of(volume.name)
 
     def recover(self, dsware):
         dsware.delete_group(None, self.group, self.copies)

@@ -92,7 +92,7 @@ class Jobs:
 
 def _kill_after(dsware, changes):
     """Kill this process at a step; it has no chance to do anything then."""
-    client = dsware._array._client
+    client = dsware._array.client
     call = client.call
     left = [changes]
 

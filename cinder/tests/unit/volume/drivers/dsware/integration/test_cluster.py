@@ -179,10 +179,10 @@ class StatisticsTests:
         for name in wanted:
             host.run('createSnapshot', volName='source', snapName=name)
         found = [record['snap_name']
-                 for record in dsware._array.snapshot_records(3)]
+                 for record in dsware._array.queries.snapshot_records(3)]
         self.assertEqual(wanted, set(found))
         self.assertEqual(len(wanted), len(found))
-        self.assertEqual([], list(dsware._array.snapshot_records(0)))
+        self.assertEqual([], list(dsware._array.queries.snapshot_records(0)))
 
     def test_full_pool_shows(self):
         dsware = self.make_driver()

@@ -105,12 +105,12 @@ class LimitTests:
 
         def live(number):
             array, volume = arrays[number % 2], volumes[number]
-            array.create_volume(volume.name, 0, base.GIB, True)
-            array.limit_new(volume.name, self.only(maxIOPS=number + 1))
-            array.limit(volume.name, self.only(maxMBPS=number + 1))
+            array.volumes.create(volume.name, 0, base.GIB, True)
+            array.qos.limit_new(volume.name, self.only(maxIOPS=number + 1))
+            array.qos.limit(volume.name, self.only(maxMBPS=number + 1))
             found = self.limits(volume)
-            array.delete_volume(volume.name)
-            array.delete_qos(volume.name)
+            array.volumes.delete(volume.name)
+            array.qos.delete(volume.name)
             return found
 
         with futures.ThreadPoolExecutor(4) as pool:

@@ -16,6 +16,7 @@ from unittest import mock
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.volume.drivers.dsware.array import operation
 
 
 class VolumeTests:
@@ -277,7 +278,7 @@ class SocketVolumeTestCase(VolumeTests, base.SocketTestCase):
             self.control.agent_down(address)
         for address in addresses:
             self.control.agent_up(address)
-        with mock.patch.object(self.dsware._array, '_settled') as settled:
+        with mock.patch.object(operation, 'settled') as settled:
             self.created(self.dsware)
         settled.assert_not_called()
 

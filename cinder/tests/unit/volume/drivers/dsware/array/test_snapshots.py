@@ -50,7 +50,7 @@ class TogetherTestCase(fakes.ArrayTestCase):
 class SnapshotTogetherTestCase(TogetherTestCase):
 
     def snapshot(self):
-        self.array.snapshot_together(SOURCES)
+        self.array.snapshots.together(SOURCES)
 
     def test_one_request_makes_all(self):
         self.snapshot()
@@ -63,13 +63,13 @@ class SnapshotTogetherTestCase(TogetherTestCase):
             (request.op, request.args))
 
     def test_one_volume_is_a_group_too(self):
-        self.array.snapshot_together({'s1': 'v1'})
+        self.array.snapshots.together({'s1': 'v1'})
         self.assertEqual({'s1'}, set(self.cluster.snapshots))
 
     @ddt.data({'s1': 'v1', '-s': 'v2'}, {'s1': 'v1', 's2': 'a,b'})
     def test_names_are_checked_before_anything_is_sent(self, sources):
         self.raises(exceptions.InvalidRequest,
-                    self.array.snapshot_together, sources)
+                    self.array.snapshots.together, sources)
         self.assertEqual([], self.cluster.requests)
 
     def test_what_exists_is_never_adopted(self):
@@ -169,10 +169,10 @@ class SnapshotTogetherTestCase(TogetherTestCase):
 class CloneTogetherTestCase(TogetherTestCase):
 
     def clone(self, make=None):
-        self.array.clone_together(CLONES, make or self.make)
+        self.array.copies.clone_together(CLONES, make or self.make)
 
     def make(self, name, temporary):
-        self.array.linked_clone(name, 1024, temporary)
+        self.array.copies.linked(name, 1024, temporary)
 
     def test_clones(self):
         self.clone()
@@ -192,7 +192,8 @@ class CloneTogetherTestCase(TogetherTestCase):
 
     @ddt.data({'n' * 96: 'v1'}, {'n1': '-'})
     def test_names_are_checked(self, sources):
-        self.raises(exceptions.InvalidRequest, self.array.clone_together,
+        self.raises(exceptions.InvalidRequest,
+                    self.array.copies.clone_together,
                     sources, self.make)
         self.assertEqual(0, self.cluster.count('activeSnapshots'))
 

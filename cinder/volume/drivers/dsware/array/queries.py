@@ -1,0 +1,265 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is on a cluster: pools, volumes, snapshots, limits.
+
+Names are compared whole, and a record of another object is never believed.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import waiting
+
+_ONLY_POOL = 0
+_MAX_DESCRIPTION = 500
+
+
+class Queries:
+    """Asks a cluster what there is; nothing is changed.
+
+    :param client: the :class:`client.Client` that carries the calls
+    """
+
+    def __init__(self, client):
+        self._client = client
+        self._single_pool = None
+
+    def single_pool(self, patience: float | None = None) -> bool:
+        """Tell whether this is an older cluster with the one pool 0.
+
+        Such a cluster does not know the operation getDSwareIdentifier
+        (published: it answers 50500001). Asked once, then remembered.
+
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :raises DSWareError: when the cluster does not answer
+        """
+        if self._single_pool is None:
+            try:
+                self._client.call('getDSwareIdentifier', patience=patience)
+                self._single_pool = False
+            except exceptions.InvalidRequest as error:
+                if error.result != result_codes.OPERATION_UNKNOWN:
+                    raise
+                self._single_pool = True
+        return self._single_pool
+
+    def pools(self, patience: float | None = None) -> list[models.Pool]:
+        """Query all pools with one request.
+
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :returns: the pools, capacities in MiB
+        :raises DSWareError: when the cluster does not answer
+        """
+        if self.single_pool(patience):
+            reply = self._client.call('queryPoolInfo', patience=patience,
+                                      poolId=_ONLY_POOL)
+        else:
+            reply = self._client.call('queryAllPoolInfo', patience=patience)
+        return [self._read(models.Pool, record, 'queryAllPoolInfo', reply)
+                for record in reply.records]
+
+    def volume(self, name: str, deadline: waiting.Deadline | None = None
+               ) -> models.Volume | None:
+        """Query a volume.
+
+        :param name: its whole name
+        :param deadline: when to give up
+        :returns: the volume, or None when there is none of that name
+        :raises DSWareError: when the cluster does not answer
+        """
+        return self._one(models.Volume, 'queryVolume', {'volName': name},
+                         name, deadline)
+
+    def snapshot(self, name: str, deadline: waiting.Deadline | None = None
+                 ) -> models.Snapshot | None:
+        """Query a snapshot.
+
+        :param name: its whole name
+        :param deadline: when to give up
+        :returns: the snapshot, or None when there is none of that name
+        :raises DSWareError: when the cluster does not answer
+        """
+        return self._one(models.Snapshot, 'querySnapshot',
+                         {'snapName': name}, name, deadline)
+
+    def _one(self, model, op, args, name, deadline):
+        names.check(name)
+        try:
+            reply = self._client.call(op, deadline=deadline, **args)
+        except exceptions.ObjectAbsent:
+            return None
+        found = [self._read(model, record, op, reply)
+                 for record in reply.records]
+        # Names are compared whole: never trust a record of another object.
+        exact = [item for item in found if item.name == name]
+        if len(exact) != 1:
+            raise exceptions.OutcomeUnknown(
+                op=op, name=name, endpoint=str(reply.endpoint),
+                desc=_('records: %(found)d, of that name: %(exact)d')
+                % {'found': len(found), 'exact': len(exact)})
+        return exact[0]
+
+    def is_in_pool(self, snapshot: str, pool_id: int) -> bool:
+        """Tell whether a snapshot is in a pool.
+
+        :param snapshot: the snapshot's name
+        :param pool_id: the pool
+        :raises ObjectAbsent: there is no such snapshot
+        :raises DSWareError: when the cluster does not answer
+        """
+        found = self.snapshot(snapshot)
+        if found is None:
+            raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
+        return found.pool_id == pool_id
+
+    def snapshots_of(self, volume: str,
+                     deadline: waiting.Deadline | None = None) -> list[str]:
+        """Name the snapshots of a volume.
+
+        :param volume: the volume's name
+        :param deadline: when to give up
+        :returns: the snapshots' names
+        :raises DSWareError: when the cluster does not answer
+        """
+        names.check(volume)
+        try:
+            reply = self._client.call('querySnapOfVolume',
+                                      deadline=deadline, volName=volume)
+        except exceptions.ObjectAbsent:
+            return []
+        found = [self._read(models.Snapshot, record, 'querySnapOfVolume',
+                            reply) for record in reply.records]
+        # Some of them are deleted: never those of another volume.
+        wrong = [item for item in found if item.father != volume
+                 or not names.is_legal(item.name)]
+        if wrong:
+            raise exceptions.OutcomeUnknown(
+                op='querySnapOfVolume', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('there is an answer about another volume: %s')
+                % (wrong[0],))
+        return [item.name for item in found]
+
+    def qos_of(self, volume: str,
+               deadline: waiting.Deadline | None = None
+               ) -> models.QoS | None:
+        """Query the QoS of a volume.
+
+        :param volume: the volume's name
+        :param deadline: when to give up
+        :returns: its QoS, whoever made that, or None when it has none
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: when the cluster does not answer
+        """
+        names.check(volume)
+        reply = self._client.call('queryVolumeQoSInfo', deadline=deadline,
+                                  volName=volume)
+        if len(reply.records) != 1:
+            raise exceptions.OutcomeUnknown(
+                op='queryVolumeQoSInfo', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('records: %d') % len(reply.records))
+        found = self._read(models.QoS, reply.records[0],
+                           'queryVolumeQoSInfo', reply)
+        if not found.name:
+            return None
+        if not names.is_legal(found.name):
+            raise exceptions.OutcomeUnknown(
+                op='queryVolumeQoSInfo', name=volume,
+                endpoint=str(reply.endpoint),
+                desc=_('%r cannot be the name of a QoS') % found.name)
+        return found
+
+    def volume_records(self, pool_id: int) -> Iterator[Mapping[str, str]]:
+        """List the volumes of a pool.
+
+        :param pool_id: the pool
+        :returns: an iterator of records, for :class:`models.Volume`; it must
+            be used up or closed
+        :raises DSWareError: when the cluster does not answer
+        """
+        return self._client.stream('queryAllVolume', poolId=pool_id)
+
+    def snapshot_records(self, pool_id: int) -> Iterator[Mapping[str, str]]:
+        """List the snapshots of a pool.
+
+        :param pool_id: the pool
+        :returns: an iterator of records, for :class:`models.Snapshot`; it
+            must be used up or closed
+        :raises DSWareError: when the cluster does not answer
+        """
+        return self._client.stream('queryAllSnapshot', poolId=pool_id)
+
+    @staticmethod
+    def _read(model, record, op, reply):
+        try:
+            return model.from_record(record)
+        except models.RecordError as error:
+            raise exceptions.OutcomeUnknown(
+                op=op, desc=str(error), endpoint=str(reply.endpoint)
+            ) from error
+
+    def with_room(self, error, args):
+        """Add to an error about a full pool how full the pools are."""
+        if error.result != result_codes.SPACE_NOT_ENOUGH:
+            return error
+        try:
+            room = ', '.join(f'{p.pool_id}: {p.free}' for p in self.pools())
+        except exceptions.DSWareError as failure:
+            room = failure.msg
+        return exceptions.CapacityExceeded(
+            op=error.op, name=error.name, result=error.result,
+            desc=error.desc, endpoint=error.endpoint,
+            advice=_asked(args) % {**args, 'room': room})
+
+    def what_is_there(self, name, args):
+        asked = ', '.join(f'{k}={v}' for k, v in args.items())
+        try:
+            found = self.volume(name) or self.snapshot(name)
+        except exceptions.DSWareError as error:
+            found = error.msg
+        return _('Asked for: %(asked)s. There is: %(found)s. It was left '
+                 'alone; remove or rename it on the cluster if it is not in '
+                 'use') % {'asked': asked, 'found': exceptions.printable(
+                     str(found), _MAX_DESCRIPTION)}
+
+
+def _asked(args):
+    """Give the words for a full pool, with what a request says itself."""
+    if 'volSize' not in args:
+        return _('Free MiB by pool: %(room)s')
+    if 'poolId' not in args:
+        return _('Asked for %(volSize)d MiB; free MiB by pool: %(room)s')
+    return _('Pool %(poolId)d, asked for %(volSize)d MiB; free MiB by pool: '
+             '%(room)s')
+
+
+def matches(found, **expected):
+    """Tell whether an object is there; it must be the one asked for."""
+    if found is None:
+        return False
+    wrong = {key: getattr(found, key) for key in expected
+             if getattr(found, key) != expected[key]}
+    if wrong:
+        raise exceptions.ObjectMismatch(
+            op=_('settling the creation'), name=found.name,
+            desc=_('asked for %(expected)s, found %(wrong)s') % {
+                'expected': expected, 'wrong': wrong})
+    return True

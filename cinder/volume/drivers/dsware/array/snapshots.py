@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Snapshots, of one volume or of several at one point in time."""
+
+from collections.abc import Mapping
+
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware.array import queries
+from cinder.volume.drivers.dsware import exceptions
+
+LOG = logging.getLogger(__name__)
+
+_TOGETHER = 'activeSnapshots'
+
+
+class Snapshots:
+    """Makes and deletes snapshots.
+
+    :param changes: the :class:`operation.Operation` of the cluster
+    """
+
+    def __init__(self, changes):
+        self._client = changes.client
+        self._queries = changes.queries
+        self._operation = changes
+
+    def create(self, name: str, volume: str) -> None:
+        """Make a crash-consistent snapshot.
+
+        :param name: the snapshot's name
+        :param volume: the volume's name
+        :raises ObjectExists: something of that name is there already
+        :raises ObjectAbsent: there is no such volume
+        :raises DSWareError: for all other reasons
+        """
+        names.check(name)
+        names.check(volume)
+
+        def created(deadline):
+            return queries.matches(self._queries.snapshot(name, deadline),
+                                   father=volume)
+
+        deadline = self._client.deadline()
+        self._operation.create('createSnapshot', name, created, deadline,
+                               volName=volume, snapName=name, smartFlag=0)
+        with self._operation.undone(self.delete, name):
+            self._operation.wait(self._queries.snapshot, name,
+                                 'createSnapshot', deadline)
+
+    def delete(self, name: str,
+               patience: float | None = None) -> bool:
+        """Delete a snapshot; one that is gone already is a success.
+
+        :param name: its name
+        :param patience: seconds after which to give up when no agent can
+            be reached
+        :returns: whether a request that is still under way could delete
+            what gets this name next
+        :raises ObjectBusy: it is in use or in work
+        :raises DSWareError: for all other reasons
+        """
+        names.check(name)
+        late = self._delete(name, patience)
+        if patience is None:
+            self._operation.outlast(self._queries.snapshot, self._delete, name)
+        return late
+
+    def _delete(self, name, patience=None):
+        try:
+            return self._operation.change(
+                'deleteSnapshot',
+                lambda deadline: not self._queries.snapshot(name, deadline),
+                patience=patience, told=operation.attached, snapName=name)
+        except exceptions.ObjectAbsent as error:
+            LOG.debug('Snapshot %s is gone already.', name)
+            return error.in_doubt
+
+    def together(self, sources: Mapping[str, str]) -> None:
+        """Make snapshots of volumes at one point in time, all or none.
+
+        :param sources: the volumes' names, by the snapshots' names
+        :raises ObjectExists: something of such a name is there already
+        :raises ObjectAbsent: there is no such volume
+        :raises CapacityExceeded: no room, or too many snapshots
+        :raises InvalidRequest: a name is not allowed, or they are too many
+            for one request
+        :raises DSWareError: for all other reasons
+        """
+        for name, source in sources.items():
+            names.check(name)
+            names.check(source)
+        # When the outcome is not known, what is there afterwards is this
+        # call's own, and may be removed, only if it was not there before.
+        for name in sources:
+            self._check_free(name)
+        self.activate(sources)
+
+    def _check_free(self, name):
+        if self._queries.snapshot(name) is not None:
+            raise exceptions.ObjectExists(
+                op=_TOGETHER, name=name,
+                advice=self._queries.what_is_there(name, {'snapName': name}))
+
+    def activate(self, sources):
+        """Make snapshots whose names are known to be free."""
+        try:
+            self._operation.change(
+                _TOGETHER, lambda deadline: self._all_there(sources,
+                                                            deadline),
+                volNameList=','.join(sources.values()),
+                snapNameList=','.join(sources))
+        except exceptions.CapacityExceeded as error:
+            raise self._queries.with_room(error, {}) from error
+        except exceptions.OutcomeUnknown:
+            self._operation.expect(*sources)
+            with excutils.save_and_reraise_exception():
+                self._operation.remove_quietly(self.delete, *sources)
+        with self._operation.undone(self.delete, *sources):
+            for name in sources:
+                self._operation.wait(self._queries.snapshot, name, _TOGETHER,
+                                     self._client.deadline())
+
+    def _all_there(self, sources, deadline):
+        """Tell whether all the snapshots are there, or none is.
+
+        :raises ObjectMismatch: one is a snapshot of another volume
+        :raises OutcomeUnknown: some are there, to the end of the deadline
+        """
+        for _elapsed in operation.tries(deadline):
+            # Each query has a deadline of its own: how long finding out
+            # takes depends on how many there are.
+            there = [name for name, source in sources.items()
+                     if queries.matches(self._queries.snapshot(name),
+                                        father=source)]
+            if len(there) in (0, len(sources)):
+                return bool(there)
+            # Published as all or none: the queries came in between.
+            LOG.debug('%(there)d of %(all)d snapshots are there; they are '
+                      'looked at again.', {'there': len(there),
+                                           'all': len(sources)})
+        raise exceptions.OutcomeUnknown(
+            op=_TOGETHER, name=there[0],
+            desc=_('snapshots that are there: %(there)d of %(all)d') % {
+                'there': len(there), 'all': len(sources)})
