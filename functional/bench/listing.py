@@ -72,8 +72,8 @@ def _make_database(path):
 
 def _jobs(dsware, volumes):
     def bare():
-        found = sum(1 for _record in
-                    dsware._array.queries.volume_records(_POOL))
+        found = sum(1 for _volume in
+                    dsware._array.queries.volumes_of_pool(_POOL))
         if found != volumes:
             raise SystemExit(f'{found} of {volumes} volumes are listed')
 

@@ -35,7 +35,6 @@ from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import manage
-from cinder.volume.drivers.dsware.features import manageable
 from dsware_sim import arguments
 from dsware_sim import cluster
 from dsware_sim import codec
@@ -202,14 +201,7 @@ def _checked_qos(found):
 
 def _listed(made):
     """List what can be managed, as Cinder's API shows it."""
-    page = manageable.Page(None, 10, 0, ['size'], ['asc'])
-    try:
-        chosen = [models.Volume.from_record(record) for record in page.choose(
-            made.queries.volume_records(0), 'vol_name', 'vol_size', None)]
-    except (KeyError, ValueError):
-        # As the driver itself does.
-        raise exceptions.OutcomeUnknown(desc='a record is not a valid one')
-    for found in chosen:
+    for found in made.queries.volumes_of_pool(0):
         for text in str(manage._entry(
                 found, {}, manage._volume_info(found))).split('\n'):
             check_message(text)

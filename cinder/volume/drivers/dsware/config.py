@@ -38,6 +38,22 @@ CONF.import_opt('snapshot_name_template', 'cinder.db.api')
 _SOME_ID = '0fa2c5e8-1b4d-4e70-9a63-d7c6b5a49382'
 
 
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """What each part of the driver works with.
+
+    :ivar configuration: the backend's configuration
+    :ivar host: HOST@BACKEND of this service
+    :ivar cluster_name: CLUSTER@BACKEND of this service, or None
+    :ivar array: the :class:`array.Array`
+    """
+
+    configuration: object
+    host: str
+    cluster_name: str | None
+    array: array.Array
+
+
 def manager_address(configuration) -> str:
     """Give the checked address of the manager.
 

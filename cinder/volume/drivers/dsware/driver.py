@@ -10,32 +10,32 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Cinder driver for Huawei Dsware (FusionStorage Block)."""
+"""Cinder driver for Huawei Dsware (FusionStorage Block).
+
+Every call of Cinder is here, and is left to one of the features.
+"""
 
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_utils import units
 
-from cinder import exception
 from cinder.i18n import _
 from cinder import interface
+from cinder.objects import fields
 from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
-from cinder.volume.drivers.dsware.features import attachers
-from cinder.volume.drivers.dsware.features import attaching
-from cinder.volume.drivers.dsware.features import capabilities
+from cinder.volume.drivers.dsware.features import attachments
 from cinder.volume.drivers.dsware.features import groups
 from cinder.volume.drivers.dsware.features import images
 from cinder.volume.drivers.dsware.features import manage
+from cinder.volume.drivers.dsware.features import manager_attacher
 from cinder.volume.drivers.dsware.features import migration
-from cinder.volume.drivers.dsware.features import owners
 from cinder.volume.drivers.dsware.features import qos
-from cinder.volume.drivers.dsware.features import revert
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import reporting
@@ -46,19 +46,15 @@ CONF = cfg.CONF
 CONF.register_opts(options.DSWARE_OPTS,
                    group=configuration.SHARED_CONF_GROUP)
 
-_MIB_PER_GIB = units.Gi // units.Mi
-# Options of Cinder's own that the driver reads.
+_SAN_OPTS = ('san_ip', 'san_api_port', 'san_login', 'san_password',
+             'san_thin_provision')
 _COMMON_OPTS = ('driver_use_ssl', 'driver_ssl_cert_verify',
                 'driver_ssl_cert_path', 'max_over_subscription_ratio',
                 'reserved_percentage')
 
 
 @interface.volumedriver
-class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
-                   capabilities.Capabilities, groups.Groups,
-                   images.ImageVolumes, manage.ManagedObjects,
-                   migration.Migrations, revert.RevertedVolumes,
-                   driver.VolumeDriver):
+class DSWareDriver(driver.VolumeDriver):
     """Cinder driver for Huawei Dsware (FusionStorage Block).
 
     .. code-block:: none
@@ -76,22 +72,13 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         super().__init__(*args, **kwargs)
         self.configuration.append_config_values(san.san_opts)
         self.configuration.append_config_values(options.DSWARE_OPTS)
-        self._array = None
-        self._attacher = None
-        self._pools = None
-        self._qos = None
         self._sign_ins = None
 
     @staticmethod
     def get_driver_options():
-        """List the options that the driver reads.
-
-        :returns: a list of oslo.config options
-        """
-        used_san = ('san_ip', 'san_api_port', 'san_login', 'san_password',
-                    'san_thin_provision')
+        """List the options that the driver reads."""
         return (options.DSWARE_OPTS
-                + [o for o in san.san_opts if o.name in used_san]
+                + [o for o in san.san_opts if o.name in _SAN_OPTS]
                 + [o for o in driver.volume_opts if o.name in _COMMON_OPTS])
 
     # -- start ------------------------------------------------------------
@@ -99,7 +86,6 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
     def do_setup(self, context):
         """Check the options; nothing is contacted yet.
 
-        :param context: the admin context
         :raises InvalidConfigurationValue: an option is missing, malformed or
             contradicts another one
         """
@@ -108,12 +94,18 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
         # not to be sent again each time.
         self._sign_ins = config.make_sign_ins(self.configuration,
                                               self._sign_ins)
-        self._array = config.make_array(self.configuration,
-                                        sign_ins=self._sign_ins)
-        self._attacher = attachers.Attacher(self._array, self.configuration)
-        self._qos = qos.Limiter(self._array)
+        self._array = config.make_array(self.configuration, self._sign_ins)
+        backend = config.Backend(self.configuration, self.host,
+                                 self.cluster_name, self._array)
+        self._limiter = limiter = qos.Limiter(self._array)
         self._pools = stats.PoolWatch(self._array,
                                       self.configuration.dsware_pools)
+        self._attachments = attachments.Attachments(backend)
+        self._volumes = volumes.Volumes(backend, limiter, self._attachments)
+        self._groups = groups.Groups(backend, self._volumes, limiter, self)
+        self._images = images.Images(backend, self._volumes)
+        self._manage = manage.Manage(backend, self._pools, limiter)
+        self._migration = migration.Migration(backend, self._pools, limiter)
 
     def check_for_setup_error(self):
         """Contact the cluster.
@@ -136,133 +128,108 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                 'The Dsware cluster cannot be reached. The backend starts '
                 'down and comes up when the cluster answers.')
         else:
-            if self.configuration.dsware_attach_by == 'host':
-                attaching.release_abandoned()
-            LOG.info('Dsware driver %(version)s: the cluster answers; '
-                     'transport %(transport)s, agents %(agents)s, pools '
-                     '%(pools)s.', {
-                         'version': self.VERSION,
-                         'transport': self.configuration.dsware_transport,
-                         'agents': ', '.join(
-                             map(str, self._array.client.agents)),
-                         'pools': ', '.join(
-                             str(pool.pool_id) for pool in pools)})
+            self._attachments.start()
+            self._log_start(pools)
 
-    # -- statistics -------------------------------------------------------
+    def _log_start(self, pools):
+        LOG.info('Dsware driver %(version)s: the cluster answers; transport '
+                 '%(transport)s, agents %(agents)s, pools %(pools)s.', {
+                     'version': self.VERSION,
+                     'transport': self.configuration.dsware_transport,
+                     'agents': ', '.join(map(str, self._array.client.agents)),
+                     'pools': ', '.join(str(p.pool_id) for p in pools)})
+
+    # -- statistics and capabilities --------------------------------------
 
     def _update_volume_stats(self):
-        pools = self._pools.refresh()
-        up = self._pools.up
-        self._stats = {
-            'volume_backend_name':
-                self.configuration.safe_get('volume_backend_name')
-                or self.__class__.__name__,
-            'vendor_name': 'Huawei',
-            'driver_version': self.VERSION,
-            'storage_protocol': attaching.DRIVER_VOLUME_TYPE,
-            'backend_state': 'up' if up else 'down',
-            # A new volume reads as zeros, so Cinder need not write them.
-            'sparse_copy_volume': True,
-            'pools': [stats.pool_stats(pool, up, self.configuration, self,
-                                       self._attacher.online_extend)
-                      for pool in pools],
-        }
+        self._stats = stats.of_backend(self, self._pools,
+                                       self._attachments.online_extend)
 
-    def get_pool(self, volume):
-        """Tell the pool of a volume.
+    @property
+    def capabilities(self):
+        """What the backend can, as Cinder asks for it before it copies."""
+        return stats.capabilities_now(self._capabilities)
 
-        :param volume: the Cinder volume
-        :returns: the pool id, as the pool's name in the statistics
-        :raises VolumeNotFound: it is not on the cluster
+    @capabilities.setter
+    def capabilities(self, capabilities):
+        self._capabilities = capabilities
+
+    def _init_vendor_properties(self):
+        properties = {}
+        self._set_property(
+            properties, volume_types.CLONE_KEY, 'Clones',
+            _('How volumes are made from snapshots and other volumes: '
+              'linked shares unchanged data with the source, full is an '
+              'independent copy.'),
+            'string', enum=list(volume_types.CLONE_CHOICES),
+            default=self.configuration.dsware_clone)
+        return properties, 'dsware'
+
+    def get_default_goodness_function(self):
+        """Prefer the pool with the larger share of free space.
+
+        It refuses nothing. There is no such default for the DriverFilter,
+        which would also refuse what needs no new space: snapshots, for
+        example.
         """
-        found = self._array.queries.volume(naming.volume_name(volume))
-        if found is None:
-            raise exception.VolumeNotFound(volume_id=volume.id)
-        return str(found.pool_id)
+        return stats.GOODNESS
 
-    @staticmethod
-    def _pool_id(volume):
-        pool_id = naming.pool_id(volume.host)
-        if pool_id is None:
-            raise exception.InvalidInput(reason=_(
-                'host %(host)s of volume %(volume)s does not end with '
-                '#POOL, where POOL is the id of a Dsware pool') % {
-                    'host': volume.host, 'volume': volume.name})
-        return pool_id
+    @failures.logged
+    def get_pool(self, volume):
+        """Tell the pool of a volume, by its id."""
+        return self._volumes.pool(volume)
 
     # -- volumes ----------------------------------------------------------
 
+    @failures.logged
     def create_volume(self, volume):
-        """Create an empty volume.
+        """Create an empty volume."""
+        return self._volumes.create(volume)
 
-        :param volume: the Cinder volume, its size in GiB
-        :returns: what changes in Cinder's record, or None
-        :raises CreationInDoubt: the cluster may have made it, or may yet
-        :raises VolumeBackendAPIException: when that does not work
-        """
-        wishes = volume_types.wishes(volume, self.configuration)
-        with naming.for_creation(volume), self._qos.of_new(volume):
-            self._array.volumes.create(
-                naming.volume_name(volume), self._pool_id(volume),
-                volume.size * _MIB_PER_GIB, wishes.thin)
-        return naming.for_new(volume)
-
+    @failures.logged
     def delete_volume(self, volume):
-        """Delete a volume; one that is gone already is a success.
+        """Delete a volume; one that is gone already is a success."""
+        self._volumes.delete(volume)
 
-        :param volume: the Cinder volume
-        :raises VolumeIsBusy: it is attached or has snapshots
-        :raises VolumeBackendAPIException: for all other reasons, and when
-            a volume whose creation was never finished is busy
-        """
-        if not volume.host:
-            # No user asks for that. Cinder has handed the creation of this
-            # volume on and clears up: what is there by now was made by
-            # another attempt, in another pool or by another backend of the
-            # same cluster. A creation that may have left something is not
-            # handed on: see CreationInDoubt.
-            LOG.info('Volume %s is made elsewhere; nothing is deleted.',
-                     volume.name)
-            return
-        if naming.is_taken_over(volume) and not volume.launched_at:
-            # Managing it broke off, so it is still its former owner's.
-            self.unmanage(volume)
-            return
-        if other := owners.other_record(volume):
-            # What both name is the other one's.
-            naming.complete_exchange(volume, other)
-        name = naming.volume_name(volume)
-        self._attacher.release(volume)
-        with naming.for_deletion(volume):
-            # An interrupted clone may have left the snapshot that it was
-            # made through; nothing else would ever find it again. Volumes
-            # are only made with Cinder's name.
-            self._array.volumes.delete_leftovers(volume.name)
-            try:
-                self._array.volumes.delete(name)
-            except exceptions.HasSnapshots:
-                raise
-            except exceptions.ObjectBusy:
-                if not self._array.volumes.delete_temporaries_of(
-                        name, owners.is_forgotten):
-                    raise
-                self._array.volumes.delete(name)
-        self._qos.forget(volume)
-
+    @failures.logged
     def extend_volume(self, volume, new_size):
-        """Make a volume larger, attached or not.
+        """Make a volume larger, attached or not."""
+        self._volumes.extend(volume, new_size)
 
-        :param volume: the Cinder volume
-        :param new_size: in GiB
-        :raises VolumeNotFound: it is not on the cluster
-        :raises CreationInDoubt: it cannot be extended and is not finished
-        :raises VolumeBackendAPIException: for all other reasons
-        """
-        name, size = naming.volume_name(volume), new_size * _MIB_PER_GIB
-        with naming.for_extension(volume), \
-                naming.for_volume(volume), \
-                self._qos.of_resized(volume, new_size):
-            self._array.volumes.expand(name, size)
+    @failures.logged
+    def revert_to_snapshot(self, context, volume, snapshot):
+        """Put a volume back to a snapshot of it; it keeps its size."""
+        self._volumes.revert(volume, snapshot)
+
+    # -- snapshots and clones ---------------------------------------------
+
+    @failures.logged
+    def create_snapshot(self, snapshot):
+        """Make a crash-consistent snapshot."""
+        self._volumes.create_snapshot(snapshot)
+
+    @failures.logged
+    def delete_snapshot(self, snapshot):
+        """Delete a snapshot; one that is gone already is a success."""
+        self._volumes.delete_snapshot(snapshot)
+
+    @failures.logged
+    def create_volume_from_snapshot(self, volume, snapshot):
+        """Make a volume from a snapshot; it may be larger."""
+        return self._volumes.create_from_snapshot(volume, snapshot)
+
+    @failures.logged
+    def create_cloned_volume(self, volume, src_vref):
+        """Make a volume from another volume; it may be larger."""
+        images.check_source(volume, src_vref)
+        return self._volumes.clone(volume, src_vref)
+
+    @failures.logged
+    def clone_image(self, context, volume, image_location, image_meta,
+                    image_service):
+        """Make a volume from an image that is a volume of this cluster."""
+        return self._images.clone(context, volume, image_location,
+                                  image_meta)
 
     def backup_use_temp_snapshot(self):
         """Tell that a backup cannot read a snapshot."""
@@ -272,80 +239,153 @@ class DSWareDriver(failures.LoggedFailures, attachers.Attachments,
                         'reads a linked clone.')
         return False
 
-    # -- snapshots and clones ---------------------------------------------
+    # -- attaching --------------------------------------------------------
 
-    def create_snapshot(self, snapshot):
-        """Make a crash-consistent snapshot.
+    def validate_connector(self, connector):
+        """Refuse a host that cannot attach, before anything is done."""
+        self._attachments.check(connector)
 
-        :param snapshot: the Cinder snapshot
-        :raises VolumeNotFound: its volume is not on the cluster
-        :raises SnapshotLimitReached: the volume can have no more
-        :raises VolumeBackendAPIException: for all other reasons
+    @failures.logged
+    def initialize_connection(self, volume, connector):
+        """Tell a host how to attach a volume, or attach it."""
+        return self._attachments.attach(volume, connector)
+
+    @failures.logged
+    def terminate_connection(self, volume, connector, **kwargs):
+        """Let go of a host; of all of them when the connector is None.
+
+        :returns: whether the host keeps it for others
         """
-        with naming.for_volume(snapshot.volume):
-            self._array.snapshots.create(
-                naming.snapshot_name(snapshot),
-                naming.volume_name(snapshot.volume))
+        return self._attachments.detach(volume, connector)
 
-    def delete_snapshot(self, snapshot):
-        """Delete a snapshot; one that is gone already is a success.
+    def clean_volume_file_locks(self, volume_id):
+        """Remove the files of the locks of a deleted volume."""
+        manager_attacher.remove_locks(volume_id)
 
-        :param snapshot: the Cinder snapshot
-        :raises SnapshotIsBusy: it is in use
-        :raises VolumeBackendAPIException: for all other reasons, and when
-            a snapshot that was never finished is busy
+    def ensure_export(self, context, volume):
+        """Do nothing: a Dsware volume needs no export."""
+
+    def create_export(self, context, volume, connector):
+        """Do nothing: a Dsware volume needs no export."""
+
+    def remove_export(self, context, volume):
+        """Do nothing: a Dsware volume needs no export."""
+
+    # -- managing ---------------------------------------------------------
+
+    @failures.logged
+    def manage_existing_get_size(self, volume, existing_ref):
+        """Tell the size in GiB, rounded up, of a volume on the cluster."""
+        return self._manage.size_of_volume(volume, existing_ref)
+
+    @failures.logged
+    def manage_existing(self, volume, existing_ref):
+        """Make a volume on the cluster a Cinder volume.
+
+        It may grow: to the next whole number of GiB.
         """
-        with naming.for_snapshot_deletion(snapshot):
-            self._array.snapshots.delete(
-                naming.snapshot_name(snapshot))
+        return self._manage.volume(volume, existing_ref)
 
-    def create_volume_from_snapshot(self, volume, snapshot):
-        """Make a volume from a snapshot; it may be larger.
+    @failures.logged
+    def unmanage(self, volume):
+        """Let go of a volume, which stays on the cluster with its limits."""
+        self._volumes.unmanage(volume)
 
-        :param volume: the new Cinder volume, its size in GiB
-        :param snapshot: the Cinder snapshot
-        :returns: what changes in Cinder's record, or None
-        :raises SnapshotNotFound: it is not on the cluster
-        :raises SnapshotLimitReached: the snapshot can have no more clones
-        :raises CreationInDoubt: the cluster may have made it, or may yet
-        :raises VolumeBackendAPIException: for all other reasons
+    @failures.logged
+    def get_manageable_volumes(self, cinder_volumes, marker, limit, offset,
+                               sort_keys, sort_dirs):
+        """List the volumes in the pools of this backend."""
+        return self._manage.list_volumes(cinder_volumes, marker, limit,
+                                         offset, sort_keys, sort_dirs)
+
+    @failures.logged
+    def manage_existing_snapshot_get_size(self, snapshot, existing_ref):
+        """Tell the size in GiB, rounded up, of a snapshot on the cluster."""
+        return self._manage.size_of_snapshot(snapshot, existing_ref)
+
+    @failures.logged
+    def manage_existing_snapshot(self, snapshot, existing_ref):
+        """Make a snapshot on the cluster a Cinder snapshot."""
+        return self._manage.snapshot(snapshot, existing_ref)
+
+    def unmanage_snapshot(self, snapshot):
+        """Let go of a snapshot, which stays on the cluster as it is."""
+        LOG.info('Snapshot %(snapshot)s stays on the cluster as %(name)s.',
+                 {'snapshot': snapshot.id,
+                  'name': naming.snapshot_name(snapshot)})
+
+    @failures.logged
+    def get_manageable_snapshots(self, cinder_snapshots, marker, limit,
+                                 offset, sort_keys, sort_dirs):
+        """List the snapshots in the pools of this backend."""
+        return self._manage.list_snapshots(cinder_snapshots, marker, limit,
+                                           offset, sort_keys, sort_dirs)
+
+    # -- migration and types ----------------------------------------------
+
+    @failures.logged
+    def migrate_volume(self, context, volume, host):
+        """Have the cluster move a volume to the pool of another backend.
+
+        When it cannot, Cinder has to copy the volume.
+
+        :raises InvalidHost: the destination is where the volume is
         """
-        with naming.for_creation(volume), self._qos.of_new(volume), \
-                naming.for_snapshot(snapshot):
-            self._make_from(volume, naming.snapshot_name(snapshot))
-        return naming.for_new(volume)
+        return self._migration.migrate(context, volume, host)
 
-    def create_cloned_volume(self, volume, src_vref):
-        """Make a volume from another volume; it may be larger.
+    @failures.logged
+    def retype(self, context, volume, new_type, diff, host):
+        """Change a type, without a copy by Cinder if possible."""
+        return self._migration.retype(context, volume, new_type, diff, host)
 
-        :param volume: the new Cinder volume, its size in GiB
-        :param src_vref: the source, a Cinder volume
-        :returns: what changes in Cinder's record, or None
-        :raises VolumeNotFound: the source is not on the cluster
-        :raises SnapshotLimitReached: the source can have no more clones
-        :raises CreationInDoubt: the cluster may have made it, or may yet
-        :raises VolumeBackendAPIException: for all other reasons
-        :raises InvalidVolume: an image is only said to be stored in it
+    def update_migrated_volume(self, ctxt, volume, new_volume,
+                               original_volume_status):
+        """Let a volume that Cinder has copied keep the name of its copy.
+
+        No published operation renames. A name that a volume was taken over
+        with is bound to its old name_id, see :mod:`naming`.
         """
-        images.check_source(volume, src_vref)
-        # A type that is wrong is refused before anything is made.
-        volume_types.wishes(volume, self.configuration)
-        with naming.for_creation(volume), self._qos.of_new(volume), \
-                naming.for_volume(src_vref):
-            self._array.copies.clone(
-                naming.volume_name(volume),
-                naming.volume_name(src_vref),
-                lambda snapshot: self._make_from(volume, snapshot))
-        return naming.for_new(volume)
+        return {'_name_id': new_volume.name_id,
+                'provider_location': new_volume.provider_location}
 
-    def _make_from(self, volume, snapshot):
-        name = naming.volume_name(volume)
-        wishes = volume_types.wishes(volume, self.configuration)
-        pool_id = self._pool_id(volume)
-        size = volume.size * _MIB_PER_GIB
-        # A linked clone is always in its snapshot's pool.
-        if wishes.full_clone or not self._array.queries.is_in_pool(snapshot,
-                                                                   pool_id):
-            self._array.copies.full(name, pool_id, size, wishes.thin, snapshot)
-        else:
-            self._array.copies.linked(name, size, snapshot)
+    # -- groups -----------------------------------------------------------
+
+    def create_group(self, context, group):
+        """Accept a group; it needs nothing on the cluster."""
+        return {'status': fields.GroupStatus.AVAILABLE}
+
+    def update_group(self, context, group, add_volumes=None,
+                     remove_volumes=None):
+        """Accept other members; that changes nothing on the cluster."""
+        return None, None, None
+
+    @failures.logged
+    def delete_group(self, context, group, volumes):
+        """Delete a group with its volumes; a busy one stays available."""
+        return self._groups.delete(volumes)
+
+    @failures.logged
+    def create_group_snapshot(self, context, group_snapshot, snapshots):
+        """Make snapshots of all the members, or of none.
+
+        They are of one point in time when the group's type wants that.
+        """
+        return self._groups.create_snapshot(group_snapshot, snapshots)
+
+    @failures.logged
+    def delete_group_snapshot(self, context, group_snapshot, snapshots):
+        """Delete a group snapshot; a busy member stays available."""
+        return self._groups.delete_snapshot(snapshots)
+
+    @failures.logged
+    def create_group_from_src(self, context, group, volumes,
+                              group_snapshot=None, snapshots=None,
+                              source_group=None, source_vols=None):
+        """Make the volumes of a group from those of another one, or none.
+
+        Cinder takes every answer for success, so that what went wrong is
+        always raised.
+        """
+        return self._groups.create_from_source(
+            group, volumes, snapshots if group_snapshot else None,
+            source_vols)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Failed operations in the log: one record for each, with all that helps.
+"""Errors of the cluster: what Cinder gets for them, and one record each.
 
 Cinder's manager logs the exceptions of its drivers, some with a traceback
 and some, like those that only say that something is busy, without what the
@@ -18,80 +18,57 @@ cluster said. So the driver tells every failure that came from the cluster
 itself, once.
 """
 
+import contextlib
 import functools
 import inspect
 import re
-import threading
 import time
 
 from oslo_log import log as logging
 
+from cinder import exception
+from cinder.i18n import _
 from cinder.objects import base
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import result_codes
+from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
 _UPPER = re.compile('([A-Z])')
+_SOURCE_LIMITS = frozenset((
+    result_codes.SNAPSHOT_CHILD_TOO_MUCH, result_codes.DUPLICATE_LIMIT,
+    result_codes.SNAPSHOT_BEYOND_MAX, result_codes.BRANCH_LEVEL_BEYOND_MAX))
 
-#: What Cinder asks a driver for, and that can fail on the cluster.
-OPERATIONS = (
-    'clone_image', 'create_cloned_volume', 'create_group',
-    'create_group_from_src', 'create_group_snapshot', 'create_snapshot',
-    'create_volume', 'create_volume_from_snapshot', 'delete_group',
-    'delete_group_snapshot', 'delete_snapshot', 'delete_volume',
-    'extend_volume', 'get_backup_device', 'get_manageable_snapshots',
-    'get_manageable_volumes', 'get_pool', 'initialize_connection',
-    'manage_existing', 'manage_existing_get_size',
-    'manage_existing_snapshot', 'manage_existing_snapshot_get_size',
-    'migrate_volume', 'retype', 'revert_to_snapshot',
-    'terminate_connection', 'unmanage', 'unmanage_snapshot',
-    'update_group', 'update_migrated_volume')
+# What is not there is neither a volume nor a snapshot.
+_OTHER_OBJECTS = frozenset((
+    result_codes.POOL_NOT_EXIST, result_codes.POOL_ID_NOT_IN_USE,
+    result_codes.QOS_NOT_EXIST))
+
+# On the object of a new volume: why no more attempts are made to make it.
+_DOUBT = '_dsware_doubt'
 
 
-class _Running(threading.local):
-    """How many operations run one within the other, by thread."""
+def logged(method):
+    """Log the failures of an operation that Cinder asks a driver for.
 
-    depth = 0
-
-
-class LoggedFailures:
-    """Base of a driver whose failed operations are logged.
-
-    One that another operation is made of is left to that one.
+    :param method: of the driver
     """
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self._running = _Running()
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        for name in OPERATIONS:
-            method = getattr(cls, name, None)
-            if method is not None and not hasattr(method, 'logs_failures'):
-                setattr(cls, name, _logged(method))
-
-
-def _logged(method):
     @functools.wraps(method)
-    def logged(self, *args, **kwargs):
+    def wrapper(self, *args, **kwargs):
         started = time.monotonic()
-        self._running.depth += 1
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
-            if self._running.depth == 1:
-                _log(method.__name__, (*args, *kwargs.values()), error,
-                     time.monotonic() - started)
+            _log(method.__name__, (*args, *kwargs.values()), error,
+                 time.monotonic() - started)
             raise
-        finally:
-            self._running.depth -= 1
 
     # For those who look at a driver's parameters without unwrapping.
-    logged.__signature__ = inspect.signature(method)
-    logged.logs_failures = True
-    return logged
+    wrapper.__signature__ = inspect.signature(method)
+    return wrapper
 
 
 def _log(operation, args, error, seconds):
@@ -120,3 +97,183 @@ def _name_of(item):
     if 'name' in item.fields and not item.obj_attr_is_set('name'):
         return ''
     return exceptions.printable(item.name or '')
+
+
+def for_volume(volume):
+    """Translate errors of a call that acts on a volume.
+
+    :param volume: the Cinder volume, the source of a clone for example
+    :returns: a context manager for the call
+    :raises VolumeNotFound: it is not on the cluster
+    :raises VolumeIsBusy: its state forbids the call
+    :raises SnapshotLimitReached: it cannot have more snapshots or clones
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    return _for_volume(volume, functools.partial(
+        exception.VolumeIsBusy, volume_name=volume.name))
+
+
+def _for_volume(volume, busy):
+    return _translated(
+        volume.name, naming.volume_name(volume),
+        functools.partial(exception.VolumeNotFound, volume_id=volume.id),
+        busy)
+
+
+def for_volumes(volumes):
+    """Translate errors of a call that acts on several volumes at once.
+
+    :param volumes: the Cinder volumes; the error tells what it is about
+    :returns: a context manager for the call
+    :raises VolumeNotFound: one is not on the cluster
+    :raises VolumeIsBusy: the state of one forbids the call
+    :raises SnapshotLimitReached: one cannot have more snapshots or clones
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    ids = ', '.join(volume.id for volume in volumes)
+    return _translated(
+        ids, ids,
+        functools.partial(exception.VolumeNotFound, volume_id=ids),
+        functools.partial(exception.VolumeIsBusy, volume_name=ids))
+
+
+@contextlib.contextmanager
+def for_creation(volume, is_there=False):
+    """Keep Cinder from handing on a creation whose outcome is not certain.
+
+    Cinder tries several ways to make a volume from an image, one after the
+    other and with the same object: after the first one that leaves a doubt
+    there is no other one.
+
+    :param volume: the new Cinder volume
+    :param is_there: whether it is on the cluster, so that every failure
+        leaves something there
+    :returns: a context manager for the call
+    :raises CreationInDoubt: the cluster may have made the volume, or may yet
+    """
+    if hasattr(volume, _DOUBT):
+        raise exceptions.CreationInDoubt(data=getattr(volume, _DOUBT))
+    try:
+        yield
+    except exception.VolumeNotFound:
+        # Cinder does not hand that on.
+        raise
+    except Exception as error:
+        if not (is_there or exceptions.is_in_doubt(error)):
+            raise
+        problem = _('%(name)s stays in status error, because the cluster '
+                    'may have made it, or may do so yet. Deleting it removes '
+                    'what was made. %(error)s') % {
+                        'name': volume.name,
+                        'error': reporting.text(error)}
+        setattr(volume, _DOUBT, problem)
+        raise exceptions.CreationInDoubt(data=problem) from error
+
+
+def for_extension(volume):
+    """Translate errors of the extension of a volume.
+
+    Cinder makes some volumes from images with the size of the image, and
+    extends them when the image is in them.
+
+    :param volume: the Cinder volume
+    :returns: a context manager for the call
+    :raises CreationInDoubt: the volume is not finished yet
+    """
+    if _is_finished(volume):
+        return contextlib.nullcontext()
+    return for_creation(volume, is_there=True)
+
+
+def for_deletion(volume):
+    """Translate errors of the deletion of a volume.
+
+    Cinder calls a volume available that is busy, whatever it was before. So
+    only one that was available once is busy.
+
+    :param volume: the Cinder volume
+    :returns: a context manager for the call
+    :raises VolumeIsBusy: its state forbids it, or it has snapshots
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    if _is_finished(volume):
+        return for_volume(volume)
+    host = volume_utils.extract_host(volume.host, level='host')
+    return _for_volume(volume, lambda message: _unfinished(
+        message, _('Its creation was never finished. If it is attached, '
+                   'that is most likely to host %s, which was filling it')
+        % host))
+
+
+def _unfinished(message, hint=''):
+    # Messages that are translated late refuse to be added.
+    return exception.VolumeBackendAPIException(
+        data='. '.join(filter(None, (message, hint))))
+
+
+def _is_finished(volume):
+    """Tell whether Cinder has ever called a volume available."""
+    return volume.launched_at is not None
+
+
+def for_snapshot(snapshot):
+    """Translate errors of a call that acts on a snapshot.
+
+    :param snapshot: the Cinder snapshot
+    :returns: a context manager for the call
+    :raises SnapshotNotFound: it is not on the cluster
+    :raises SnapshotIsBusy: its state forbids the call
+    :raises SnapshotLimitReached: it cannot have more clones
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    return _for_snapshot(snapshot, functools.partial(
+        exception.SnapshotIsBusy, snapshot_name=snapshot.name))
+
+
+def _for_snapshot(snapshot, busy):
+    return _translated(
+        snapshot.name, naming.snapshot_name(snapshot),
+        functools.partial(exception.SnapshotNotFound,
+                          snapshot_id=snapshot.id), busy)
+
+
+def for_snapshot_deletion(snapshot):
+    """Translate errors of the deletion of a snapshot.
+
+    As with volumes, only one that was available once is busy.
+
+    :param snapshot: the Cinder snapshot
+    :returns: a context manager for the call
+    :raises SnapshotIsBusy: its state forbids it
+    :raises VolumeBackendAPIException: for all other reasons
+    """
+    # Cinder notes no progress of one that is taken over, or of its own.
+    if (snapshot.progress == '100%' or snapshot.provider_id
+            or not snapshot.use_quota):
+        return for_snapshot(snapshot)
+    return _for_snapshot(snapshot, _unfinished)
+
+
+@contextlib.contextmanager
+def _translated(name, on_cluster, absent, busy):
+    try:
+        yield
+    except exceptions.ObjectAbsent as error:
+        if error.result in _OTHER_OBJECTS:
+            raise
+        raise absent(_message(name, on_cluster, error)) from error
+    except exceptions.ObjectBusy as error:
+        raise busy(_message(name, on_cluster, error)) from error
+    except exceptions.CapacityExceeded as error:
+        if error.result not in _SOURCE_LIMITS:
+            raise
+        raise exception.SnapshotLimitReached(
+            _message(name, on_cluster, error),
+            set_limit=_('cluster')) from error
+
+
+def _message(name, on_cluster, error):
+    if name == on_cluster:
+        return error.summary
+    # The error names the object on the cluster.
+    return f'{naming.both(name, on_cluster)}: {error.summary}'

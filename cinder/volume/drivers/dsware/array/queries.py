@@ -16,7 +16,7 @@ Names are compared whole, and a record of another object is never believed.
 """
 
 from collections.abc import Iterator
-from collections.abc import Mapping
+import contextlib
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
@@ -72,8 +72,8 @@ class Queries:
                                       poolId=_ONLY_POOL)
         else:
             reply = self._client.call('queryAllPoolInfo', patience=patience)
-        return [self._read(models.Pool, record, 'queryAllPoolInfo', reply)
-                for record in reply.records]
+        return [self._read(models.Pool, record, 'queryAllPoolInfo',
+                           reply.endpoint) for record in reply.records]
 
     def volume(self, name: str, deadline: waiting.Deadline | None = None
                ) -> models.Volume | None:
@@ -105,7 +105,7 @@ class Queries:
             reply = self._client.call(op, deadline=deadline, **args)
         except exceptions.ObjectAbsent:
             return None
-        found = [self._read(model, record, op, reply)
+        found = [self._read(model, record, op, reply.endpoint)
                  for record in reply.records]
         # Names are compared whole: never trust a record of another object.
         exact = [item for item in found if item.name == name]
@@ -145,7 +145,7 @@ class Queries:
         except exceptions.ObjectAbsent:
             return []
         found = [self._read(models.Snapshot, record, 'querySnapOfVolume',
-                            reply) for record in reply.records]
+                            reply.endpoint) for record in reply.records]
         # Some of them are deleted: never those of another volume.
         wrong = [item for item in found if item.father != volume
                  or not names.is_legal(item.name)]
@@ -177,7 +177,7 @@ class Queries:
                 endpoint=str(reply.endpoint),
                 desc=_('records: %d') % len(reply.records))
         found = self._read(models.QoS, reply.records[0],
-                           'queryVolumeQoSInfo', reply)
+                           'queryVolumeQoSInfo', reply.endpoint)
         if not found.name:
             return None
         if not names.is_legal(found.name):
@@ -187,34 +187,35 @@ class Queries:
                 desc=_('%r cannot be the name of a QoS') % found.name)
         return found
 
-    def volume_records(self, pool_id: int) -> Iterator[Mapping[str, str]]:
-        """List the volumes of a pool.
+    def volumes_of_pool(self, pool_id: int) -> Iterator[models.Volume]:
+        """List the volumes of a pool, however many, as they arrive.
 
         :param pool_id: the pool
-        :returns: an iterator of records, for :class:`models.Volume`; it must
-            be used up or closed
         :raises DSWareError: when the cluster does not answer
         """
-        return self._client.stream('queryAllVolume', poolId=pool_id)
+        return self._listed(models.Volume, 'queryAllVolume', pool_id)
 
-    def snapshot_records(self, pool_id: int) -> Iterator[Mapping[str, str]]:
-        """List the snapshots of a pool.
+    def snapshots_of_pool(self, pool_id: int) -> Iterator[models.Snapshot]:
+        """List the snapshots of a pool, however many, as they arrive.
 
         :param pool_id: the pool
-        :returns: an iterator of records, for :class:`models.Snapshot`; it
-            must be used up or closed
         :raises DSWareError: when the cluster does not answer
         """
-        return self._client.stream('queryAllSnapshot', poolId=pool_id)
+        return self._listed(models.Snapshot, 'queryAllSnapshot', pool_id)
+
+    def _listed(self, model, op, pool_id):
+        with contextlib.closing(self._client.stream(
+                op, poolId=pool_id)) as records:
+            for record in records:
+                yield self._read(model, record, op)
 
     @staticmethod
-    def _read(model, record, op, reply):
+    def _read(model, record, op, endpoint=''):
         try:
             return model.from_record(record)
         except models.RecordError as error:
             raise exceptions.OutcomeUnknown(
-                op=op, desc=str(error), endpoint=str(reply.endpoint)
-            ) from error
+                op=op, desc=str(error), endpoint=str(endpoint)) from error
 
     def with_room(self, error, args):
         """Add to an error about a full pool how full the pools are."""

@@ -40,12 +40,10 @@ class _Seen:
         self.temporary = []
         self.newest = 0
 
-    def look(self, name, record):
-        made = record.get('create_time', '')
-        made = int(made) if made.isascii() and made.isdigit() else 0
-        self.newest = max(self.newest, made)
-        if names.is_temporary(name):
-            self.temporary.append(made)
+    def look(self, found):
+        self.newest = max(self.newest, found.create_time)
+        if names.is_temporary(found.name):
+            self.temporary.append(found.create_time)
 
 
 def check(configuration, array,
@@ -60,12 +58,12 @@ def check(configuration, array,
     seen = _Seen()
     try:
         for pool in pools:
-            for record in array.queries.volume_records(pool):
+            for found in array.queries.volumes_of_pool(pool):
                 seen.volumes += 1
-                seen.look(record.get('vol_name', ''), record)
-            for record in array.queries.snapshot_records(pool):
+                seen.look(found)
+            for found in array.queries.snapshots_of_pool(pool):
                 seen.snapshots += 1
-                seen.look(record.get('snap_name', ''), record)
+                seen.look(found)
     except exceptions.DSWareError as error:
         return [findings.problem(
             'the pools cannot be listed: %s' % error.summary,

@@ -26,6 +26,7 @@ from cinder import exception
 from cinder.objects import fields
 from cinder import utils
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import volume_types
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import reporting
@@ -35,66 +36,34 @@ LOG = logging.getLogger(__name__)
 
 
 class Groups:
-    """Cinder's interface for groups: a part of the driver.
+    """Does with groups what Cinder asks for.
 
     The snapshots of a group whose type does not have
     ``consistent_group_snapshot_enabled = <is> True`` are made one after the
     other. Cinder would do that too, but leave what it has made when one
     cannot be made, and forget members that are in use when a group goes.
+
+    :param backend: the :class:`config.Backend`
+    :param volumes: the :class:`volumes.Volumes`
+    :param limiter: the :class:`qos.Limiter`
+    :param driver: the driver, whose locks go with deleted members
     """
 
-    def create_group(self, context, group):
-        """Accept a group; it needs nothing on the cluster.
+    def __init__(self, backend, volumes, limiter, driver):
+        self._array = backend.array
+        self._configuration = backend.configuration
+        self._volumes = volumes
+        self._limiter = limiter
+        self._driver = driver
 
-        :param context: the caller's context
-        :param group: the Cinder group
-        :returns: the model update
-        """
-        return {'status': fields.GroupStatus.AVAILABLE}
-
-    def update_group(self, context, group, add_volumes=None,
-                     remove_volumes=None):
-        """Accept other members; that changes nothing on the cluster.
-
-        :param context: the caller's context
-        :param group: the Cinder group
-        :param add_volumes: Cinder volumes that come
-        :param remove_volumes: Cinder volumes that go
-        :returns: three model updates; None, as Cinder sets them all
-        """
-        return None, None, None
-
-    def delete_group(self, context, group, volumes):
-        """Delete a group with its volumes.
-
-        :param context: the caller's context
-        :param group: the Cinder group
-        :param volumes: its Cinder volumes
-        :returns: the model updates of the group and of each volume; a busy
-            volume stays available
-        """
-
+    def delete(self, volumes):
         def delete(volume):
-            self.delete_volume(volume)
-            utils.clean_volume_file_locks(volume.id, self)
+            self._volumes.delete(volume)
+            utils.clean_volume_file_locks(volume.id, self._driver)
 
         return _delete_each(volumes, delete)
 
-    def create_group_snapshot(self, context, group_snapshot, snapshots):
-        """Make snapshots of all the members, or of none.
-
-        They are of one point in time when the group's type wants that.
-
-        :param context: the caller's context
-        :param group_snapshot: the Cinder group snapshot
-        :param snapshots: the Cinder snapshots, one for each member
-        :returns: the model updates of the group snapshot and of each one
-        :raises VolumeNotFound: a volume is not on the cluster
-        :raises VolumeIsBusy: the state of a volume forbids it
-        :raises SnapshotLimitReached: a volume can have no more snapshots
-        :raises VolumeBackendAPIException: for all other reasons; none was
-            made
-        """
+    def create_snapshot(self, group_snapshot, snapshots):
         if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
             self._snapshot_together(snapshots)
         else:
@@ -105,70 +74,42 @@ class Groups:
                  for snapshot in snapshots])
 
     def _snapshot_together(self, snapshots):
-        with naming.for_volumes([s.volume for s in snapshots]):
+        with failures.for_volumes([s.volume for s in snapshots]):
             self._array.snapshots.together({
                 naming.snapshot_name(snapshot):
                     naming.volume_name(snapshot.volume)
                 for snapshot in snapshots})
 
     def _snapshot_each(self, snapshots):
-        with _all_or_none(self.delete_snapshot) as made:
+        with _all_or_none(self._volumes.delete_snapshot) as made:
             for snapshot in snapshots:
-                self.create_snapshot(snapshot)
+                self._volumes.create_snapshot(snapshot)
                 made.append(snapshot)
 
-    def delete_group_snapshot(self, context, group_snapshot, snapshots):
-        """Delete a group snapshot with its snapshots.
-
-        :param context: the caller's context
-        :param group_snapshot: the Cinder group snapshot
-        :param snapshots: its Cinder snapshots
-        :returns: the model updates of the group snapshot and of each one; a
-            busy snapshot stays available
-        """
-
+    def delete_snapshot(self, snapshots):
         def delete(snapshot):
-            self.delete_snapshot(snapshot)
-            utils.clean_snapshot_file_locks(snapshot.id, self)
+            self._volumes.delete_snapshot(snapshot)
+            utils.clean_snapshot_file_locks(snapshot.id, self._driver)
 
         return _delete_each(snapshots, delete)
 
-    def create_group_from_src(self, context, group, volumes,
-                              group_snapshot=None, snapshots=None,
-                              source_group=None, source_vols=None):
-        """Make the volumes of a group from those of another one.
-
-        Cinder takes every answer for success, so that what went wrong is
-        always raised.
-
-        :param context: the caller's context
-        :param group: the Cinder group to make
-        :param volumes: its Cinder volumes
-        :param group_snapshot: the source, a Cinder group snapshot
-        :param snapshots: its Cinder snapshots, in the order of the volumes
-        :param source_group: the source, a Cinder group
-        :param source_vols: its Cinder volumes, in the order of the volumes
-        :returns: the model updates of the group and of each volume
-        :raises VolumeNotFound: a source volume is not on the cluster
-        :raises SnapshotNotFound: a source snapshot is not on the cluster
-        :raises VolumeBackendAPIException: for all other reasons; no volume
-            was made
-        """
+    def create_from_source(self, group, volumes, snapshots, source_vols):
+        """Make the volumes of a group, from snapshots or from volumes."""
         sources = ([snapshot.volume for snapshot in snapshots]
-                   if group_snapshot else source_vols)
+                   if snapshots else source_vols)
         for volume, source in zip(volumes, sources):
             # Types that are not valid are refused before anything is made.
-            volume_types.wishes(volume, self.configuration)
-            self._qos.wanted(volume)
+            volume_types.wishes(volume, self._configuration)
+            self._limiter.wanted(volume)
             _move_to_pool_of(volume, source)
-        if group_snapshot:
-            updates = self._make_each(self.create_volume_from_snapshot,
+        if snapshots:
+            updates = self._make_each(self._volumes.create_from_snapshot,
                                       volumes, snapshots)
         elif volume_utils.is_group_a_cg_snapshot_type(group):
             updates = self._clone_together(volumes, source_vols)
         else:
-            updates = self._make_each(self.create_cloned_volume,
-                                      volumes, source_vols)
+            updates = self._make_each(self._volumes.clone, volumes,
+                                      source_vols)
         # Cinder itself notes of no such volume that it was made.
         now = timeutils.utcnow()
         return {'status': fields.GroupStatus.AVAILABLE}, [
@@ -178,7 +119,7 @@ class Groups:
 
     def _make_each(self, make, volumes, sources):
         updates = []
-        with _all_or_none(self.delete_volume) as made:
+        with _all_or_none(self._volumes.delete) as made:
             for volume, source in zip(volumes, sources):
                 updates.append(make(volume, source))
                 made.append(volume)
@@ -191,12 +132,12 @@ class Groups:
 
         def make(name, snapshot):
             volume = members[name][0]
-            with self._qos.of_new(volume):
-                updates.append(self._make_from(volume, snapshot))
+            with self._limiter.of_new(volume):
+                updates.append(self._volumes.make_from(volume, snapshot))
             made.append(volume)
 
-        with (_all_or_none(self.delete_volume) as made,
-              naming.for_volumes(source_vols)):
+        with (_all_or_none(self._volumes.delete) as made,
+              failures.for_volumes(source_vols)):
             self._array.copies.clone_together(
                 {name: naming.volume_name(source)
                  for name, (_volume, source) in members.items()}, make)

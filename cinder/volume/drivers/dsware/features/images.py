@@ -114,22 +114,25 @@ def _is_at_rest(volume):
     return volume.status in _READ_STATES and _is_read_only(volume)
 
 
-class ImageVolumes:
-    """clone_image: a part of :class:`driver.DSWareDriver`."""
+class Images:
+    """Makes volumes of images that are volumes.
 
-    def clone_image(self, context, volume, image_location, image_meta,
-                    image_service):
-        """Make a volume from an image that is a volume of this cluster.
+    :param backend: the :class:`config.Backend`
+    :param volumes: the :class:`volumes.Volumes`
+    """
+
+    def __init__(self, backend, volumes):
+        self._backend = backend
+        self._array = backend.array
+        self._volumes = volumes
+
+    def clone(self, context, volume, image_location, image_meta):
+        """Make a volume from an image, if that is a volume of this cluster.
 
         It is cloned as the type of the new volume wants it, linked or in
         full, in any pool of the cluster. Whatever prevents that is logged,
         and Cinder then copies the image, unless a clone may be there.
 
-        :param context: the context of the request
-        :param volume: the new Cinder volume, its size in GiB
-        :param image_location: direct_url and locations of the image
-        :param image_meta: the image
-        :param image_service: not used
         :returns: what to change in the new volume, and whether it was made
         """
         setattr(volume, _REFUSED, set())
@@ -150,7 +153,7 @@ class ImageVolumes:
             problem = next(
                 self._objections(image_volume, volume, image_meta), None)
             if problem is None:
-                return self.create_cloned_volume(volume, image_volume), True
+                return self._volumes.clone(volume, image_volume), True
         except exceptions.CreationInDoubt:
             # There is no other way while this one may have made the volume.
             raise
@@ -203,18 +206,18 @@ class ImageVolumes:
         The cluster is not asked: a copy of another cluster, or what a
         migration to one left, could have a volume of the same name.
         """
-        if self.cluster_name and volume_utils.hosts_are_equivalent(
-                self.cluster_name, image_volume.cluster_name or ''):
+        if self._backend.cluster_name and volume_utils.hosts_are_equivalent(
+                self._backend.cluster_name, image_volume.cluster_name or ''):
             return True
         home = volume_utils.extract_host(image_volume.host)
-        if home == self.host:
+        if home == self._backend.host:
             return True
         host, _at, section = home.partition('@')
         # Only the backends of this host are in this configuration file.
-        if (host != volume_utils.extract_host(self.host, 'host')
+        if (host != volume_utils.extract_host(self._backend.host, 'host')
                 or section not in CONF.list_all_sections()):
             return False
         other = volume_utils.get_backend_configuration(section, san.san_opts)
         return bool(other.san_ip) and (
             config.location_info(other)
-            == config.location_info(self.configuration))
+            == config.location_info(self._backend.configuration))

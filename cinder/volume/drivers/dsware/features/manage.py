@@ -17,7 +17,6 @@ They keep their names there: no published operation renames an object.
 """
 
 import contextlib
-import dataclasses
 import datetime
 
 from oslo_log import log as logging
@@ -27,81 +26,61 @@ from oslo_utils import units
 from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
-from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware.features import manageable
+from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import owners
 from cinder.volume.drivers.dsware.features import volume_types
 from cinder.volume.drivers.dsware import naming
-from cinder.volume.drivers.dsware import reporting
 from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
 _MIB_PER_GIB = units.Gi // units.Mi
+# The key in a reference, as in Cinder's own drivers.
+_SOURCE_NAME = 'source-name'
 _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
               exceptions.TryAgain)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Kind:
-    """What is listed, and the fields of its records."""
-
-    model: type
-    op: str
-    name: str
-    size: str
+def whole_gib(mib: int) -> int:
+    """Convert a size in MiB, rounding up as Cinder asks for."""
+    return -(-mib // _MIB_PER_GIB)
 
 
-_VOLUMES = _Kind(models.Volume, 'queryAllVolume', 'vol_name', 'vol_size')
-_SNAPSHOTS = _Kind(models.Snapshot, 'queryAllSnapshot', 'snap_name',
-                   'snap_size')
+class Manage:
+    """Makes Cinder's what is on the cluster already.
 
+    :param backend: the :class:`config.Backend`
+    :param pools: the :class:`stats.PoolWatch`
+    :param limiter: the :class:`qos.Limiter`
+    """
 
-class ManagedObjects:
-    """Manage and unmanage: a part of :class:`driver.DSWareDriver`."""
+    def __init__(self, backend, pools, limiter):
+        self._array = backend.array
+        self._configuration = backend.configuration
+        self._pools = pools
+        self._limiter = limiter
 
     # -- volumes ----------------------------------------------------------
 
-    def manage_existing_get_size(self, volume, existing_ref):
-        """Tell the size of a volume that is to be managed.
-
-        :param volume: the new Cinder volume
-        :param existing_ref: a dict with source-name
-        :returns: GiB, rounded up
-        :raises ManageExistingInvalidReference: there is no such volume, or
-            it cannot be managed as it is
-        :raises ManageExistingAlreadyManaged: it is a Cinder volume already
-        :raises ManageExistingVolumeTypeMismatch: the type wants another kind
-        """
-        return manageable.whole_gib(
+    def size_of_volume(self, volume, existing_ref):
+        return whole_gib(
             self._manageable_volume(volume, existing_ref).size)
 
-    def manage_existing(self, volume, existing_ref):
+    def volume(self, volume, existing_ref):
         """Make a volume on the cluster a Cinder volume.
 
         One whose size is no whole number of GiB grows to the next one, so
         that Cinder's size is true.
-
-        :param volume: the new Cinder volume
-        :param existing_ref: a dict with source-name
-        :returns: what changes in Cinder's record
-        :raises ManageExistingInvalidReference: there is no such volume, or
-            it cannot be managed as it is
-        :raises ManageExistingAlreadyManaged: it is a Cinder volume already
-        :raises ManageExistingVolumeTypeMismatch: the type wants another kind
-        :raises InvalidQoSSpecs: the type's qos spec is not valid
-        :raises VolumeBackendAPIException: it could not be made larger, or
-            not be given the limits of its type
         """
         found = self._manageable_volume(volume, existing_ref)
         self._claim(found.name, volume, owners.volume_owner,
                     naming.volume_provider_id(volume, found.name))
-        with _given_back(volume), naming.for_volume(volume):
+        with _given_back(volume), failures.for_volume(volume):
             # Cinder sets the size only afterwards, and limits depend on it.
-            volume.size = manageable.whole_gib(found.size)
-            before = self._qos.apply(volume)
+            volume.size = whole_gib(found.size)
+            before = self._limiter.apply(volume)
             # At the very end, because nobody can make it smaller again.
             with self._limits_given_back(found.name, before):
                 self._grow(found)
@@ -117,7 +96,7 @@ class ManagedObjects:
                 self._array.qos.give_back(name, before)
 
     def _grow(self, found):
-        size = manageable.whole_gib(found.size) * _MIB_PER_GIB
+        size = whole_gib(found.size) * _MIB_PER_GIB
         if size > found.size:
             LOG.info('Volume %(name)s has %(now)d MiB; it is made %(new)d '
                      'MiB large, a whole number of GiB.',
@@ -129,7 +108,7 @@ class ManagedObjects:
         found = self._array.queries.volume(name)
         if found is None:
             raise _refused(reference, self._why_no_volume(name))
-        pool = self._pool_id(volume)
+        pool = naming.pool_of(volume)
         if found.pool_id != pool:
             raise _refused(reference, _(
                 'the volume is in pool %(found)d; the host %(host)s that was '
@@ -141,7 +120,7 @@ class ManagedObjects:
                         str(found.pool_id))})
         _check(found, owners.volume_owner, reference)
         self._check_type(volume, found)
-        self._qos.wanted(volume, size=manageable.whole_gib(found.size))
+        self._limiter.wanted(volume, size=whole_gib(found.size))
         return found
 
     def _why_no_volume(self, name):
@@ -150,7 +129,7 @@ class ManagedObjects:
         return _('the cluster has no volume of that name')
 
     def _check_type(self, volume, found):
-        wishes = volume_types.wishes(volume, self.configuration)
+        wishes = volume_types.wishes(volume, self._configuration)
         # Published records do not tell whether a volume is thin; a linked
         # clone is.
         if volume.volume_type and found.father and not wishes.thin:
@@ -159,46 +138,12 @@ class ManagedObjects:
                 '%(type)s makes thick volumes') % {
                     'name': found.name, 'type': volume.volume_type.name})
 
-    def unmanage(self, volume):
-        """Let go of a volume, which stays on the cluster with its limits.
-
-        :param volume: the Cinder volume
-        """
-        name = naming.volume_name(volume)
-        try:
-            # Nobody would remove what clones have left any more.
-            self._array.volumes.delete_leftovers(volume.name)
-            self._array.volumes.delete_temporaries_of(
-                name, owners.is_forgotten)
-        except exceptions.DSWareError as error:
-            reporting.log_once(
-                LOG, logging.WARNING, error,
-                f'Temporary snapshots of volume '
-                f'{naming.described(volume)} may be left on the '
-                f'cluster.')
-        LOG.info('Volume %(volume)s stays on the cluster as %(name)s.',
-                 {'volume': volume.id, 'name': name})
-
-    def get_manageable_volumes(self, cinder_volumes, marker, limit, offset,
-                               sort_keys, sort_dirs):
+    def list_volumes(self, cinder_volumes, *page):
         """List the volumes in the pools of this backend.
 
         What belongs to other backends of this Cinder is told apart, too.
-
-        :param cinder_volumes: the Cinder volumes of this host
-        :param marker: the reference that the page begins after, or None
-        :param limit: how many entries there are at most
-        :param offset: how many entries after the marker are left out
-        :param sort_keys: of ``reference`` and ``size``
-        :param sort_dirs: ``asc`` or ``desc`` for each
-        :returns: a list of dicts as Cinder's API shows them
-        :raises InvalidInput: there is no such marker
-        :raises VolumeBackendAPIException: the cluster does not answer
         """
-        chosen = self._choose(
-            manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
-            _VOLUMES, self._array.queries.volume_records,
-            self._array.queries.volume)
+        chosen = self._choose(self._array.queries.volumes_of_pool, page)
         managed = _managed(cinder_volumes, naming.volume_name, chosen,
                            owners.volume_owners)
         return [_entry(found, managed, _volume_info(found))
@@ -206,29 +151,12 @@ class ManagedObjects:
 
     # -- snapshots --------------------------------------------------------
 
-    def manage_existing_snapshot_get_size(self, snapshot, existing_ref):
-        """Tell the size of a snapshot that is to be managed.
-
-        :param snapshot: the new Cinder snapshot
-        :param existing_ref: a dict with source-name
-        :returns: GiB, rounded up
-        :raises ManageExistingInvalidReference: the volume has no such
-            snapshot, or it cannot be managed as it is
-        :raises ManageExistingAlreadyManaged: it is a Cinder snapshot already
-        """
-        return manageable.whole_gib(
+    def size_of_snapshot(self, snapshot, existing_ref):
+        return whole_gib(
             self._manageable_snapshot(snapshot, existing_ref).size)
 
-    def manage_existing_snapshot(self, snapshot, existing_ref):
-        """Make a snapshot on the cluster a Cinder snapshot.
-
-        :param snapshot: the new Cinder snapshot
-        :param existing_ref: a dict with source-name
-        :returns: what changes in Cinder's record
-        :raises ManageExistingInvalidReference: the volume has no such
-            snapshot, or it cannot be managed as it is
-        :raises ManageExistingAlreadyManaged: it is a Cinder snapshot already
-        """
+    def snapshot(self, snapshot, existing_ref):
+        """Make a snapshot on the cluster a Cinder snapshot."""
         found = self._manageable_snapshot(snapshot, existing_ref)
         self._claim(found.name, snapshot, owners.snapshot_owner,
                     naming.snapshot_provider_id(snapshot, found.name))
@@ -249,40 +177,13 @@ class ManagedObjects:
         _check(found, owners.snapshot_owner, reference)
         return found
 
-    def unmanage_snapshot(self, snapshot):
-        """Let go of a snapshot, which stays on the cluster as it is.
-
-        :param snapshot: the Cinder snapshot
-        """
-        LOG.info('Snapshot %(snapshot)s stays on the cluster as %(name)s.',
-                 {'snapshot': snapshot.id,
-                  'name': naming.snapshot_name(snapshot)})
-
-    def get_manageable_snapshots(self, cinder_snapshots, marker, limit,
-                                 offset, sort_keys, sort_dirs):
-        """List the snapshots in the pools of this backend.
-
-        What belongs to other backends of this Cinder is told apart, too.
-
-        :param cinder_snapshots: the Cinder snapshots of this host
-        :param marker: the reference that the page begins after, or None
-        :param limit: how many entries there are at most
-        :param offset: how many entries after the marker are left out
-        :param sort_keys: of ``reference`` and ``size``
-        :param sort_dirs: ``asc`` or ``desc`` for each
-        :returns: a list of dicts as Cinder's API shows them
-        :raises InvalidInput: there is no such marker
-        :raises VolumeBackendAPIException: the cluster does not answer
-        """
-        chosen = self._choose(
-            manageable.Page(marker, limit, offset, sort_keys, sort_dirs),
-            _SNAPSHOTS, self._array.queries.snapshot_records,
-            self._array.queries.snapshot)
+    def list_snapshots(self, cinder_snapshots, *page):
+        """List the snapshots in the pools of this backend."""
+        chosen = self._choose(self._array.queries.snapshots_of_pool, page)
         managed = _managed(cinder_snapshots, naming.snapshot_name,
                            chosen, owners.snapshot_owners)
         return [dict(_entry(found, managed, _info(found)),
-                     source_reference={
-                manageable.SOURCE_NAME: _shown(found.father)})
+                     source_reference=_reference(found.father))
                 for found in chosen]
 
     # -- both -------------------------------------------------------------
@@ -294,37 +195,22 @@ class ManagedObjects:
         thing.provider_id = provider_id
         thing.save()
 
-    def _choose(self, page, kind, listing, query):
-        pools = [pool.pool_id for pool in self._pools.query()]
-
-        def find(name):
-            try:
-                found = query(name)
-            except exceptions.InvalidRequest:
-                return None
-            return found if found and found.pool_id in pools else None
-
+    def _choose(self, listing, page):
+        """Choose the objects of one page."""
         try:
-            return self._chosen(page, kind, listing, pools, find)
+            return self._chosen(listing, page)
         except _NO_ANSWER as error:
             # A listing that broke off is not taken up again half way.
             LOG.info('%s The listing is begun anew.', error)
-            return self._chosen(page, kind, listing, pools, find)
+            return self._chosen(listing, page)
 
-    @staticmethod
-    def _chosen(page, kind, listing, pools, find):
-        def records():
-            for pool in pools:
-                yield from listing(pool)
-
-        with contextlib.closing(records()) as found:
-            try:
-                return [kind.model.from_record(record) for record in
-                        page.choose(found, kind.name, kind.size, find)]
-            except (KeyError, ValueError) as error:
-                raise exceptions.OutcomeUnknown(
-                    op=kind.op, desc=_('a record is not a valid one: %s')
-                    % error) from error
+    def _chosen(self, listing, page):
+        entries = [{'reference': _reference(found.name),
+                    'size': whole_gib(found.size), 'found': found}
+                   for pool in self._pools.query()
+                   for found in listing(pool.pool_id)]
+        return [entry['found'] for entry in
+                volume_utils.paginate_entries_list(entries, *page)]
 
 
 @contextlib.contextmanager
@@ -346,7 +232,12 @@ def _refused(reference, reason):
 
 
 def _legal_name(reference, what):
-    name = manageable.name_in(reference, what)
+    name = (reference.get(_SOURCE_NAME) if isinstance(reference, dict)
+            else None)
+    if not isinstance(name, str) or not name:
+        raise _refused(reference, _(
+            'it must have source-name, the name of the %s on the Dsware '
+            'cluster') % what)
     try:
         names.check(name)
     except exceptions.InvalidRequest as error:
@@ -401,8 +292,8 @@ def _managed(cinders, name_of, chosen, owners_of):
 
 def _entry(found, managed, info):
     cinder_id, reason = managed.get(found.name) or (None, _why_not(found))
-    return {'reference': {manageable.SOURCE_NAME: _shown(found.name)},
-            'size': manageable.whole_gib(found.size),
+    return {'reference': _reference(found.name),
+            'size': whole_gib(found.size),
             'safe_to_manage': reason is None,
             'reason_not_safe': reason,
             'cinder_id': cinder_id,
@@ -418,6 +309,10 @@ def _info(found):
     # Cinder takes texts only, and its API shows them as they are.
     return {'pool': str(found.pool_id), 'size_mib': str(found.size),
             'created_at': _date(found.create_time), 'wwn': found.wwn or None}
+
+
+def _reference(name):
+    return {_SOURCE_NAME: _shown(name)}
 
 
 def _shown(name):

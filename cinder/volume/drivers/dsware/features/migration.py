@@ -17,6 +17,7 @@ from oslo_log import log as logging
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import same_cluster
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume.drivers.dsware.features import volume_types
@@ -27,25 +28,22 @@ from cinder.volume import volume_utils
 LOG = logging.getLogger(__name__)
 
 
-class Migrations:
-    """Moves volumes and changes their types: a part of the driver."""
+class Migration:
+    """Moves volumes between pools and changes their types.
 
-    def migrate_volume(self, context, volume, host):
-        """Have the cluster move a volume to the pool of another backend.
+    :param backend: the :class:`config.Backend`
+    :param pools: the :class:`stats.PoolWatch`
+    :param limiter: the :class:`qos.Limiter`
+    """
 
-        :param context: the request's context
-        :param volume: the Cinder volume
-        :param host: host, cluster_name and capabilities of the destination
-        :returns: whether it was moved, or else has to be copied by Cinder,
-            and None
-        :raises InvalidHost: the destination is where the volume is
-        :raises InvalidQoSSpecs: the qos spec of its type is wrong
-        :raises VolumeNotFound: it is not on the cluster
-        :raises VolumeIsBusy: the cluster says that it is in use
-        :raises VolumeBackendAPIException: for all other reasons; the volume
-            is in its old pool, or still on its way when that takes longer
-            than dsware_copy_timeout
-        """
+    def __init__(self, backend, pools, limiter):
+        self._backend = backend
+        self._array = backend.array
+        self._configuration = backend.configuration
+        self._pools = pools
+        self._limiter = limiter
+
+    def migrate(self, context, volume, host):
         if self._is_there(volume, host):
             raise exception.InvalidHost(reason=_(
                 'volume %(volume)s is in pool %(pool)d already, which '
@@ -58,7 +56,7 @@ class Migrations:
         if obstacle is None:
             # A copy by Cinder would get the limits that its type has now,
             # too. A new type, if it gets one, has the same.
-            self._qos.renew(volume)
+            self._limiter.renew(volume)
             if not self._move(volume, host):
                 obstacle = _('the cluster refuses to move it')
         if obstacle is not None:
@@ -82,7 +80,11 @@ class Migrations:
                 and _service(host) == _service(volume)
                 and pool_id is not None
                 and pool_id == naming.pool_id(volume.host)
-                and self.get_pool(volume) == str(pool_id))
+                and self._pool_now(volume) == pool_id)
+
+    def _pool_now(self, volume):
+        found = self._array.queries.volume(naming.volume_name(volume))
+        return found and found.pool_id
 
     def _how_to_name_a_pool(self, volume, host):
         if host.get('cluster_name'):
@@ -103,7 +105,7 @@ class Migrations:
                      'Dsware pool') % host['host']
         if volume.volume_attachment:
             return _('it is attached')
-        if not same_cluster.leads_here(context, self, self._array, host):
+        if not same_cluster.leads_here(context, self._backend, host):
             return _('it is not certain that both are backends of the same '
                      'Dsware cluster')
         return (self._other_thinness(volume, host)
@@ -112,8 +114,8 @@ class Migrations:
     def _other_thinness(self, volume, host):
         # Without an extra spec each backend has a default of its own.
         wanted = (host['capabilities'].get(stats.PROVISIONING)
-                  or stats.provisioning(self.configuration))
-        is_thin = volume_types.wishes(volume, self.configuration).thin
+                  or stats.provisioning(self._configuration))
+        is_thin = volume_types.wishes(volume, self._configuration).thin
         if is_thin != volume_types.is_thin(volume.volume_type,
                                            wanted == 'thin'):
             return _('its new backend makes it %s, which it is not') % wanted
@@ -128,7 +130,7 @@ class Migrations:
 
     def _move(self, volume, host):
         """Move a volume; tell whether the cluster did it."""
-        with naming.for_volume(volume):
+        with failures.for_volume(volume):
             try:
                 self._array.volumes.move(naming.volume_name(volume),
                                          naming.pool_id(host['host']))
@@ -139,28 +141,13 @@ class Migrations:
         return True
 
     def retype(self, context, volume, new_type, diff, host):
-        """Change the type of a volume, without a copy by Cinder if possible.
+        """Change a type, without a copy by Cinder if possible.
 
         How the data lie (thin or thick, encrypted) is changed by a copy
         only; where they lie, by the cluster when it can move the volume.
-
-        :param context: the request's context
-        :param volume: the Cinder volume, with its old type
-        :param new_type: the new type
-        :param diff: what is different, as Cinder compares types
-        :param host: host, cluster_name and capabilities of the destination,
-            which is a pool of this backend
-        :returns: whether it has the new type, or else has to be copied by
-            Cinder
-        :raises InvalidInput: an extra spec of the new type is wrong
-        :raises InvalidQoSSpecs: its qos spec is wrong
-        :raises VolumeNotFound: it is not on the cluster
-        :raises VolumeIsBusy: the cluster says that it is in use
-        :raises VolumeBackendAPIException: for all other reasons; the volume
-            has the limits that it had
         """
-        wanted = volume_types.of_type(new_type, self.configuration)
-        self._qos.wanted(volume, volume_type_id=new_type.id)
+        wanted = volume_types.of_type(new_type, self._configuration)
+        self._limiter.wanted(volume, volume_type_id=new_type.id)
         obstacle = self._needs_copy(volume, wanted, diff)
         if obstacle is None:
             return self._retype_in_place(context, volume, new_type, diff,
@@ -192,7 +179,7 @@ class Migrations:
         if _changed(diff.get('encryption')):
             return _('its encryption changes')
         if wanted.thin != volume_types.wishes(volume,
-                                              self.configuration).thin:
+                                              self._configuration).thin:
             return (_('a thick volume is to be thin') if wanted.thin
                     else _('a thin volume is to be thick'))
         return None
@@ -205,7 +192,7 @@ class Migrations:
 
         :returns: False when the cluster refuses to move it
         """
-        before = self._qos.apply(volume, volume_type_id=new_type.id)
+        before = self._limiter.apply(volume, volume_type_id=new_type.id)
         done = host is None
         try:
             done = done or self._move(volume, host)
@@ -218,8 +205,8 @@ class Migrations:
     def _restore_limits(self, volume, before):
         name = naming.described(volume)
         try:
-            self._qos.apply(volume)
-            if before and not self._qos.wanted(volume):
+            self._limiter.apply(volume)
+            if before and not self._limiter.wanted(volume):
                 self._array.qos.give_back(naming.volume_name(volume),
                                           before)
         except exception.CinderException as error:
@@ -230,23 +217,6 @@ class Migrations:
                 f'it, to give it the right ones.')
         else:
             LOG.info('Volume %s has the limits of its old type again.', name)
-
-    def update_migrated_volume(self, ctxt, volume, new_volume,
-                               original_volume_status):
-        """Give the update of Cinder's record after it has copied a volume.
-
-        The interface publishes no operation that renames, so the volume
-        keeps the name that its copy has. A name that a volume was taken
-        over with is bound to its old name_id, see :mod:`translation`.
-
-        :param ctxt: the request's context
-        :param volume: the Cinder volume that was copied
-        :param new_volume: the record of the copy
-        :param original_volume_status: available or in-use
-        :returns: what changes in the record of the volume
-        """
-        return {'_name_id': new_volume.name_id,
-                'provider_location': new_volume.provider_location}
 
 
 def _backend(host):

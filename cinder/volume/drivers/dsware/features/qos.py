@@ -29,6 +29,7 @@ from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume import volume_types
@@ -247,7 +248,7 @@ class Limiter:
         :raises Exception: as :meth:`apply`
         """
         wanted = self.wanted(volume)
-        with naming.for_volume(volume):
+        with failures.for_volume(volume):
             if self._needs_change(volume, wanted):
                 self._set(volume, wanted)
 
@@ -271,7 +272,7 @@ class Limiter:
             volume has the limits that it had
         """
         wanted = self.wanted(volume, volume_type_id=volume_type_id)
-        with naming.for_volume(volume):
+        with failures.for_volume(volume):
             return self._set(volume, wanted)
 
     def _needs_change(self, volume, wanted):

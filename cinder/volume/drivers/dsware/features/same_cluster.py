@@ -35,26 +35,25 @@ _MIB_PER_GIB = units.Gi // units.Mi
 _WITNESSES = 5
 
 
-def leads_here(context, driver, array, destination) -> bool:
-    """Tell whether a backend certainly uses the cluster of this driver.
+def leads_here(context, backend, destination) -> bool:
+    """Tell whether a backend certainly uses the cluster of this one.
 
     :param context: the request's context
-    :param driver: the driver
-    :param array: its :class:`array.Array`
-    :param destination: host, cluster_name and capabilities of the backend,
-        as Cinder's scheduler hands them out
+    :param backend: the :class:`config.Backend`
+    :param destination: host, cluster_name and capabilities of the other, as
+        Cinder's scheduler hands them out
     :returns: False also when it only may be so
     :raises DSWareError: when the cluster does not answer
     """
     theirs = (destination.get('capabilities') or {}).get('location_info')
-    if theirs != config.location_info(driver.configuration):
+    if theirs != config.location_info(backend.configuration):
         return False
     cluster = destination.get('cluster_name')
-    if cluster and _backend(cluster) == _backend(driver.cluster_name):
+    if cluster and _backend(cluster) == _backend(backend.cluster_name):
         return True
-    if _host(destination['host']) == _host(driver.host):
+    if _host(destination['host']) == _host(backend.host):
         return True
-    return _has_witness(context, array, destination['host'], cluster)
+    return _has_witness(context, backend.array, destination['host'], cluster)
 
 
 def _backend(host):

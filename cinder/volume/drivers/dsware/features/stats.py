@@ -15,16 +15,23 @@
 from oslo_log import log as logging
 from oslo_utils import units
 
+from cinder import context as cinder_context
 from cinder.i18n import _
+from cinder import objects
 from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware.features import host_attacher
 from cinder.volume.drivers.dsware import reporting
+from cinder.volume import volume_types
 from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
 _MIB_PER_GIB = units.Gi // units.Mi
+_SPARSE = 'sparse_copy_volume'
+GOODNESS = ('100 * capabilities.free_capacity_gb '
+            '/ max(capabilities.total_capacity_gb, 1)')
 # The capability that tells how a backend makes volumes by default.
 PROVISIONING = 'dsware_provisioning'
 
@@ -109,16 +116,32 @@ class PoolWatch:
         return list(self._known.values())
 
 
-def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
-    """Make the statistics of one pool.
+def of_backend(driver, pools, online_extend) -> dict:
+    """Make the statistics of a backend.
 
-    :param pool: the :class:`models.Pool`
-    :param up: whether the cluster answers
-    :param configuration: the backend's configuration
-    :param driver: the driver, for its filter and goodness functions
+    :param driver: the driver
+    :param pools: the :class:`PoolWatch`
     :param online_extend: whether volumes in use can be extended
-    :returns: the statistics; nothing is free while the cluster is down
     """
+    found = pools.refresh()
+    return {
+        'volume_backend_name':
+            driver.configuration.safe_get('volume_backend_name')
+            or driver.__class__.__name__,
+        'vendor_name': 'Huawei',
+        'driver_version': driver.VERSION,
+        'storage_protocol': host_attacher.DRIVER_VOLUME_TYPE,
+        'backend_state': 'up' if pools.up else 'down',
+        # A new volume reads as zeros, so Cinder need not write them.
+        _SPARSE: True,
+        'pools': [_of_pool(pool, pools.up, driver, online_extend)
+                  for pool in found],
+    }
+
+
+def _of_pool(pool, up, driver, online_extend):
+    """Make the statistics of a pool; nothing is free in an outage."""
+    configuration = driver.configuration
     ratio = volume_utils.get_max_over_subscription_ratio(
         configuration.max_over_subscription_ratio, supports_auto=True)
     return {
@@ -142,3 +165,34 @@ def pool_stats(pool, up, configuration, driver, online_extend) -> dict:
         'filter_function': driver.get_filter_function(),
         'goodness_function': driver.get_goodness_function(),
     }
+
+
+def capabilities_now(capabilities) -> dict:
+    """Tell what the backend can at this moment.
+
+    Whoever copies a volume to this backend leaves out blocks of zeros if
+    they read as zeros there. New volumes do, but not what dm-crypt makes of
+    them: so not while a volume gets another encryption. Cinder asks without
+    telling for which volume.
+
+    :param capabilities: what the driver has reported
+    """
+    if _SPARSE in capabilities:
+        capabilities[_SPARSE] = not _encryption_changes()
+    return capabilities
+
+
+def _encryption_changes():
+    """Tell whether Cinder copies any volume through dm-crypt.
+
+    That is so while one is retyped; a volume in use gets no other encryption.
+    """
+    context = cinder_context.get_admin_context()
+    for volume in objects.VolumeList.get_all(context,
+                                             filters={'status': 'retyping'}):
+        for copy in objects.VolumeList.get_all(context, filters={
+                'migration_status': 'target:' + volume.id}):
+            if volume_types.volume_types_encryption_changed(
+                    context, volume.volume_type_id, copy.volume_type_id):
+                return True
+    return False

@@ -31,7 +31,6 @@ from cinder.volume.drivers.dsware.check import agents
 from cinder.volume.drivers.dsware.check import certificates as checked
 from cinder.volume.drivers.dsware.check import command_line
 from cinder.volume.drivers.dsware.check import coordination
-from cinder.volume.drivers.dsware.check import objects
 from cinder.volume.drivers.dsware.check import records
 from cinder.volume.drivers.dsware.check import settings
 from cinder.volume.drivers.dsware.client import client
@@ -321,17 +320,6 @@ class RootwrapTestCase(PartTestCase):
                     st_uid=owner, st_mode=stat.S_IFDIR | mode)
                 found = command_line._directory('/filters')
             self.assertEqual(problems, len(found), (owner, oct(mode)))
-
-
-class ClockTestCase(PartTestCase):
-
-    def test_records_that_make_no_sense(self):
-        array = mock.Mock()
-        array.queries.volume_records.return_value = iter([
-            {}, {'create_time': 'now'}, {'create_time': '-1'}])
-        array.queries.snapshot_records.return_value = iter([])
-        found = objects.check(fakes.make_configuration(), array, [0])
-        self.assertEqual(findings.NOTE, found[-1].level)
 
 
 class SettingsTestCase(PartTestCase):

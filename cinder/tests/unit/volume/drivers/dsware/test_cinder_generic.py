@@ -40,6 +40,7 @@ from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware.features import qos
 from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware import naming
 
 CONF = cfg.CONF
 GENERIC = 'cinder.tests.fake_driver.FakeLoggingVolumeDriver'
@@ -91,11 +92,6 @@ class TestedDriver(driver.DSWareDriver):
         # Every host has a name and an address; Cinder's tests need neither.
         return {'host': 'compute', 'ip': '192.0.2.7', **connector}
 
-    @staticmethod
-    def _pool_id(volume):
-        # Cinder's tests have hosts without pools, and with other names.
-        return 0
-
 
 class OnThisDriver:
     """Puts this driver into the place of the one of Cinder's tests."""
@@ -109,7 +105,9 @@ class OnThisDriver:
                      cluster, endpoint)),
                 # Cinder's tests often have the ids of types, and no types.
                 (qos.__name__ + '.Limiter.wanted', lambda *args, **kw: {}),
-                (driver.__name__ + '.volume_types.wishes',
+                # They have hosts without pools, and with other names.
+                (naming.__name__ + '.pool_of', lambda volume: 0),
+                (volume_types.__name__ + '.wishes',
                  lambda *args: volume_types.Wishes(thin=True,
                                                    full_clone=False)),
                 ('cinder.volume.volume_utils.is_group_a_cg_snapshot_type',

@@ -21,7 +21,7 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware.features import attaching
+from cinder.volume.drivers.dsware.features import host_attacher
 from tools import secret_marks
 
 
@@ -65,7 +65,8 @@ class StartTestCase(base.DriverTestCase):
     @ddt.unpack
     def test_what_killed_processes_left_attached(self, option, times):
         made = self.make_driver(dsware_attach_by=option)
-        with mock.patch.object(attaching, 'release_abandoned') as release:
+        with mock.patch.object(host_attacher.HostAttacher,
+                               '_release_abandoned') as release:
             made.check_for_setup_error()
         self.assertEqual([mock.call()] * times, release.mock_calls)
 

@@ -226,8 +226,8 @@ class QueriesTestCase(fakes.ArrayTestCase):
         for pool, volume, snapshot in ((0, 'vol-2', 'snap-2'),
                                        (1, 'vol-1', 'snap-1')):
             self.assertEqual([volume], [
-                record['vol_name']
-                for record in self.array.queries.volume_records(pool)])
+                found.name
+                for found in self.array.queries.volumes_of_pool(pool)])
             self.assertEqual([snapshot], [
-                record['snap_name']
-                for record in self.array.queries.snapshot_records(pool)])
+                found.name
+                for found in self.array.queries.snapshots_of_pool(pool)])

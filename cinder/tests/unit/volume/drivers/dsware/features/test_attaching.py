@@ -24,7 +24,7 @@ from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.client import agents
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware.features import attachers
+from cinder.volume.drivers.dsware.features import attachments
 from tools import secret_marks
 
 SECRET = secret_marks.secret('attaching')
@@ -365,7 +365,7 @@ class ConnectorTestCase(AttachTestCase):
             raised = self.assertRaises(error, method, wrong)
             self.assertIn(field, str(raised))
             self.assertTrue(str(raised).isprintable())
-        with self.assertLogs(attachers.LOG.logger, 'WARNING') as logs:
+        with self.assertLogs(attachments.LOG.logger, 'WARNING') as logs:
             self.assertFalse(dsware.terminate_connection(self.volume, wrong))
         self.assertTrue(all(line.isprintable() for line in logs.output))
         self.assertEqual([], self.cluster.requests)

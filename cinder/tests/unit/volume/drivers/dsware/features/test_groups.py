@@ -25,6 +25,7 @@ from cinder.tests.unit import fake_group_snapshot
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware.features import volumes
 
 NOW = datetime.datetime(2020, 1, 1)
 
@@ -342,17 +343,15 @@ class FromSourceTestCase(GroupTestCase):
     @ddt.data('from_snapshots', 'from_volumes')
     def test_what_the_driver_tells_of_a_volume_is_kept(self, what):
         told = {'metadata': {'key': 'value'}, 'id': 'x', 'status': 'x'}
-        self.patch(base.driver.__name__ + '.DSWareDriver._make_from',
-                   return_value=told)
-        for make in ('create_cloned_volume', 'create_volume_from_snapshot'):
-            self.patch(f'{base.driver.__name__}.DSWareDriver.{make}',
+        for make in ('make_from', 'clone', 'create_from_snapshot'):
+            self.patch(volumes.__name__ + '.Volumes.' + make,
                        return_value=told)
         new = self.new_volumes()
-        _group, volumes = self.make_sources(what)(new)
+        _group, made = self.make_sources(what)(new)
         self.assertEqual([
             {'id': volume.id, 'status': 'available', 'host': volume.host,
              'launched_at': NOW, 'metadata': {'key': 'value'}}
-            for volume in new], volumes)
+            for volume in new], made)
 
     @ddt.data(('from_snapshots', 0), ('from_snapshots', 2),
               ('from_volumes', 0), ('from_volumes', 2))

@@ -185,7 +185,7 @@ class CloneTestCase(ImageTestCase):
 
     def test_what_creating_gives_is_given(self):
         update = {'metadata': {}}
-        with mock.patch.object(self.driver, 'create_cloned_volume',
+        with mock.patch.object(self.driver._volumes, 'clone',
                                return_value=update):
             self.assertEqual((update, True),
                              self.clone(self.make_image_volume()))
@@ -275,9 +275,11 @@ class CloneTestCase(ImageTestCase):
         self.assertNotCloned('other@dsware', source)
         self.warning.reset_mock()
         self.driver.cluster_name = 'others@dsware'
+        self.driver.do_setup(None)
         self.assertNotCloned('other@dsware', source)
         self.warning.reset_mock()
         self.driver.cluster_name = 'cluster@dsware'
+        self.driver.do_setup(None)
         self.assertCloned(source)
 
     def configure(self, section, address):

@@ -218,9 +218,9 @@ class VolumeTestCase(ManageTestCase):
 
     def test_somebody_else_is_quicker(self):
         volume = self.make_stored()
-        found = self.driver._manageable_volume(volume, LEGACY)
+        found = self.driver._manage._manageable_volume(volume, LEGACY)
         owner = self.manage()
-        with mock.patch.object(self.driver, '_manageable_volume',
+        with mock.patch.object(self.driver._manage, '_manageable_volume',
                                return_value=found):
             error = self.assertRaises(
                 exception.ManageExistingAlreadyManaged,

@@ -117,6 +117,7 @@ class MigrateTestCase(MigrationTestCase):
 
     def clustered(self, **kwargs):
         self.dsware.cluster_name = 'services@dsware'
+        self.dsware.do_setup(None)
         volume = self.make_volume(cluster_name='services@dsware#0', **kwargs)
         self.stored(volume)
         return volume

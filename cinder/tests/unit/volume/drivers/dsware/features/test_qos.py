@@ -256,7 +256,7 @@ class DriverQoSTestCase(base.DriverTestCase):
                            (self.driver.create_volume_from_snapshot,
                             (snapshot,)),
                            (self.driver.extend_volume, (3,)),
-                           (self.driver._qos.apply, ())):
+                           (self.driver._limiter.apply, ())):
             self.assertRaises(exception.InvalidQoSSpecs, make, volume, *args)
         self.assertEqual([], self.cluster.requests)
 
@@ -299,7 +299,7 @@ class DriverQoSTestCase(base.DriverTestCase):
     def test_apply_another_type(self):
         volume = self.make_limited()
         self.driver.create_volume(volume)
-        qos_of = self.driver._qos
+        qos_of = self.driver._limiter
         qos_of.apply(volume, self.make_type(maxMBPS='7'))
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
         plain = volume_types.create(self.context, 'plain')['id']
@@ -314,9 +314,9 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.stored(volume)
         self.cluster.qos['gold'] = {'maxIOPS': 5}
         self.cluster.qos_of[volume.name] = 'gold'
-        self.driver._qos.apply(volume)
+        self.driver._limiter.apply(volume)
         self.assertEqual({'maxIOPS': 5}, self.limits(volume))
-        self.driver._qos.apply(volume, self.make_type(maxMBPS='7'))
+        self.driver._limiter.apply(volume, self.make_type(maxMBPS='7'))
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
         self.assertIn('gold', self.cluster.qos)
 
@@ -325,7 +325,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.cluster.fail('QoS', 'result', code, times=10 ** 9)
         volume = self.make_volume(volume_type_id=self.vt['id'])
         self.driver.create_volume(volume)
-        self.driver._qos.apply(volume)
+        self.driver._limiter.apply(volume)
         self.driver.extend_volume(volume, 2)
         self.driver.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)
@@ -336,17 +336,17 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.assertEqual({}, self.cluster.volumes)
 
     def test_apply_to_a_volume_that_is_gone(self):
-        self.assertRaises(exception.VolumeNotFound, self.driver._qos.apply,
+        self.assertRaises(exception.VolumeNotFound, self.driver._limiter.apply,
                           self.make_limited())
         # Nothing is left to take limits from.
-        self.driver._qos.apply(self.make_volume())
+        self.driver._limiter.apply(self.make_volume())
 
     def test_apply_fails(self):
         volume = self.make_volume()
         self.stored(volume)
         self.cluster.fail('disassociate', 'result', 50150003)
-        self.assertRaises(exceptions.InvalidRequest, self.driver._qos.apply,
-                          volume)
+        self.assertRaises(exceptions.InvalidRequest,
+                          self.driver._limiter.apply, volume)
 
     def test_a_qos_that_cannot_be_deleted_is_not_forgotten(self):
         volume = self.make_limited()
@@ -371,7 +371,7 @@ class DriverQoSTestCase(base.DriverTestCase):
               {'total_iops_sec_per_gb': '0'})
     def test_limits_do_not_outlive_their_spec(self, how):
         for change in (lambda volume: self.driver.extend_volume(volume, 3),
-                       self.driver._qos.renew, self.driver._qos.apply):
+                       self.driver._limiter.renew, self.driver._limiter.apply):
             volume = self.make_limited()
             self.driver.create_volume(volume)
             self.lose_spec(volume, how)
@@ -386,7 +386,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.cluster.qos_of[volume.name] = 'gold'
         self.lose_spec(volume, 'disassociated')
         self.driver.extend_volume(volume, 3)
-        self.driver._qos.renew(volume)
+        self.driver._limiter.renew(volume)
         self.assertEqual({'maxIOPS': 5}, self.limits(volume))
 
     def test_limits_that_cannot_be_taken_away(self):

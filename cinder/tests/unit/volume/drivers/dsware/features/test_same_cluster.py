@@ -31,9 +31,14 @@ class SameClusterTestCase(base.DriverTestCase):
         super().setUp()
         self.dsware = self.make_started_driver()
 
+    def backend(self):
+        return config.Backend(
+            self.dsware.configuration, self.dsware.host,
+            self.dsware.cluster_name, self.dsware._array)
+
     def certain(self, host='there@dsware#1', cluster=None):
         return same_cluster.leads_here(
-            self.context, self.dsware, self.dsware._array, {
+            self.context, self.backend(), {
                 'host': host, 'cluster_name': cluster, 'capabilities': {
                     'location_info': 'dsware:192.0.2.10'}})
 
@@ -103,7 +108,7 @@ class SameClusterTestCase(base.DriverTestCase):
         self.witness()
         for host in ('host@other#1', 'there@dsware#1'):
             self.assertFalse(same_cluster.leads_here(
-                self.context, self.dsware, self.dsware._array,
+                self.context, self.backend(),
                 {'host': host, 'capabilities': capabilities}))
 
     @ddt.data(('192.0.2.10', '192.0.2.10'), ('Manager.example.org.',

@@ -95,7 +95,7 @@ class TakeLimits(DeleteLimited):
     halfway = ('deleteQoS',)
 
     def run(self, dsware):
-        dsware._qos.apply(self.new, base.make_limited_type())
+        dsware._limiter.apply(self.new, base.make_limited_type())
 
     def changes(self):
         return self.policy(), set()
@@ -117,7 +117,7 @@ class ReplaceLimits(Limited):
         self.give('gold')
 
     def run(self, dsware):
-        dsware._qos.apply(self.new)
+        dsware._limiter.apply(self.new)
 
     def changes(self):
         return (self.policy(name='gold'),

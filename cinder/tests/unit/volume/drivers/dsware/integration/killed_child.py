@@ -51,7 +51,7 @@ class Jobs:
         self.dsware.check_for_setup_error()
         if SETTINGS['limits']:
             # There is no database here to read them from.
-            self.dsware._qos.wanted = lambda volume: SETTINGS['limits']
+            self.dsware._limiter.wanted = lambda volume: SETTINGS['limits']
 
     @staticmethod
     def _volume(volume_id):

@@ -178,11 +178,11 @@ class StatisticsTests:
         wanted = {f'snapshot-{n}' for n in range(2000)}
         for name in wanted:
             host.run('createSnapshot', volName='source', snapName=name)
-        found = [record['snap_name']
-                 for record in dsware._array.queries.snapshot_records(3)]
+        found = [snapshot.name for snapshot
+                 in dsware._array.queries.snapshots_of_pool(3)]
         self.assertEqual(wanted, set(found))
         self.assertEqual(len(wanted), len(found))
-        self.assertEqual([], list(dsware._array.queries.snapshot_records(0)))
+        self.assertEqual([], list(dsware._array.queries.snapshots_of_pool(0)))
 
     def test_full_pool_shows(self):
         dsware = self.make_driver()

@@ -113,24 +113,24 @@ class SocketTestCase(MaliciousTestCase):
                                     more=1) * 10
             return itertools.repeat(piece)
         agent = self.agent(answer)
-        self.refused(self.of(agent).pools)
+        self.refused(self.of(agent).queries.pools)
 
     def test_a_listing_with_more_and_more(self):
         def answer(request):
             yield from itertools.repeat(malicious.reply(
                 request, *[VOLUME % 'v'] * 500, more=1))
-        found = self.of(self.agent(answer)).volume_records(0)
+        found = self.of(self.agent(answer)).queries.volumes_of_pool(0)
         last = None
         with testtools.ExpectedException(exceptions.OutcomeUnknown):
             for last in found:
                 pass
-        self.assertEqual('v', last['vol_name'])
+        self.assertEqual('v', last.name)
         self.assertLess(peak() - self.before, MEMORY)
 
     @ddt.data(b'\xff\xff\xff\xff', b'\0\x10\0\x01', b'\0\0\0\0')
     def test_lengths(self, length):
         agent = self.agent(lambda request: itertools.repeat(length * 1000))
-        self.refused(self.of(agent).volume, 'v')
+        self.refused(self.of(agent).queries.volume, 'v')
 
     @ddt.data(b'a=\n' * 340_000, b'a=' + b'x' * (MIB * 9 // 10),
               b','.join(b'k%d=' % n for n in range(100_000)))
@@ -138,7 +138,7 @@ class SocketTestCase(MaliciousTestCase):
         def answer(request):
             yield malicious.frame(b'seq=%d\nresult=0\n\n%s' % (
                 request.seq, body))
-        self.refused(self.of(self.agent(answer)).pools)
+        self.refused(self.of(self.agent(answer)).queries.pools)
 
     # -- slow -------------------------------------------------------------
 
@@ -153,13 +153,13 @@ class SocketTestCase(MaliciousTestCase):
         agent = self.agent(
             lambda request: [malicious.reply(request, 'a=' + 'x' * 20_000)],
             drip=True)
-        self.drips(agent, self.of(agent).pools)
+        self.drips(agent, self.of(agent).queries.pools)
 
     def test_a_change_that_drips_is_looked_into(self):
         agent = self.agent(
             lambda request: [malicious.reply(request, 'a=' + 'x' * 20_000)],
             drip=True)
-        self.drips(agent, self.of(agent).create_volume, 'v', 0, 1024, True)
+        self.drips(agent, self.of(agent).volumes.create, 'v', 0, 1024, True)
         self.assertEqual(1, agent.ops.count('createVolume'))
 
     def secure(self, **kwargs):
@@ -192,30 +192,30 @@ class SocketTestCase(MaliciousTestCase):
     def test_another_volume(self, name):
         agent = self.agent(
             lambda request: [malicious.reply(request, VOLUME % name)])
-        self.refused(self.of(agent).volume, 'v')
+        self.refused(self.of(agent).queries.volume, 'v')
 
     def test_the_same_record_again_and_again(self):
         agent = self.agent(
             lambda request: [malicious.reply(request, *[VOLUME % 'v'] * 9)])
-        self.refused(self.of(agent).volume, 'v')
+        self.refused(self.of(agent).queries.volume, 'v')
 
     def test_the_same_field_twice(self):
         agent = self.agent(lambda request: [malicious.reply(
             request, VOLUME % 'w' + ',vol_name=v')])
-        self.refused(self.of(agent).volume, 'v')
+        self.refused(self.of(agent).queries.volume, 'v')
 
     def test_snapshots_of_others_are_not_deleted(self):
         agent = self.agent(lambda request: [malicious.reply(
             request, 'snap_name=w.clone,father_name=w,status=0,snap_size=1,'
             'real_size=0,pool_id=0,create_time=1')])
-        self.refused(self.of(agent).delete_temporaries_of, 'v')
+        self.refused(self.of(agent).volumes.delete_temporaries_of, 'v')
         self.assertEqual({'querySnapOfVolume'}, set(agent.ops))
 
     @ddt.data('/etc/../dev/sda', '-rf', '/dev/sda%0A', 'dev/sda')
     def test_a_device_that_is_none(self, path):
         agent = self.agent(
             lambda request: [malicious.reply(request, f'devName={path}')])
-        self.refused(self.of(agent).attach, 'v',
+        self.refused(self.of(agent).hosts.attach, 'v',
                      endpoints.Endpoint(*agent.address))
 
     @ddt.data('-1', str(10 ** 30), 'NaN', '\u0661', '')
@@ -233,7 +233,8 @@ class SocketTestCase(MaliciousTestCase):
         agent = self.agent(lambda request: [malicious.reply(
             request, f'redirect={where},agent_ip={where},hosts={where}',
             result=50150016, location=where, agents=where, manage_ip=where)])
-        self.refused(self.of(agent).volume, 'v', error=exceptions.TryAgain)
+        self.refused(self.of(agent).queries.volume, 'v',
+                     error=exceptions.TryAgain)
         self.assertEqual(0, other.connections)
 
     # -- forgeries --------------------------------------------------------
@@ -242,14 +243,15 @@ class SocketTestCase(MaliciousTestCase):
     def test_what_it_says(self, result):
         agent = self.agent(lambda request: [malicious.reply(
             request, result=result, desc=FORGED)])
-        self.refused(self.of(agent).pools, error=exceptions.DSWareError)
+        self.refused(self.of(agent).queries.pools,
+                     error=exceptions.DSWareError)
         self.assertNotIn('\n2026-01-01', self.log.output)
 
     @ddt.data(b'\xff\xfe', b'\xed\xa0\x80', b'%C3%28', b'%0', b'x\n\0=')
     def test_text_that_is_none(self, text):
         agent = self.agent(lambda request: [malicious.frame(
             b'seq=%d\nresult=0\ndesc=%s' % (request.seq, text))])
-        self.refused(self.of(agent).pools)
+        self.refused(self.of(agent).queries.pools)
 
     # -- what is left -----------------------------------------------------
 
@@ -258,11 +260,11 @@ class SocketTestCase(MaliciousTestCase):
             b'\xff' * 9, b'\0\0\0\1x', malicious.frame('seq=9\nresult=0'),
             malicious.frame('seq=1\nresult=0\n\nx')))
         agent = self.agent(lambda request: [next(answers)])
-        self.refused(self.of(agent).volume, 'v')
+        self.refused(self.of(agent).queries.volume, 'v')
         before = descriptors()
         for _again in range(5):
             # A client that knows the agent would leave it alone.
-            self.refused(self.of(agent).volume, 'v')
+            self.refused(self.of(agent).queries.volume, 'v')
         self.assertLessEqual(descriptors(), before + 4)
         self.assertGreater(agent.connections, 12)
 
@@ -291,31 +293,32 @@ class ProgramTestCase(MaliciousTestCase):
               'echo result=0; exec yes "$(head -c 60000 /dev/zero |'
               ' tr "\\0" x)"')
     def test_without_end(self, script):
-        self.refused(self.of(script).volume, 'v')
+        self.refused(self.of(script).queries.volume, 'v')
 
     def test_a_program_that_hangs(self):
-        self.refused(self.of('echo result=0; exec tail -f /dev/null').volume,
-                     'v')
+        self.refused(
+            self.of('echo result=0; exec tail -f /dev/null').queries.volume,
+            'v')
 
     @ddt.data('w', 'V', 'v1', 'v w', r'v\033[2J')
     def test_another_volume(self, name):
         self.refused(self.of('printf "result=0\\n%s\\n"' % (
-            VOLUME % name)).volume, 'v')
+            VOLUME % name)).queries.volume, 'v')
 
     @ddt.data('result=0\\nresult=50150005', 'result=\\033[2J', '\\377\\376',
               'desc=x\\rresult=0', 'result=0\\nvol_name=v,vol_name=w')
     def test_what_it_prints(self, text):
-        self.refused(self.of(f'printf "{text}\\n"').volume, 'v')
+        self.refused(self.of(f'printf "{text}\\n"').queries.volume, 'v')
 
     def test_what_it_says(self):
         self.refused(
             self.of('printf "result=50150013\\ndesc=a\\033[2J\\302\\2332J'
-                    '\\342\\200\\256\\n"; exit 3').pools,
+                    '\\342\\200\\256\\n"; exit 3').queries.pools,
             error=exceptions.DSWareError)
 
     def test_snapshots_of_others_are_not_deleted(self):
         self.refused(self.of(
             'printf "result=0\\nsnap_name=w.clone,father_name=w,status=0,'
             'snap_size=1,real_size=0,pool_id=0,create_time=1\\n"'
-        ).delete_temporaries_of, 'v')
+        ).volumes.delete_temporaries_of, 'v')
         self.assertEqual({'querySnapOfVolume'}, self.ops())

@@ -26,13 +26,17 @@ from cinder.i18n import _
 from cinder import objects
 from cinder.objects import fields
 from cinder.volume.drivers.dsware.client import endpoints
-from cinder.volume.drivers.dsware.features import attaching
+from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import connectors
+from cinder.volume.drivers.dsware.features import detacher
+from cinder.volume.drivers.dsware.features import host_attacher
 from cinder.volume.drivers.dsware import naming
 
 LOG = logging.getLogger(__name__)
 
 # Attaching and detaching take turns, with all services of the deployment.
+# Stock os-brick and Nova know it.
+LOCAL_VOLUME_TYPE = 'local'
 _LOCK = 'dsware-attach-{volume.id}'
 # States in which Cinder has a volume attached itself, without an attachment,
 # and detaches it when it is done. Users may leave meanwhile. That is not so
@@ -42,7 +46,7 @@ _OWN_USES = (fields.VolumeStatus.DOWNLOADING,
              fields.VolumeStatus.UPLOADING)
 
 
-class ManagerAttacher(attaching.HostAttacher):
+class ManagerAttacher:
     """The driver attaches, through the agent of the host.
 
     :param array: the :class:`array.Array`
@@ -50,6 +54,11 @@ class ManagerAttacher(attaching.HostAttacher):
     """
 
     online_extend = False
+
+    def __init__(self, array, configuration):
+        self._array = array
+        self._agents = connectors.HostAgents(configuration)
+        self._detacher = detacher.Detacher(array, self._agents)
 
     def check(self, connector):
         """Refuse a host whose agent the driver may not ask.
@@ -73,13 +82,13 @@ class ManagerAttacher(attaching.HostAttacher):
         """
         connectors.check(connector)
         agent = self._agents.needed_of(connector)
-        found = attaching.existing(self._array, volume)
+        found = host_attacher.existing(self._array, volume)
         return _connection_info(
             found, self._attach(volume, found, connector, agent), discard)
 
     @coordination.synchronized(_LOCK)
     def _attach(self, volume, found, connector, agent):
-        with naming.for_volume(volume):
+        with failures.for_volume(volume):
             path = self._array.hosts.attach(found.name, agent)
             if not path and not found.wwn:
                 path = self._attach_anew(volume, found, connector, agent)
@@ -110,15 +119,16 @@ class ManagerAttacher(attaching.HostAttacher):
         return self._leave(volume, connector,
                            self._agents.needed_of(connector))
 
-    def release(self, volume):
-        """Do nothing: what was left attached is not known.
+    def start(self):
+        """Do nothing: what was left attached is not known."""
 
-        :param volume: the Cinder volume
-        """
+    def release(self, volume):
+        """Do nothing, as at the start."""
 
     @coordination.synchronized(_LOCK)
     def _leave_everywhere(self, volume):
-        self._detach_everywhere(volume, _now(volume).volume_attachment)
+        self._detacher.detach_everywhere(
+            volume, _now(volume).volume_attachment)
 
     @coordination.synchronized(_LOCK)
     def _leave(self, volume, connector, agent):
@@ -128,7 +138,7 @@ class ManagerAttacher(attaching.HostAttacher):
                          'volume': naming.described(volume),
                          'host': connector.get('host')})
             return True
-        self._detach_from(volume, agent)
+        self._detacher.detach_from(volume, agent)
         return False
 
     def _is_needed(self, volume, connector, agent):
@@ -150,7 +160,7 @@ class ManagerAttacher(attaching.HostAttacher):
                          if attachment not in own[:1]]
 
     def _names_of(self, attachment):
-        connector = attaching.connector_of(attachment)
+        connector = detacher.connector_of(attachment)
         return _names(connector, self._agents.of(connector)) if (
             connector) else set()
 
@@ -190,8 +200,8 @@ def _device(found, path, agent):
 
 
 def _connection_info(found, path, discard):
-    return {'driver_volume_type': attaching.LOCAL_VOLUME_TYPE, 'data': {
-        'format_version': attaching.FORMAT_VERSION,
+    return {'driver_volume_type': LOCAL_VOLUME_TYPE, 'data': {
+        'format_version': host_attacher.FORMAT_VERSION,
         'volume_name': found.name,
         'wwn': found.wwn,
         'discard': discard,

@@ -1,0 +1,140 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Hosts attach: their os-brick connector runs fsc_cli."""
+
+import uuid
+
+from cinder import exception
+from cinder.i18n import _
+from cinder import utils
+from cinder.volume.drivers.dsware import config
+from cinder.volume.drivers.dsware.features import connectors
+from cinder.volume.drivers.dsware.features import detacher
+from cinder.volume.drivers.dsware import naming
+from os_brick_dsware import connector as brick
+
+DRIVER_VOLUME_TYPE = 'dsware'
+# Nova keeps connection_info for years: readers must know what they read.
+FORMAT_VERSION = 1
+
+
+class HostAttacher:
+    """The os-brick connector of each host attaches, with fsc_cli.
+
+    :param array: the :class:`array.Array`
+    :param configuration: the backend's configuration
+    """
+
+    online_extend = True
+
+    def __init__(self, array, configuration):
+        self._array = array
+        self._manage_ip = config.manager_address(configuration)
+        self._agents = connectors.HostAgents(configuration)
+        self._detacher = detacher.Detacher(array, self._agents)
+
+    def check(self, connector):
+        """Refuse a host that cannot attach Dsware volumes.
+
+        :param connector: the host's connector properties
+        :raises InvalidInput: it cannot, or a field is malformed
+        """
+        connectors.check(connector)
+        if connector.get('dsware_cli') is False:
+            raise exception.InvalidInput(reason=_(
+                'host %s has no fsc_cli; install the Dsware client there, '
+                'or set dsware_fsc_cli in group os_brick of its services, '
+                'or dsware_attach_by = manager for this backend')
+                % connector['host'])
+
+    def attach(self, volume, connector, discard):
+        """Tell the host how to attach a volume.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties
+        :param discard: whether the volume gives back discarded space
+        :returns: connection_info
+        :raises VolumeNotFound: it is not on the cluster
+        :raises InvalidInput: the host cannot attach Dsware volumes
+        """
+        self.check(connector)
+        found = existing(self._array, volume)
+        return self._told(found, connector, discard)
+
+    def _told(self, found, connector, discard):
+        agent = self._agents.hint_for(connector)
+        hints = {'manager_ip': self._manage_ip}
+        if agent:
+            hints.update(agent_ip=agent.host, agent_port=agent.port)
+        return {
+            'driver_volume_type': DRIVER_VOLUME_TYPE,
+            'data': {
+                'format_version': FORMAT_VERSION,
+                'volume_name': found.name,
+                'wwn': found.wwn,
+                # Tells apart the uses of one volume on one host.
+                'attachment': str(uuid.uuid4()),
+                'discard': discard,
+                **hints,
+            },
+        }
+
+    def detach(self, volume, connector):
+        """Let go of a host.
+
+        The host's connector has detached the volume; only the host itself
+        knows whether another of its users still needs it.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties, or None for all
+            hosts
+        :raises VolumeIsBusy: with None: a device is in use
+        :raises VolumeBackendAPIException: with None: it could not be
+            detached from every host; it is from as many as possible
+        """
+        if connector is None:
+            self._detacher.detach_everywhere(volume,
+                                             volume.volume_attachment or [])
+
+    def start(self):
+        """Detach what processes of this host that were killed left."""
+        self._release_abandoned()
+
+    def release(self, volume):
+        """Let go of a volume that is deleted.
+
+        The hosts have; but for a process of this one that was killed.
+        """
+        self._release_abandoned(naming.volume_name(volume))
+
+    @staticmethod
+    def _release_abandoned(name=None):
+        brick.DSWareConnector(
+            utils.get_root_helper()).release_abandoned(name)
+
+
+def existing(array, volume):
+    """Look a volume up that has to be there.
+
+    :param array: the :class:`array.Array`
+    :param volume: the Cinder volume
+    :returns: the :class:`models.Volume`
+    :raises VolumeNotFound: it is not on the cluster
+    """
+    found = array.queries.volume(naming.volume_name(volume))
+    if found is None:
+        raise exception.VolumeNotFound(
+            _('Volume %(name)s is not on the Dsware cluster.')
+            % {'name': naming.described(volume)},
+            volume_id=volume.id)
+    return found
