@@ -18,10 +18,10 @@ import json
 import os
 import sys
 
-from dsware_sim import control
-from dsware_sim import faults
+from dsware_sim.front import control
+from dsware_sim.front import faults
+from dsware_sim.front import settings
 from dsware_sim import report
-from dsware_sim import settings
 
 _EPILOG = '''examples:
   dsware-sim serve --state ~/dsware --agent 127.0.0.11 --agent 127.0.0.12 \\
@@ -257,7 +257,7 @@ def _announce(options):
 
 def _serve(options):
     # Not needed by the other commands, which are to start fast.
-    from dsware_sim import server
+    from dsware_sim.front import server
     running = server.Server(_settings(options))
     asyncio.run(running.run(_announce(options), options.stop_on_eof))
 

@@ -21,8 +21,8 @@ import subprocess
 import sys
 import tempfile
 
-from dsware_sim import control
-from dsware_sim import devices
+from dsware_sim.front import control
+from dsware_sim.host import devices
 
 _START_TIMEOUT = 60
 _STOP_TIMEOUT = 60
@@ -53,7 +53,7 @@ class Simulator:
     """A simulator in a process of its own.
 
     Attributes, once it is started: ``agents``, a list of (address, port);
-    ``control``, a :class:`dsware_sim.control.Control`; ``bin``, the
+    ``control``, a :class:`dsware_sim.front.control.Control`; ``bin``, the
     directory of fsc_cli; ``by_id``, the directory of by-id links;
     ``devices``, 'loop' or 'file'; ``state_dir``; ``ready``, the whole ready
     line; ``pid``.

@@ -19,12 +19,12 @@ import time
 
 import testtools
 
-from dsware_sim import cluster
+from dsware_sim.cluster import model
+from dsware_sim.cluster import plan
+from dsware_sim.cluster import rules
+from dsware_sim.cluster import state
 from dsware_sim import codec
 from dsware_sim import codes
-from dsware_sim import model
-from dsware_sim import plan
-from dsware_sim import state
 from dsware_sim import testing
 
 MANAGER = '192.0.2.10'
@@ -75,7 +75,7 @@ class FakeCluster:
         self.state.apply([['cluster', 7, 1]])
         for pool_id, size in (pools or {0: 10240, 1: 4096}).items():
             self.state.apply([['pool', pool_id, size]])
-        self.cluster = cluster.Cluster(self.state, clock=lambda: self.now)
+        self.cluster = rules.Cluster(self.state, clock=lambda: self.now)
         self.events = []
 
     def __call__(self, op, agent=HOST, **args):

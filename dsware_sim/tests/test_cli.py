@@ -17,8 +17,8 @@ import io
 import json
 
 from dsware_sim import cli
-from dsware_sim import faults
-from dsware_sim import settings
+from dsware_sim.front import faults
+from dsware_sim.front import settings
 from dsware_sim.tests import base
 
 

@@ -18,7 +18,7 @@ import random
 import testtools
 
 from dsware_sim import codec
-from dsware_sim import fsc_cli
+from dsware_sim.host import fsc_cli
 
 
 def load_vectors():

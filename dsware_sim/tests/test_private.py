@@ -17,8 +17,8 @@ import pathlib
 import stat
 import unittest
 
-from dsware_sim import control
-from dsware_sim import fsc_cli
+from dsware_sim.front import control
+from dsware_sim.host import fsc_cli
 from dsware_sim import private
 from dsware_sim import testing
 from dsware_sim.tests import base

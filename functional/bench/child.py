@@ -34,8 +34,8 @@ from cinder import context  # noqa: E402
 from cinder import objects  # noqa: E402
 from cinder.volume import configuration  # noqa: E402
 from cinder.volume import driver as volume_driver  # noqa: E402
+from cinder.volume.drivers.dsware.client import protocol  # noqa: E402
 from cinder.volume.drivers.dsware import driver  # noqa: E402
-from cinder.volume.drivers.dsware import protocol  # noqa: E402
 
 from functional.bench import echo  # noqa: E402
 from functional.bench import measure  # noqa: E402

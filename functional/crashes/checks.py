@@ -18,7 +18,7 @@ from cinder.db import api as db
 from cinder import objects
 from cinder.volume.drivers.dsware import naming
 
-from dsware_sim import model
+from dsware_sim.cluster import model
 from functional.crashes import service
 from functional.crashes import world as worlds
 

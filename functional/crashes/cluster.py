@@ -18,7 +18,7 @@ import re
 
 from oslo_utils import units
 
-from dsware_sim import fsc_cli
+from dsware_sim.host import fsc_cli
 
 GIB = 1024
 _CHUNK = 1024 * 1024
@@ -31,7 +31,7 @@ class Cluster(object):
         """Be a host of the cluster.
 
         :param agents: (address, port) of each agent
-        :param control: the :class:`dsware_sim.control.Control`
+        :param control: the :class:`dsware_sim.front.control.Control`
         :param sockets: directory of the agents' sockets for fsc_cli
         :param manager: address of the manager
         """

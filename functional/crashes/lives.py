@@ -39,7 +39,7 @@ class Lives(object):
 
     :param settings: agents and sockets of the cluster, the directory
     :param case: operation, cluster, kill_at, victim
-    :param control: the simulator's :class:`dsware_sim.control.Control`
+    :param control: the simulator's :class:`dsware_sim.front.control.Control`
     """
 
     def __init__(self, settings, case, control):

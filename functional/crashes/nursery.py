@@ -48,7 +48,7 @@ from cinder import version  # noqa: E402
 
 objects.register_all()
 
-from dsware_sim import control  # noqa: E402
+from dsware_sim.front import control  # noqa: E402
 from functional.crashes import catalogue  # noqa: E402
 from functional.crashes import lives  # noqa: E402
 from functional.crashes import service  # noqa: E402

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 
-from dsware_sim import control
+from dsware_sim.front import control
 from dsware_sim import testing
 
 from functional.load import resources

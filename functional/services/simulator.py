@@ -15,8 +15,8 @@
 import os
 import sys
 
-from dsware_sim import control
-from dsware_sim import devices
+from dsware_sim.front import control
+from dsware_sim.host import devices
 
 from functional.services import http
 from functional.services import process
@@ -31,8 +31,8 @@ class Simulator(object):
     """A cluster in a process of its own, in a session of its own.
 
     Attributes: ``agents``, a list of (host, port); ``control``, a
-    :class:`dsware_sim.control.Control`; ``bin``, the directory of fsc_cli,
-    and ``fsc_cli``, its path; ``devices``, loop or file.
+    :class:`dsware_sim.front.control.Control`; ``bin``, the directory of
+    fsc_cli, and ``fsc_cli``, its path; ``devices``, loop or file.
     """
 
     def __init__(self, directory, agents=AGENTS, pools=None, devices='auto',

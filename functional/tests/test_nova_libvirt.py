@@ -21,7 +21,7 @@ import unittest
 import uuid
 from xml.etree import ElementTree
 
-from dsware_sim import devices
+from dsware_sim.host import devices
 
 from functional.services import backends
 from functional.services import calls

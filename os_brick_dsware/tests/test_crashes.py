@@ -25,7 +25,7 @@ import traceback
 
 import testtools
 
-from dsware_sim import devices as simulated_devices
+from dsware_sim.host import devices as simulated_devices
 from os_brick_dsware import attachments
 from os_brick_dsware.tests import test_hostcheck_simulator
 from os_brick_dsware.tests import test_simulator

@@ -22,7 +22,7 @@ from unittest import mock
 
 import testtools
 
-from dsware_sim import devices as simulated_devices
+from dsware_sim.host import devices as simulated_devices
 from os_brick_dsware import __main__ as program
 from os_brick_dsware import attachments
 from os_brick_dsware import devices

@@ -28,7 +28,7 @@ from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 import testtools
 
-from dsware_sim import devices as simulated_devices
+from dsware_sim.host import devices as simulated_devices
 from dsware_sim import testing
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions

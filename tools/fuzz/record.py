@@ -24,7 +24,7 @@ import socket
 import struct
 
 from dsware_sim import codec
-from dsware_sim import fsc_cli
+from dsware_sim.host import fsc_cli
 from dsware_sim import testing
 
 CORPUS = pathlib.Path(__file__).with_name('corpus')

@@ -35,8 +35,8 @@ from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import manage
-from dsware_sim import arguments
-from dsware_sim import cluster
+from dsware_sim.cluster import arguments
+from dsware_sim.cluster import rules
 from dsware_sim import codec
 from dsware_sim import codes
 from os_brick_dsware import adapter
@@ -406,7 +406,7 @@ def simulator(data):
         found = codec.decode_request(payload)
     except codec.ProtocolError as error:
         return _failed(error)
-    operation = cluster.OPERATIONS.get(found.op)
+    operation = rules.OPERATIONS.get(found.op)
     if operation is None:
         return 'no such operation'
     try:

@@ -32,7 +32,7 @@ from oslo_config import cfg  # noqa: E402
 
 from cinder import exception  # noqa: E402
 from cinder import objects  # noqa: E402
-from dsware_sim import control  # noqa: E402
+from dsware_sim.front import control  # noqa: E402
 
 # A program's own directory is on its path.
 import making  # noqa: E402, I100
