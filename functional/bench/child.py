@@ -26,17 +26,13 @@ if SETTINGS['threads'] == 'eventlet':
 
 import dataclasses  # noqa: E402
 import itertools  # noqa: E402
-import uuid  # noqa: E402
 
 from oslo_config import cfg  # noqa: E402
 
-from cinder import context  # noqa: E402
 from cinder import objects  # noqa: E402
-from cinder.volume import configuration  # noqa: E402
-from cinder.volume import driver as volume_driver  # noqa: E402
 from cinder.volume.drivers.dsware.client import protocol  # noqa: E402
-from cinder.volume.drivers.dsware import driver  # noqa: E402
 
+from functional.bench import drivers  # noqa: E402
 from functional.bench import echo  # noqa: E402
 from functional.bench import measure  # noqa: E402
 
@@ -44,26 +40,9 @@ CONF = cfg.CONF
 
 
 def _driver(transport, workers):
-    group = f'{transport}-{workers}'
-    conf = configuration.Configuration(volume_driver.volume_opts,
-                                       config_group=group)
-    made = driver.DSWareDriver(configuration=conf, host=f'bench@{group}')
-    first = SETTINGS['agents'][0]
-    values = {'san_ip': first[0], 'dsware_transport': transport,
-              'dsware_max_connections': workers,
-              'dsware_agents': [f'{h}:{p}' for h, p in SETTINGS['agents']]}
-    for name, value in values.items():
-        CONF.set_override(name, value, group=group)
-    made.do_setup(None)
-    made.check_for_setup_error()
-    return made
-
-
-def _volume():
-    return objects.Volume(
-        context.get_admin_context(), id=str(uuid.uuid4()), _name_id=None,
-        size=1, host='bench@backend#0', volume_type=None,
-        volume_type_id=None, provider_id=None, use_quota=True)
+    return drivers.make(f'{transport}-{workers}', SETTINGS['agents'],
+                        dsware_transport=transport,
+                        dsware_max_connections=workers)
 
 
 def _query(dsware, volume):
@@ -72,7 +51,7 @@ def _query(dsware, volume):
 
 def _create_delete(dsware):
     def operation():
-        volume = _volume()
+        volume = drivers.new_volume()
         dsware.create_volume(volume)
         dsware.delete_volume(volume)
     return operation
@@ -98,7 +77,7 @@ def _jobs(workers, volume):
 def main():
     CONF([], project='cinder')
     objects.register_all()
-    volume = _volume()
+    volume = drivers.new_volume()
     maker = _driver('socket', 1)
     maker.create_volume(volume)
     try:

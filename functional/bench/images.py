@@ -12,15 +12,13 @@
 
 """Speed of copying images, as a ratio to ``qemu-img convert`` alone.
 
-``tox -e bench-images``: both are measured in one run, one after the other,
-on new volumes of the same simulated cluster. The driver's part is measured:
-to attach the volume, to check and to copy the image, and to detach; of an
-image that is copied to a volume, also the part that qemu-img works for the
-driver. Glance is not in it: an image to be copied is there as a file, and one
-that is sent is not received.
+Both are measured in one run, one after the other, on new volumes of the same
+simulated cluster. The driver's part is measured: to attach the volume, to
+check and to copy the image, and to detach; of an image that is copied to a
+volume, also the part that qemu-img works for the driver. Glance is not in it:
+an image to be copied is there as a file, and one that is sent is not received.
 """
 
-import argparse
 import contextlib
 import os
 import pathlib
@@ -38,14 +36,11 @@ from oslo_config import cfg
 from cinder import context
 from cinder.db import migration
 from cinder import objects
-from cinder.volume import configuration
-from cinder.volume import driver as volume_driver
-from cinder.volume.drivers.dsware import driver
 from cinder.volume import volume_utils
 from dsware_sim import testing
+from functional.bench import drivers
 from functional import content
 from functional.services import cinder as cinder_service
-from functional.services import configfile
 from functional.services import programs
 
 CONF = cfg.CONF
@@ -60,6 +55,11 @@ start=$(date +%%s.%%N)
 %(program)s "$@" || exit
 [ "$1" != convert ] || echo "$start $(date +%%s.%%N)" >> %(times)s
 '''
+
+
+DESCRIPTION = (
+    'Measures the copying of raw images to and from volumes, half of each '
+    'image being zeros.')
 
 
 class ImageService:
@@ -82,19 +82,14 @@ class ImageService:
             pass
 
 
-def _arguments():
-    parser = argparse.ArgumentParser(
-        prog='tox -e bench-images --', description=(
-            'Measures the copying of raw images to and from volumes of the '
-            'simulator, half of each image being zeros.'))
+def add_arguments(parser):
+    """Add what this command can be told."""
     parser.add_argument('--sizes', type=int, nargs='+',
                         default=[256, 1024, 4096],
                         help='MiB (%(default)s)')
     parser.add_argument('--repeat', type=int, default=5,
                         help='how often; the shortest times are shown '
                              '(%(default)s)')
-    parser.add_argument('--output', help='also write the table to this file')
-    return parser.parse_args()
 
 
 def _configure(directory, simulator):
@@ -102,7 +97,7 @@ def _configure(directory, simulator):
     address, port = simulator.agents[0]
     (directory / 'locks').mkdir(exist_ok=True)
     path = directory / 'bench.conf'
-    configfile.write(path, {
+    programs.write_config(path, {
         'DEFAULT': {'my_ip': address, 'log_file': directory / 'log',
                     'image_conversion_dir': directory},
         'database': {'connection': f'sqlite:///{directory}/cinder.sqlite'},
@@ -125,20 +120,7 @@ def _write_qemu_img(directory):
     program.chmod(0o755)
 
 
-def _driver(simulator):
-    conf = configuration.Configuration(volume_driver.volume_opts,
-                                       config_group='bench')
-    made = driver.DSWareDriver(configuration=conf, host='host@bench')
-    CONF.set_override('san_ip', simulator.agents[0][0], group='bench')
-    CONF.set_override('dsware_agents',
-                      [f'{h}:{p}' for h, p in simulator.agents],
-                      group='bench')
-    made.do_setup(None)
-    made.check_for_setup_error()
-    return made
-
-
-class Bench:
+class Copies:
     """Copies one image, in each of the ways that are compared."""
 
     def __init__(self, dsware, image, received, conversions):
@@ -151,13 +133,8 @@ class Bench:
 
     @contextlib.contextmanager
     def _volume(self):
-        volume = objects.Volume(
-            self._context, id=str(uuid.uuid4()), _name_id=None, size=(
-                -(-self._image.stat().st_size // content.GIB)),
-            host='host@bench#0', provider_id=None, volume_type_id=None,
-            use_quota=True,
-            volume_type=objects.VolumeType(extra_specs={}),
-            encryption_key_id=None, glance_metadata={}, admin_metadata={})
+        volume = drivers.new_volume(
+            -(-self._image.stat().st_size // content.GIB))
         self._driver.create_volume(volume)
         try:
             yield volume
@@ -238,13 +215,13 @@ def _rows(dsware, directory, arguments):
     for size in arguments.sizes:
         image = directory / 'image'
         content.make_half_image(image, size)
-        bench = Bench(dsware, image, directory / 'received',
-                      directory / 'conversions')
+        copies = Copies(dsware, image, directory / 'received',
+                        directory / 'conversions')
         for name, alone, job in (
-                ('image to volume', bench.image_to_volume_alone,
-                 bench.image_to_volume),
-                ('volume to image', bench.volume_to_image_alone,
-                 bench.volume_to_image)):
+                ('image to volume', copies.image_to_volume_alone,
+                 copies.image_to_volume),
+                ('volume to image', copies.volume_to_image_alone,
+                 copies.volume_to_image)):
             floors, times = _alternate(alone, job, arguments.repeat)
             print(f'{name}, {size} MiB: {floors}, {times}', file=sys.stderr)
             floor = min(floors)
@@ -272,8 +249,11 @@ def _alternate(one, other, repeat):
     return times[one], times[other]
 
 
-def main():
-    arguments = _arguments()
+def table(arguments):
+    """Measure, and give the lines of the table.
+
+    :param arguments: see add_arguments()
+    """
     with (testing.Simulator(agents=1, devices='loop') as simulator,
           tempfile.TemporaryDirectory(prefix='dsware-bench-') as name):
         directory = pathlib.Path(name)
@@ -282,15 +262,6 @@ def main():
         os.environ['PATH'] = programs.search_path(directory / 'bin',
                                                   simulator.bin)
         _configure(directory, simulator)
-        dsware = _driver(simulator)
-        lines = [_COLUMNS.format(*_HEADINGS)]
-        lines += [_COLUMNS.format(*row).rstrip()
-                  for row in _rows(dsware, directory, arguments)]
-    text = '\n'.join(lines)
-    print(text)
-    if arguments.output:
-        pathlib.Path(arguments.output).write_text(text + '\n')
-
-
-if __name__ == '__main__':
-    main()
+        dsware = drivers.make('bench', simulator.agents)
+        return [_COLUMNS.format(*row) for row in (
+            _HEADINGS, *_rows(dsware, directory, arguments))]

@@ -13,11 +13,10 @@
 
 """What it costs to list the volumes of a pool that can be managed.
 
-Run as ``python -m functional.bench.listing``. Each measurement is made in a
-process of its own, so that its peak of memory is its own.
+Each measurement is made in a process of its own, so that its peak of memory is
+its own: ``python -m functional.bench.listing SETTINGS``, in JSON.
 """
 
-import argparse
 import concurrent.futures
 import contextlib
 import gc
@@ -33,11 +32,9 @@ from oslo_config import cfg
 
 from cinder.db import migration
 from cinder import objects
-from cinder.volume import configuration
-from cinder.volume import driver as volume_driver
-from cinder.volume.drivers.dsware import driver
 
 from dsware_sim import testing
+from functional.bench import drivers
 
 CONF = cfg.CONF
 _POOL = 0
@@ -45,18 +42,14 @@ _PAGE = 1000
 _COLUMNS = '{:<28} {:>9} {:>8} {:>14}'
 
 
+DESCRIPTION = (
+    'Measures the listing of manageable volumes. The ratio is to the bare '
+    'listing over the same transport.')
+
+
 def _driver(agents, transport):
-    conf = configuration.Configuration(volume_driver.volume_opts,
-                                       config_group=transport)
-    made = driver.DSWareDriver(configuration=conf, host='bench@dsware')
-    values = {'san_ip': agents[0][0], 'dsware_transport': transport,
-              'dsware_request_timeout': 600, 'dsware_pools': [_POOL],
-              'dsware_agents': [f'{host}:{port}' for host, port in agents]}
-    for name, value in values.items():
-        CONF.set_override(name, value, group=transport)
-    made.do_setup(None)
-    made.check_for_setup_error()
-    return made
+    return drivers.make(transport, agents, dsware_transport=transport,
+                        dsware_request_timeout=600, dsware_pools=[_POOL])
 
 
 def _use_database(path):
@@ -105,7 +98,7 @@ def _forget_peak():
         clear.write('5')
 
 
-def _child(settings):
+def _measure_here(settings):
     """Measure one job; prints the seconds of each time and the peak."""
     CONF([], project='cinder')
     _use_database(settings['database'])
@@ -127,7 +120,7 @@ def _child(settings):
 def _measure(settings, environment):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-m', 'functional.bench.listing',
-         '--child', json.dumps(settings)], check=True, env=environment,
+         json.dumps(settings)], check=True, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return json.loads(done.stdout)
 
@@ -166,25 +159,20 @@ def _table(arguments, simulator, database):
                 f'{seconds / floor:.2f}', f'{found["memory"]:.0f}')
 
 
-def _arguments():
-    parser = argparse.ArgumentParser(description=(
-        'Measures the listing of manageable volumes on the simulator. The '
-        'ratio is to the bare listing over the same transport.'))
+def add_arguments(parser):
+    """Add what this command can be told."""
     parser.add_argument('--volumes', type=int, default=100_000)
     parser.add_argument('--times', type=int, default=5)
     parser.add_argument('--transports', nargs='+',
                         default=['socket', 'cli'],
                         choices=['socket', 'cli'])
-    parser.add_argument('--output', help='also write the table to this file')
-    parser.add_argument('--child', type=json.loads, help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
-def main():
-    arguments = _arguments()
-    if arguments.child:
-        _child(arguments.child)
-        return
+def table(arguments):
+    """Measure, and give the lines of the table.
+
+    :param arguments: see add_arguments()
+    """
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         database = os.path.join(directory, 'cinder.sqlite')
@@ -192,12 +180,8 @@ def main():
         simulator = stack.enter_context(testing.Simulator(
             agents=2, devices='file', pools={_POOL: 10 ** 9}))
         _fill(simulator, arguments.volumes)
-        text = '\n'.join(_table(arguments, simulator, database))
-    print(text)
-    if arguments.output:
-        with open(arguments.output, 'w') as output:
-            output.write(text + '\n')
+        return list(_table(arguments, simulator, database))
 
 
 if __name__ == '__main__':
-    main()
+    _measure_here(json.loads(sys.argv[1]))

@@ -19,8 +19,8 @@ case, and at the end what has to be said of them all.
 import argparse
 import sys
 
-from functional.crashes import bench
 from functional.crashes import cases
+from functional.crashes import runner
 from functional.crashes import table
 
 VICTIMS = (cases.VOLUME, cases.PEER, *cases.DISTURBED)
@@ -59,7 +59,7 @@ def main():
     """
     arguments = _arguments()
     results = table.Results(sys.stdout)
-    with bench.Bench(arguments.transport) as one:
+    with runner.Runner(arguments.transport) as one:
         for name in arguments.operation or one.operations():
             steps = one.steps(name)
             for case in cases.of_operation(

@@ -15,9 +15,10 @@
 from functional.crashes import operations
 from functional.crashes import operations_data
 from functional.crashes import operations_groups
+from functional.crashes import operations_moving
 
-OPERATIONS = (operations.OPERATIONS + operations_groups.OPERATIONS
-              + operations_data.OPERATIONS)
+OPERATIONS = (operations.OPERATIONS + operations_moving.OPERATIONS
+              + operations_groups.OPERATIONS + operations_data.OPERATIONS)
 
 
 def find(name):

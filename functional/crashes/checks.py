@@ -20,7 +20,8 @@ from cinder.volume.drivers.dsware import naming
 
 from dsware_sim.cluster import model
 from functional.crashes import service
-from functional.crashes import world as worlds
+from functional.crashes import setup
+from functional.services import waiting
 
 CONF = cfg.CONF
 _AT_REST = frozenset(('available', 'in-use', 'error', 'error_deleting',
@@ -30,7 +31,7 @@ _WORKING = (model.VOLUME_COPYING,)
 _MIGRATED = frozenset((None, 'success', 'error'))
 _GOING = frozenset(('deleting', 'deleted'))
 _FAILED = frozenset(('error', 'error_managing'))
-_LIMITS = {worlds.LIMITED: 10, worlds.SLOWER: 5}
+_LIMITS = {setup.LIMITED: 10, setup.SLOWER: 5}
 
 
 class Wrong(Exception):
@@ -45,7 +46,7 @@ class Checker(object):
 
     def __init__(self, operation):
         self._operation = operation
-        self._world = operation.world
+        self._setup = operation.setup
         self._ctxt = operation.ctxt
         # What an administrator had to reset: status by id.
         self._unfinished = {}
@@ -62,7 +63,7 @@ class Checker(object):
         :raises Wrong: it was not, so it should have ended the request
         """
         found = set()
-        for kind, records in worlds.all_records(self._ctxt).items():
+        for kind, records in setup.all_records(self._ctxt).items():
             for record in records:
                 if state := _in_between(record):
                     found.add('%s:%s' % (kind, state))
@@ -90,13 +91,13 @@ class Checker(object):
         found = []
         for keys in wanted.values():
             for key in keys:
-                id_ = self._world.state['ids'].get(key)
-                if id_ and id_ not in self._world.state['quiet']:
+                id_ = self._setup.state['ids'].get(key)
+                if id_ and id_ not in self._setup.state['quiet']:
                     found.append(self._status_of(id_))
         return ' '.join(found) or 'done'
 
     def _status_of(self, id_):
-        for records in worlds.all_records(self._ctxt).values():
+        for records in setup.all_records(self._ctxt).values():
             for record in records:
                 if record.id == id_:
                     return record.status
@@ -129,12 +130,13 @@ class Checker(object):
         """Wait for what the cluster goes on with when nobody waits."""
         def is_at_rest():
             nonlocal status
-            status = self._world.cluster.status()
+            status = self._setup.cluster.status()
             return not any(item['status'] in _WORKING for item in
                            status['volumes'] + status['snapshots'])
 
         status = None
-        service.wait_for(is_at_rest, 'the end of copies in the cluster')
+        waiting.wait_for(is_at_rest, service.SECONDS,
+                         'The end of copies in the cluster')
         return status
 
     def _compare_attachments(self, status):
@@ -150,7 +152,7 @@ class Checker(object):
 
     def _compare_records(self, there):
         for record, name, size in self._records():
-            is_new = record.id not in self._world.state['before']
+            is_new = record.id not in self._setup.state['before']
             was = self._unfinished.get(record.id)
             if is_new and (was or record.status in _FAILED):
                 continue
@@ -168,10 +170,10 @@ class Checker(object):
             yield from self._compare_data(record.id, name)
 
     def _compare_data(self, id_, name):
-        allowed = self._world.state['contents'].get(id_)
+        allowed = self._setup.state['contents'].get(id_)
         if allowed is None:
             return
-        _size, content = self._world.cluster.read(name)
+        _size, content = self._setup.cluster.read(name)
         if content not in allowed:
             yield '%s holds %s and not %s' % (name, content, allowed)
 
@@ -182,16 +184,16 @@ class Checker(object):
             # Both records of a copy may have the name of one for a moment.
             known |= {CONF.volume_name_template % record.id
                       for record, _name, _size in self._records()}
-        known |= set(self._world.state.get('foreign', {}))
-        known |= set(self._world.state.get('left', ()))
+        known |= set(self._setup.state.get('foreign', {}))
+        known |= set(self._setup.state.get('left', ()))
         for name in set(there) - known:
             yield '%s is left over' % name
 
     def _compare_foreign(self, there):
-        for name, content in self._world.state.get('foreign', {}).items():
+        for name, content in self._setup.state.get('foreign', {}).items():
             if name not in there:
                 yield '%s, which is not of Cinder, is gone' % name
-            elif self._world.cluster.read(name)[1] != content:
+            elif self._setup.cluster.read(name)[1] != content:
                 yield '%s, which is not of Cinder, was changed' % name
 
     def _compare_limits(self, status):
@@ -204,7 +206,7 @@ class Checker(object):
         policies = {item['name']: item for item in status['qos']}
         names = {name + '.qos' for _record, name, _size in self._records()}
         names |= {name + '.qos'
-                  for name in self._world.state.get('foreign', {})}
+                  for name in self._setup.state.get('foreign', {})}
         for name in set(policies) - names:
             yield 'QoS %s is left over' % name
         for name, limit in wanted.items():
@@ -217,14 +219,14 @@ class Checker(object):
 
     def clear_failed(self):
         """Delete what the request has made, as its user does."""
-        before = self._world.state['before']
+        before = self._setup.state['before']
         if self._operation.takes_over:
             self._unmanage(before)
         self._delete(lambda record: record.id not in before)
 
     def _unmanage(self, before):
         """Let go of what was taken over, which is to stay."""
-        manager, records = self._world.manager, worlds.all_records(self._ctxt)
+        manager, records = self._setup.manager, setup.all_records(self._ctxt)
         for kind, let_go in (('snapshot', manager.delete_snapshot),
                              ('volume', manager.delete_volume)):
             for record in records[kind]:
@@ -233,10 +235,10 @@ class Checker(object):
 
     def make_usable(self):
         """Let an administrator say that old volumes are all right."""
-        for records in worlds.all_records(self._ctxt).values():
+        for records in setup.all_records(self._ctxt).values():
             for record in records:
                 if record.status != 'available' and (
-                        record.id in self._world.state['before']):
+                        record.id in self._setup.state['before']):
                     record.status = 'available'
                     record.save()
 
@@ -246,15 +248,15 @@ class Checker(object):
         :raises Wrong: something is left
         """
         self._delete(lambda record: True)
-        self._world.state['left'] = []
+        self._setup.state['left'] = []
         self.compare()
-        left = [record for records in worlds.all_records(
+        left = [record for records in setup.all_records(
             self._ctxt).values() for record in records]
         if left:
             raise Wrong('not deleted: %s' % left)
 
     def _delete(self, wanted):
-        manager, records = self._world.manager, worlds.all_records(self._ctxt)
+        manager, records = self._setup.manager, setup.all_records(self._ctxt)
         for snapshot in filter(wanted, records['snapshot']):
             snapshot.status = 'deleting'
             snapshot.save()

@@ -20,7 +20,7 @@ from oslo_utils import timeutils
 
 from cinder.volume.drivers.dsware.array import models
 
-from functional.crashes import world as worlds
+from functional.crashes import setup
 
 CONF = cfg.CONF
 #: What the image holds.
@@ -47,7 +47,7 @@ class Images(object):
         now = timeutils.utcnow(with_timezone=True)
         return {'id': image_id, 'name': 'image', 'status': 'active',
                 'size': 2 * _MIB, 'disk_format': 'raw',
-                'container_format': 'bare', 'owner': worlds.PROJECT,
+                'container_format': 'bare', 'owner': setup.PROJECT,
                 'visibility': 'private', 'protected': False, 'min_disk': 0,
                 'min_ram': 0, 'checksum': None, 'virtual_size': None,
                 'created_at': now, 'updated_at': UPDATED,
@@ -88,7 +88,7 @@ def stand_in(location=None):
     """
     service = Images(location)
     for name, value in (('get_remote_image_service',
-                         (service, worlds.IMAGE)),
+                         (service, setup.IMAGE)),
                         ('get_default_image_service', service)):
         mock.patch('cinder.image.glance.' + name, return_value=value).start()
     # As root it would be found by sudo and rootwrap only.

@@ -18,7 +18,7 @@ from cinder.objects import fields
 
 from functional.crashes import images
 from functional.crashes import operations
-from functional.crashes import world as worlds
+from functional.crashes import setup
 
 INSTANCE = '00000000-0000-4000-9000-00000000000f'
 
@@ -31,7 +31,7 @@ class FromImage(operations.Making):
 
     def spec(self):
         return objects.RequestSpec(
-            volume_id=self.world.state['ids']['new'], image_id=worlds.IMAGE)
+            volume_id=self.setup.state['ids']['new'], image_id=setup.IMAGE)
 
 
 class FromImageIntoCache(FromImage):
@@ -44,31 +44,31 @@ class FromCache(FromImageIntoCache):
     """A volume of the image-volume cache is cloned."""
 
     def prepare(self):
-        volume = self.world.made_volume('cached')
-        self.world.cluster.write(volume.name, images.CONTENT)
+        volume = self.setup.made_volume('cached')
+        self.setup.cluster.write(volume.name, images.CONTENT)
         # The volume's mark, over the start of which the image was written.
-        mark, start = self.world.content_of('cached'), images.CONTENT['0']
-        self.world.remember('cached', volume, {
+        mark, start = self.setup.content_of('cached'), images.CONTENT['0']
+        self.setup.remember('cached', volume, {
             **mark, **images.CONTENT, '0': start + mark['0'][len(start):]})
         db.image_volume_cache_create(
-            self.ctxt, volume.host, volume.cluster_name, worlds.IMAGE,
+            self.ctxt, volume.host, volume.cluster_name, setup.IMAGE,
             images.UPDATED.replace(tzinfo=None), volume.id, volume.size)
 
     def content(self):
-        return self.world.content_of('cached')
+        return self.setup.content_of('cached')
 
 
 class FromImageVolume(FromImage):
     """The image is a volume of the cluster, which is cloned."""
 
     def prepare(self):
-        self.world.made_volume('image')
+        self.setup.made_volume('image')
 
     def content(self):
-        return self.world.content_of('image')
+        return self.setup.content_of('image')
 
     def run(self):
-        images.locate('cinder://' + self.world.state['ids']['image'])
+        images.locate('cinder://' + self.setup.state['ids']['image'])
         super().run()
 
 
@@ -80,8 +80,8 @@ class ToImage(operations.Changing):
 
     def run(self):
         self.manager.copy_volume_to_image(
-            self.ctxt, self.world.state['ids']['volume'],
-            {'id': worlds.IMAGE, 'container_format': 'bare',
+            self.ctxt, self.setup.state['ids']['volume'],
+            {'id': setup.IMAGE, 'container_format': 'bare',
              'disk_format': 'raw', 'name': 'image'})
 
 
@@ -96,7 +96,7 @@ class Attach(operations.Changing):
 
     def connector(self):
         """Give the connector properties of the host."""
-        return {'host': 'compute', 'ip': self.world.cluster.address,
+        return {'host': 'compute', 'ip': self.setup.cluster.address,
                 'initiator': '', 'multipath': False}
 
     def request(self):
@@ -106,21 +106,21 @@ class Attach(operations.Changing):
             attach_status=fields.VolumeAttachStatus.RESERVED,
             attach_mode='null')
         made.create()
-        self.world.state['ids']['attachment'] = made.id
+        self.setup.state['ids']['attachment'] = made.id
 
     def run(self):
         self.manager.attachment_update(
-            self.ctxt, self.world.volume('volume'), self.connector(),
-            self.world.state['ids']['attachment'])
+            self.ctxt, self.setup.volume('volume'), self.connector(),
+            self.setup.state['ids']['attachment'])
         self._complete()
 
     def _complete(self):
         """Do what Cinder's API does when Nova says that it is done."""
         one = objects.VolumeAttachment.get_by_id(
-            self.ctxt, self.world.state['ids']['attachment'])
+            self.ctxt, self.setup.state['ids']['attachment'])
         one.attach_status = fields.VolumeAttachStatus.ATTACHED
         one.save()
-        volume = self.world.volume('volume')
+        volume = self.setup.volume('volume')
         volume.update({'status': 'in-use', 'attach_status':
                        fields.VolumeAttachStatus.ATTACHED})
         volume.save()
@@ -130,7 +130,7 @@ class Attach(operations.Changing):
 
     def _delete_attachment(self):
         """Do what Nova asks Cinder's API for."""
-        volume = self.world.volume('volume')
+        volume = self.setup.volume('volume')
         for one in objects.VolumeAttachmentList.get_all_by_volume_id(
                 self.ctxt, volume.id):
             if one.connector:
@@ -140,13 +140,13 @@ class Attach(operations.Changing):
         volume.update({'status': 'available', 'attach_status':
                        fields.VolumeAttachStatus.DETACHED})
         volume.save()
-        self.world.service.driver.get_volume_stats(refresh=True)
+        self.setup.service.driver.get_volume_stats(refresh=True)
 
     def check(self):
-        assert self.world.volume('volume').status == 'in-use'
+        assert self.setup.volume('volume').status == 'in-use'
 
     def attached(self):
-        volume = self.world.volume('volume')
+        volume = self.setup.volume('volume')
         return [volume.name] if volume.status == 'in-use' else []
 
     def finish(self):
@@ -162,7 +162,7 @@ class Detach(Attach):
         super().run()
 
     def request(self):
-        if self.world.volume('volume').status != 'in-use':
+        if self.setup.volume('volume').status != 'in-use':
             Attach.request(self)
             Attach.run(self)
 
@@ -170,7 +170,7 @@ class Detach(Attach):
         self._delete_attachment()
 
     def check(self):
-        assert self.world.volume('volume').status == 'available'
+        assert self.setup.volume('volume').status == 'available'
 
 
 class Backup(operations.Changing):
@@ -182,17 +182,17 @@ class Backup(operations.Changing):
         volume.previous_status = 'in-use'
         volume.save()
         backup = objects.Backup(
-            self.ctxt, volume_id=self.world.state['ids']['volume'],
-            status=fields.BackupStatus.CREATING, user_id=worlds.USER,
-            project_id=worlds.PROJECT, host='backup', size=1,
+            self.ctxt, volume_id=self.setup.state['ids']['volume'],
+            status=fields.BackupStatus.CREATING, user_id=setup.USER,
+            project_id=setup.PROJECT, host='backup', size=1,
             display_name='backup')
         backup.create()
-        self.world.state['ids']['backup'] = backup.id
+        self.setup.state['ids']['backup'] = backup.id
 
     def backup(self):
         """Read the backup."""
         return objects.Backup.get_by_id(
-            self.ctxt, self.world.state['ids']['backup'])
+            self.ctxt, self.setup.state['ids']['backup'])
 
     def run(self):
         backup = self.backup()
@@ -205,11 +205,11 @@ class Backup(operations.Changing):
         """Do what cinder-backup does at the end of a backup."""
         backup = self.backup()
         if backup.temp_volume_id:
-            clone = worlds.exists(objects.Volume.get_by_id, self.ctxt,
-                                  backup.temp_volume_id)
+            clone = setup.exists(objects.Volume.get_by_id, self.ctxt,
+                                 backup.temp_volume_id)
             if clone:
                 self.manager.delete_volume(self.ctxt, clone)
-        volume = self.world.volume('volume')
+        volume = self.setup.volume('volume')
         volume.status = 'available'
         volume.save()
         backup.update({'status': status, 'temp_volume_id': None})

@@ -15,7 +15,7 @@
 from cinder import objects
 
 from functional.crashes import operations
-from functional.crashes import world as worlds
+from functional.crashes import setup
 
 MEMBERS = ('first', 'second')
 
@@ -26,42 +26,42 @@ class GroupOperation(operations.Operation):
     :ivar group_kind: the name of its type
     """
 
-    group_kind = worlds.CONSISTENT
+    group_kind = setup.CONSISTENT
 
     def prepare(self):
-        group = self.world.new_group(self.group_kind, status='available')
-        self.world.remember('source group', group)
+        group = self.setup.new_group(self.group_kind, status='available')
+        self.setup.remember('source group', group)
         for key in MEMBERS:
-            volume = self.world.made_volume(key)
+            volume = self.setup.made_volume(key)
             volume.group_id = group.id
             volume.save()
 
     def is_there(self, read, key):
         """Tell whether a record is there still."""
-        return bool(worlds.exists(read, key))
+        return bool(setup.exists(read, key))
 
 
 class MakeGroupSnapshot(GroupOperation):
     """Snapshots of all members at one point in time."""
 
     def request(self):
-        group = self.world.group('source group')
+        group = self.setup.group('source group')
         made = objects.GroupSnapshot(
             self.ctxt, group_id=group.id, status='creating', name='snapshot',
-            user_id=worlds.USER, project_id=worlds.PROJECT,
+            user_id=setup.USER, project_id=setup.PROJECT,
             group_type_id=group.group_type_id)
         made.create()
-        self.world.remember('group snapshot', made)
+        self.setup.remember('group snapshot', made)
         for key in MEMBERS:
-            snapshot = self.world.new_snapshot(
-                self.world.volume(key), group_snapshot_id=made.id)
-            self.world.remember('snapshot of ' + key, snapshot,
-                                self.world.content_of(key))
+            snapshot = self.setup.new_snapshot(
+                self.setup.volume(key), group_snapshot_id=made.id)
+            self.setup.remember('snapshot of ' + key, snapshot,
+                                self.setup.content_of(key))
 
     def group_snapshot(self):
         """Read the group snapshot."""
         return objects.GroupSnapshot.get_by_id(
-            self.ctxt, self.world.state['ids']['group snapshot'])
+            self.ctxt, self.setup.state['ids']['group snapshot'])
 
     def run(self):
         self.manager.create_group_snapshot(self.ctxt, self.group_snapshot())
@@ -79,7 +79,7 @@ class DeleteGroupSnapshot(MakeGroupSnapshot):
         super().run()
 
     def request(self):
-        made = worlds.exists(self.group_snapshot)
+        made = setup.exists(self.group_snapshot)
         if not made:
             return
         for record in (made, *objects.SnapshotList.get_all_for_group_snapshot(
@@ -88,33 +88,33 @@ class DeleteGroupSnapshot(MakeGroupSnapshot):
             record.save()
 
     def run(self):
-        made = worlds.exists(self.group_snapshot)
+        made = setup.exists(self.group_snapshot)
         if made:
             self.manager.delete_group_snapshot(self.ctxt, made)
 
     def check(self):
-        assert not worlds.exists(self.group_snapshot)
+        assert not setup.exists(self.group_snapshot)
 
 
 class DeleteGroup(GroupOperation):
     """A group goes with its volumes."""
 
     def request(self):
-        if not self.is_there(self.world.group, 'source group'):
+        if not self.is_there(self.setup.group, 'source group'):
             return
-        group = self.world.group('source group')
+        group = self.setup.group('source group')
         for record in (group, *objects.VolumeList.get_all_by_generic_group(
                 self.ctxt, group.id)):
             record.status = 'deleting'
             record.save()
 
     def run(self):
-        if self.is_there(self.world.group, 'source group'):
+        if self.is_there(self.setup.group, 'source group'):
             self.manager.delete_group(self.ctxt,
-                                      self.world.group('source group'))
+                                      self.setup.group('source group'))
 
     def check(self):
-        assert not self.is_there(self.world.group, 'source group')
+        assert not self.is_there(self.setup.group, 'source group')
 
 
 class GroupFromGroup(GroupOperation):
@@ -122,29 +122,29 @@ class GroupFromGroup(GroupOperation):
 
     def origin(self, key):
         """Tell what a member is made from: a field, and what it holds."""
-        return ({'source_volid': self.world.state['ids'][key]},
-                self.world.content_of(key))
+        return ({'source_volid': self.setup.state['ids'][key]},
+                self.setup.content_of(key))
 
     def request(self):
-        source_id = self.world.state['ids']['source group']
-        group = self.world.new_group(self.group_kind,
+        source_id = self.setup.state['ids']['source group']
+        group = self.setup.new_group(self.group_kind,
                                      source_group_id=source_id)
-        self.world.remember('group', group)
+        self.setup.remember('group', group)
         for key in MEMBERS:
             origin, content = self.origin(key)
-            volume = self.world.new_volume(group_id=group.id, **origin)
-            self.world.remember('copy of ' + key, volume, content)
+            volume = self.setup.new_volume(group_id=group.id, **origin)
+            self.setup.remember('copy of ' + key, volume, content)
 
     def run(self):
         self.manager.create_group_from_src(
-            self.ctxt, self.world.group('group'),
-            source_group=self.world.group('source group'))
+            self.ctxt, self.setup.group('group'),
+            source_group=self.setup.group('source group'))
 
     def check(self):
-        found = {self.world.volume('copy of ' + key).status
+        found = {self.setup.volume('copy of ' + key).status
                  for key in MEMBERS}
         assert found == {'available'}, found
-        assert self.world.group('group').status == 'available'
+        assert self.setup.group('group').status == 'available'
 
 
 class GroupFromSnapshot(GroupFromGroup, MakeGroupSnapshot):
@@ -157,37 +157,37 @@ class GroupFromSnapshot(GroupFromGroup, MakeGroupSnapshot):
 
     def origin(self, key):
         key = 'snapshot of ' + key
-        return ({'snapshot_id': self.world.state['ids'][key]},
-                self.world.content_of(key))
+        return ({'snapshot_id': self.setup.state['ids'][key]},
+                self.setup.content_of(key))
 
     def run(self):
         self.manager.create_group_from_src(
-            self.ctxt, self.world.group('group'),
+            self.ctxt, self.setup.group('group'),
             group_snapshot=self.group_snapshot())
 
 
 class MakeOtherGroupSnapshot(MakeGroupSnapshot):
     """Snapshots of the members, one after the other."""
 
-    group_kind = worlds.OTHER
+    group_kind = setup.OTHER
 
 
 class DeleteOtherGroupSnapshot(DeleteGroupSnapshot):
     """Such snapshots go."""
 
-    group_kind = worlds.OTHER
+    group_kind = setup.OTHER
 
 
 class DeleteOtherGroup(DeleteGroup):
     """Such a group goes with its volumes."""
 
-    group_kind = worlds.OTHER
+    group_kind = setup.OTHER
 
 
 class OtherGroupFromGroup(GroupFromGroup):
     """Clones of the members, one after the other."""
 
-    group_kind = worlds.OTHER
+    group_kind = setup.OTHER
 
 
 OPERATIONS = (MakeGroupSnapshot, DeleteGroupSnapshot, DeleteGroup,

@@ -15,7 +15,6 @@
 import collections
 import datetime
 import threading
-import time
 
 from oslo_config import cfg
 from oslo_messaging.rpc import client
@@ -30,11 +29,11 @@ from cinder import objects
 from cinder import rpc
 from cinder import service
 
-from functional.services import sqlite
+from functional.services import waiting
 
 CONF = cfg.CONF
 BACKEND = 'volumes'
-PATIENCE = 60
+SECONDS = 60
 
 
 class Requests(object):
@@ -130,35 +129,15 @@ class VolumeService(object):
 
         :param copies: whether somebody deletes the copies of migrations
         """
-        wait_for(lambda: self._requests.are_done, 'the end of requests')
+        waiting.wait_for(lambda: self._requests.are_done, SECONDS,
+                         'The end of requests')
         if copies:
-            wait_for(lambda: not any(
+            waiting.wait_for(lambda: not any(
                 map(_is_copy, objects.VolumeList.get_all(
-                    context.get_admin_context()))), 'the end of copies')
+                    context.get_admin_context()))), SECONDS,
+                'The end of copies')
 
 
 def _is_copy(volume):
     """Whether a volume is one of the two that a copy leaves."""
     return (volume.migration_status or '').startswith(('target:', 'deleting'))
-
-
-def wait_for(condition, what):
-    """Wait for a condition.
-
-    :param condition: called again and again until it is true
-    :param what: what is waited for, for the error
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError('%s: not within %d seconds'
-                                 % (what, PATIENCE))
-        time.sleep(0.05)
-
-
-def share_the_database(path):
-    """Let all processes that use the database take turns.
-
-    :param path: a file that they have in common
-    """
-    sqlite.take_turns(path)

@@ -31,8 +31,8 @@ from dsware_sim import testing
 from functional.data import blocks
 from functional.data import device
 from functional.data import history
-from functional.services import backends
 from functional.services import library
+from functional.services import simulator
 from functional.services import waiting
 from os_brick_dsware import connector
 
@@ -150,7 +150,7 @@ class Checker:
         os.mkdir(service)
         library.set_up(service, os.path.join(service, 'log'))
         os_brick.setup(CONF)
-        brick = backends.brick(self.simulator.agents[0], os.path.join(
+        brick = simulator.brick_options(self.simulator.agents[0], os.path.join(
             self.simulator.bin, 'fsc_cli'))
         brick['lock_path'] = os.path.join(self._directory, 'locks')
         os.mkdir(brick['lock_path'])

@@ -29,7 +29,6 @@ from functional.demo import runner as runner_  # noqa: E402
 from functional.demo import session  # noqa: E402
 from functional.demo import steps as steps_  # noqa: E402
 from functional.services import cloud  # noqa: E402
-from functional.services import configfile  # noqa: E402
 from functional.services import process  # noqa: E402
 from functional.services import programs  # noqa: E402
 from functional.services import simulator as simulator_  # noqa: E402
@@ -180,7 +179,7 @@ class Demonstration(object):
                            self._stack.cinder.url, self._stack.glance.url)
         path = self._stack.cinder.config_path
         self._output.heading('cinder.conf (%s)' % path)
-        self._output.block(configfile.render(
+        self._output.block(programs.render_config(
             self._stack.cinder.configuration()))
 
     def _start_one(self, name, function, describe):

@@ -24,7 +24,6 @@ import socketserver
 import threading
 
 from functional.services import http
-from functional.services import lifeline
 from functional.services import process
 
 LOG = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ def serve(path, target):
     with _Server(path, _Handler) as server:
         server.target = target
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        lifeline.Lifeline().wait()
+        process.Lifeline().wait()
     # Threads of libraries may go on for ever.
     os._exit(0)
 

@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A real Cinder: API, scheduler and volume service, SQLite, no Keystone."""
+"""A real Cinder: SQLite, no Keystone.
+
+API, scheduler and volume service are one process; there may be more beside.
+"""
 
 import configparser
 import os
@@ -18,13 +21,12 @@ import socket
 import sqlite3
 import sys
 
-from functional.services import configfile
 from functional.services import http
-from functional.services import ports
 from functional.services import process
 from functional.services import programs
 
 START_SECONDS = 120
+BESIDE_SECONDS = 60
 
 
 class Cinder(object):
@@ -58,9 +60,9 @@ class Cinder(object):
         self._options = dict(options or {})
         self._native_threads = native_threads
         self._outlive = outlive
-        self._reservation = reservation or ports.Reservation()
+        self._reservation = reservation or process.Reservation()
         self.url = api_url(self._reservation)
-        self._nova = ports.Reservation()
+        self._nova = process.Reservation()
         #: Where a test may stand in for Nova; nothing answers there else.
         self.nova_address = ('127.0.0.1', self._nova.port)
         self.process = None
@@ -79,8 +81,8 @@ class Cinder(object):
 
     def command(self):
         """What starts the services: program and arguments."""
-        return [sys.executable, '-m', 'functional.services.cinder_all',
-                '--config-file', str(self.config_path)]
+        return [sys.executable, '-m', 'functional.services.cinder_process',
+                'all', '--config-file', str(self.config_path)]
 
     def wait(self):
         """Wait until all services are up and each backend reports pools.
@@ -160,7 +162,7 @@ class Cinder(object):
         programs.write_sudo(self.directory / 'bin')
         self._write_rootwrap()
         self._write_paste()
-        configfile.write(self.config_path, self.configuration())
+        programs.write_config(self.config_path, self.configuration())
         # Readers and the writer do not wait for each other in this mode,
         # which SQLite keeps in the file.
         database = sqlite3.connect(self.directory / 'cinder.sqlite')
@@ -170,7 +172,7 @@ class Cinder(object):
     def _write_rootwrap(self):
         filters = [programs.data_directory('cinder', 'etc/cinder/rootwrap.d'),
                    programs.project_root() / 'etc/cinder/rootwrap.d']
-        configfile.write(self.config_path.parent / 'rootwrap.conf', {
+        programs.write_config(self.config_path.parent / 'rootwrap.conf', {
             'DEFAULT': {'filters_path': filters,
                         'exec_dirs': self._path.split(os.pathsep)}})
 
@@ -186,7 +188,7 @@ class Cinder(object):
         pipelines['noauth'] = ' '.join(filters)
         paste['filter:anonymous'] = {
             'paste.filter_factory':
-                'functional.services.anonymous:filter_factory'}
+                'functional.services.http:anonymous_filter'}
         with open(self._paste_path, 'w') as out:
             paste.write(out)
 
@@ -243,6 +245,131 @@ class Cinder(object):
         }
         defaults.update(self._options)
         return defaults
+
+
+class _Beside(object):
+    """Services of Cinder in a process beside those that need no broker.
+
+    Attributes: ``log_path``, where they write what they do; ``process``.
+    """
+
+    #: What cinder_process calls them.
+    kind = ''
+
+    def __init__(self, cinder, name):
+        """Describe the services; start() starts them.
+
+        :param cinder: the Cinder, which must have a message broker
+        :param name: what their files are called
+        """
+        self._cinder = cinder
+        self._name = name
+        self.log_path = cinder.directory / (name + '.log')
+        self.process = None
+
+    def _start(self, *arguments):
+        self.process = process.Process(
+            'cinder-' + self.kind,
+            [sys.executable, '-m', 'functional.services.cinder_process',
+             self.kind, '--config-file', str(self._cinder.config_path),
+             *arguments],
+            self._cinder.directory / (self._name + '-output.log'),
+            self._cinder.environment())
+        self.process.start()
+
+    def wait(self):
+        """Wait until the services are up.
+
+        :raises functional.services.process.ProcessFailed: they are not
+        """
+        self.process.wait_until(self.is_up, BESIDE_SECONDS,
+                                'The start of cinder-' + self.kind)
+
+    def is_up(self):
+        """Tell whether Cinder has heard of all these services lately."""
+        states = [one['state'] for one in self._cinder.services()
+                  if self._is_one(one)]
+        return bool(states) and set(states) == {'up'}
+
+    def kill(self):
+        """End the process as the kernel does when it is out of memory."""
+        self.process.kill()
+
+    def stop(self):
+        """End the process; one that is not there is fine."""
+        if self.process:
+            self.process.stop()
+
+
+class Volume(_Beside):
+    """cinder-volume on one of several hosts; ``host`` is its name."""
+
+    kind = 'volume'
+
+    def __init__(self, cinder, host, sections):
+        """Describe the services; start() starts them.
+
+        :param cinder: the Cinder, which must have a message broker
+        :param host: the host's name
+        :param sections: what its configuration says besides that of Cinder,
+            a dict of section name to a dict of options
+        """
+        super().__init__(cinder, host)
+        self.host = host
+        self._config_path = cinder.directory / 'etc' / (host + '.conf')
+        self._sections = dict(sections)
+
+    def start(self):
+        """Start the process; see wait()."""
+        defaults = dict(self._sections.get('DEFAULT', {}), host=self.host,
+                        log_file=self.log_path)
+        programs.write_config(self._config_path,
+                              dict(self._sections, DEFAULT=defaults))
+        self._start('--config-file', str(self._config_path))
+
+    def _is_one(self, one):
+        return one['host'].startswith(self.host + '@')
+
+
+class Backup(_Beside):
+    """cinder-backup."""
+
+    kind = 'backup'
+
+    def __init__(self, cinder, directory):
+        """Describe the service; start() starts it.
+
+        :param cinder: the Cinder, which must have a message broker
+        :param directory: path of the directory for backups
+        """
+        super().__init__(cinder, 'backup')
+        self.directory = directory
+
+    def start(self):
+        """Start the process; see wait()."""
+        self.directory.mkdir(exist_ok=True)
+        self._start('--log-file', str(self.log_path))
+
+    def _is_one(self, one):
+        return one['binary'] == 'cinder-backup'
+
+
+def backup_options(directory):
+    """What cinder.conf's [DEFAULT] needs for cinder-backup.
+
+    :param directory: path of a directory for backups
+    :returns: a dict of options
+    """
+    return {
+        'backup_driver': 'cinder.backup.drivers.posix.PosixBackupDriver',
+        'backup_posix_path': directory,
+        # Most of what is backed up is zeros, which zlib is slow to find out.
+        'backup_compression_algorithm': 'none',
+        'backup_file_size': 64 << 20,
+        'backup_sha_block_size_bytes': 1 << 20,
+        # It must be one of these at least, however few are needed.
+        'backup_native_threads_pool_size': 20,
+    }
 
 
 def api_url(reservation):

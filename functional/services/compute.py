@@ -28,7 +28,6 @@ from oslo_concurrency import lockutils
 from oslo_config import cfg
 
 from functional.services import cinder
-from functional.services import configfile
 from functional.services import programs
 
 # os-brick is told to use sudo, and finds the one in the services' directory.
@@ -221,7 +220,7 @@ def _configure(directory, brick_options):
         'oslo_concurrency': {'lock_path': directory / 'locks'},
         'os_brick': brick_options}
     sections.update(cinder.privsep_sections())
-    configfile.write(path, sections)
+    programs.write_config(path, sections)
     lockutils.set_defaults(str(directory / 'locks'))
     cfg.CONF(['--config-file', str(path)], project='compute')
     os_brick.setup(cfg.CONF)

@@ -10,17 +10,23 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A real Glance: SQLite, files, and no Keystone."""
+"""A real Glance: SQLite, files, and no Keystone.
 
+Glance comes without a server of its own, only with a WSGI application: this
+module as a program, ``python -m functional.services.glance``, serves it.
+"""
+
+import argparse
 import configparser
+import logging
 import os
 import sys
+import threading
 
-from functional.services import configfile
 from functional.services import http
-from functional.services import ports
 from functional.services import process
 from functional.services import programs
+from functional.services import serving
 
 START_SECONDS = 120
 
@@ -43,7 +49,7 @@ class Glance(object):
             'cinder_endpoint_template': cinder_url}} if cinder_url else {}
         self.config_dir = directory / 'etc'
         self.log_path = directory / 'glance-api.log'
-        self._reservation = ports.Reservation(address)
+        self._reservation = process.Reservation(address)
         self.url = 'http://%s:%d' % (address, self._reservation.port)
         self._outlive = outlive
         self.process = None
@@ -56,12 +62,12 @@ class Glance(object):
         self.config_dir.mkdir(parents=True, exist_ok=True)
         for name in ('images', 'staging', 'tasks', 'locks'):
             (self.directory / name).mkdir(exist_ok=True)
-        configfile.write(self.config_dir / 'glance-api.conf',
-                         self._configuration())
+        programs.write_config(self.config_dir / 'glance-api.conf',
+                              self._configuration())
         self._write_paste()
         self.process = process.Process(
             'glance-api',
-            [sys.executable, '-m', 'functional.services.glance_api',
+            [sys.executable, '-m', 'functional.services.glance',
              '--address', self._reservation.address,
              '--port', str(self._reservation.port)],
             self.directory / 'output.log', self._environment(),
@@ -98,7 +104,7 @@ class Glance(object):
                    / 'glance-api-paste.ini')
         paste['filter:authtoken'] = {
             'paste.filter_factory':
-                'functional.services.identity:filter_factory'}
+                'functional.services.http:identity_filter'}
         with open(self.config_dir / 'glance-api-paste.ini', 'w') as out:
             paste.write(out)
 
@@ -133,3 +139,44 @@ class Glance(object):
             'oslo_concurrency': {'lock_path': self.directory / 'locks'},
             'os_brick': {'dsware_simulated_devices': True},
         }
+
+
+def _parse_arguments():
+    parser = argparse.ArgumentParser(
+        description='Serve the Glance API. The configuration is read from '
+                    'the directory that OS_GLANCE_CONFIG_DIR names.')
+    parser.add_argument('--address', required=True)
+    parser.add_argument('--port', type=int, required=True)
+    return parser.parse_args()
+
+
+def _create_database():
+    """Create the tables, from the configuration that is already read."""
+    from alembic import command
+    from glance.db.sqlalchemy import alembic_migrations
+
+    command.upgrade(alembic_migrations.get_alembic_config(), 'heads')
+
+
+def main():
+    """Serve until the process is told to end."""
+    args = _parse_arguments()
+    end = process.Lifeline()
+    serving.take_turns()
+
+    from glance.common import wsgi_app
+
+    application = wsgi_app.init_app()
+    _create_database()
+    server = serving.make_server(application, args.address, args.port)
+    threading.Thread(target=server.serve, daemon=True).start()
+    end.wait()
+    server.stop()
+    # At a normal exit Glance makes thread pools only to shut them down, for
+    # which it is too late then.
+    logging.shutdown()
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main()

@@ -26,7 +26,6 @@ import sys
 import textwrap
 
 from functional.services import cinder
-from functional.services import configfile
 from functional.services import host
 from functional.services import machine as machine_
 from functional.services import programs
@@ -104,8 +103,8 @@ class Cinder(cinder.Cinder):
     def command(self):
         """What starts the services; see the base class."""
         return self._machine.command(
-            sys.executable, '-m', 'functional.services.cinder_all',
-            '--config-file', CONFIG, user=USER)
+            sys.executable, '-m', 'functional.services.cinder_process',
+            'all', '--config-file', CONFIG, user=USER)
 
     def environment(self):
         """What a system's service manager gives; see the base class."""
@@ -140,7 +139,7 @@ class Cinder(cinder.Cinder):
         etc = self._machine.path('/etc/cinder')
         etc.mkdir(exist_ok=True)
         self._write_rootwrap()
-        configfile.write(self.config_path, self.configuration())
+        programs.write_config(self.config_path, self.configuration())
         sqlite3.connect(self.directory / 'cinder.sqlite').execute(
             'PRAGMA journal_mode=WAL').connection.close()
         self._machine.run('chown', 'root:' + USER, CONFIG)

@@ -20,7 +20,7 @@ from cinder.db import api as db
 from cinder.db import models
 from cinder import objects
 
-from functional.services import sqlite
+from functional.services import serving
 
 CONF = cfg.CONF
 
@@ -44,6 +44,6 @@ def set_up(directory, log_path=None):
         CONF.set_override(name, value, group=group)
     logging.setup(CONF, 'cinder')
     objects.register_all()
-    sqlite.take_turns()
+    serving.take_turns()
     models.BASE.metadata.create_all(db.get_engine())
     coordination.COORDINATOR.start()

@@ -10,14 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A compute host: Nova's libvirt driver in a process as nova-compute is."""
+"""A compute host of Nova, or what Cinder takes for Nova."""
 
+import http.server
 import importlib.util
+import json
 import os
+import queue
 import sys
+import threading
 
 from functional.services import calls
-from functional.services import configfile
 from functional.services import programs
 
 
@@ -74,11 +77,60 @@ class Nova(calls.Served):
         :raises functional.services.process.ProcessFailed: it does not
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        configfile.write(self.directory / 'nova.conf', self._sections)
+        programs.write_config(self.directory / 'nova.conf', self._sections)
         self.start_process(
-            [sys.executable, '-m', 'functional.services.nova_compute',
+            [sys.executable, '-m', 'functional.services.nova_process',
              '--config-file', str(self.directory / 'nova.conf')],
             dict(os.environ, PYTHONWARNINGS='ignore',
                  PYTHONPATH=str(programs.project_root()),
                  PATH=programs.search_path(self._sudo_dir),
                  **self._environment))
+
+
+class NovaStub(object):
+    """Takes the requests that Cinder sends to Nova; a test carries them out.
+
+    It answers that all is accepted, and keeps what was asked for.
+
+    Attributes: ``requests``, a queue of pairs of path and decoded body.
+    """
+
+    def __init__(self, address):
+        """Prepare to listen; start() does.
+
+        :param address: host and port
+        """
+        self.requests = queue.Queue()
+        self._address = address
+        self._server = None
+
+    def start(self):
+        """Listen, in a thread."""
+        requests = self.requests
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+
+            def do_PUT(self):
+                size = int(self.headers['Content-Length'])
+                body = json.loads(self.rfile.read(size))
+                # The answer has the same form as the request.
+                answer = json.dumps(body).encode()
+                self.send_response(200)
+                self.send_header('Content-Type', 'application/json')
+                self.send_header('Content-Length', str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+                requests.put((self.path, body))
+
+            def log_message(self, *args):
+                """Say nothing."""
+
+        self._server = http.server.ThreadingHTTPServer(self._address,
+                                                       Handler)
+        threading.Thread(target=self._server.serve_forever,
+                         daemon=True).start()
+
+    def stop(self):
+        """Stop to listen."""
+        self._server.shutdown()
+        self._server.server_close()

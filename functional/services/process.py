@@ -10,16 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Starting, watching and stopping a process with all its children."""
+"""Processes of services with all their children, from both sides; ports."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
+import sys
 
-from functional.services import lifeline
 from functional.services import waiting
 
 TERMINATE_SECONDS = 15
+OUTLIVE = 'DSWARE_FUNCTIONAL_OUTLIVE_PARENT'
 
 
 class ProcessFailed(Exception):
@@ -56,7 +59,7 @@ class Process(object):
         :raises OSError: the program cannot be started
         """
         if self._outlive:
-            self._env[lifeline.OUTLIVE] = '1'
+            self._env[OUTLIVE] = '1'
         with open(self.log_path, 'ab') as log:
             self._popen = subprocess.Popen(
                 self.command, env=self._env, stdout=log, stderr=log,
@@ -148,3 +151,60 @@ class Process(object):
         if self._popen.stdin:
             self._popen.stdin.close()
         self._popen = None
+
+
+class Lifeline(object):
+    """How a process of a service learns that it has to end.
+
+    By SIGTERM or SIGINT or, unless it was started to outlive its parent, by
+    the end of its standard input: that is a pipe which the parent holds open,
+    so that nothing goes on when the parent is killed. Works with eventlet's
+    select and the real one.
+    """
+
+    def __init__(self):
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ignore)
+        signal.set_wakeup_fd(writer)
+
+    @staticmethod
+    def _ignore(number, frame):
+        """The number also arrives in the pipe, where it is waited for."""
+
+    def wait(self):
+        """Return when this process has to end."""
+        watched = [self._reader]
+        if not os.environ.get(OUTLIVE):
+            # The file, as eventlet's select overlooks descriptor number 0.
+            watched.append(sys.stdin)
+        select.select(watched, [], [])
+
+
+class Reservation(object):
+    """A free port of a loopback address that nobody else gets until released.
+
+    The port is bound but never listened on. With SO_REUSEADDR on both sides
+    Linux lets the service that the port is meant for bind and listen on it
+    all the same, while nobody is given the port as a free one.
+    """
+
+    def __init__(self, address='127.0.0.1'):
+        """Reserve a port.
+
+        :param address: an address in 127.0.0.0/8
+        :raises ValueError: the address is not a loopback address
+        """
+        if not address.startswith('127.'):
+            raise ValueError('%s is not in 127.0.0.0/8: services are only '
+                             'started on loopback addresses' % address)
+        self.address = address
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((address, 0))
+        self.port = self._socket.getsockname()[1]
+
+    def release(self):
+        """Give the port back."""
+        self._socket.close()

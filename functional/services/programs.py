@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Finding the programs and files that the services need."""
+"""Programs and files that the services need."""
 
 import importlib.metadata
 import os
@@ -92,3 +92,38 @@ def version(distribution):
     :returns: text
     """
     return importlib.metadata.version(distribution)
+
+
+def render_config(sections):
+    """The text of a configuration file.
+
+    :param sections: a dict of section name to a dict of option to value; a
+                     value that is None is left out, a list is joined with
+                     commas
+    :returns: text
+    """
+    return '\n'.join(_section(name, options)
+                     for name, options in sections.items())
+
+
+def _section(name, options):
+    lines = ['[%s]' % name]
+    lines.extend('%s = %s' % (key, _value(value))
+                 for key, value in options.items() if value is not None)
+    return '\n'.join(lines) + '\n'
+
+
+def _value(value):
+    if isinstance(value, (list, tuple)):
+        return ','.join(str(item) for item in value)
+    return str(value)
+
+
+def write_config(path, sections):
+    """Write a configuration file that only its owner can read.
+
+    :param path: where
+    :param sections: see render_config()
+    """
+    path.touch(mode=0o600)
+    path.write_text(render_config(sections))

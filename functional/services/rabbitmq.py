@@ -23,7 +23,6 @@ import shutil
 import socket
 
 from functional.services import http
-from functional.services import ports
 from functional.services import process
 from functional.services import programs
 
@@ -66,7 +65,7 @@ class Broker(object):
         """
         self.directory = directory
         self.log_path = directory / 'rabbitmq.log'
-        self._reservations = [ports.Reservation() for _port in range(3)]
+        self._reservations = [process.Reservation() for _port in range(3)]
         self._port, self._peers, self._mapper = [
             reservation.port for reservation in self._reservations]
         self.url = 'rabbit://guest:guest@127.0.0.1:%d/' % self._port

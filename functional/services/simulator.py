@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A simulated Dsware cluster."""
+"""A simulated Dsware cluster, and what its users have configured."""
 
 import os
 import sys
@@ -24,6 +24,7 @@ from functional.services import programs
 
 START_SECONDS = 60
 
+DRIVER = 'cinder.volume.drivers.dsware.driver.DSWareDriver'
 AGENTS = (('127.0.0.11', 0), ('127.0.0.12', 0))
 
 
@@ -139,3 +140,38 @@ class Simulator(object):
             link = os.path.join(devices_by_id, name)
             if os.path.islink(link) and os.readlink(link) in left:
                 os.unlink(link)
+
+
+def backend(name, agents, **options):
+    """The options of one Dsware backend.
+
+    :param name: the backend's name
+    :param agents: (host, port) of each Dsware agent; the first one is the
+                   manager
+    :param options: options to add or to change
+    :returns: a dict of options, in the order in which they are shown
+    """
+    manager, port = agents[0]
+    section = {
+        'volume_driver': DRIVER,
+        'volume_backend_name': name,
+        'san_ip': manager,
+        'san_api_port': port,
+        'dsware_agents': ['%s:%d' % agent for agent in agents],
+        'dsware_transport': 'socket',
+        'san_thin_provision': True,
+    }
+    section.update(options)
+    return section
+
+
+def brick_options(agent, fsc_cli):
+    """The options of the connector on the host of an agent.
+
+    :param agent: (host, port) of the Dsware agent
+    :param fsc_cli: path of the command line program
+    :returns: a dict of options for the section [os_brick]
+    """
+    address, port = agent
+    return {'dsware_agent_ip': address, 'dsware_agent_port': port,
+            'dsware_fsc_cli': fsc_cli, 'dsware_simulated_devices': True}

@@ -16,12 +16,12 @@ import pathlib
 import shutil
 import tempfile
 
-from functional.services import backends
 from functional.services import cinder
 from functional.services import cloud
 from functional.services import compute
 from functional.services import glance
-from functional.services import ports
+from functional.services import process
+from functional.services import simulator
 from tools import secret_search
 
 MANAGER = 0
@@ -59,7 +59,7 @@ class Stack(object):
         self._outlive = outlive
         self._start_clusters = start_clusters
         self._image_volumes = image_volumes
-        self._cinder_port = ports.Reservation()
+        self._cinder_port = process.Reservation()
         self.glance = None
         self.cinder = None
         self.cloud = None
@@ -85,8 +85,8 @@ class Stack(object):
         self.glance.start()
         if not self._start_clusters:
             return
-        for simulator in self.simulators.values():
-            simulator.start()
+        for cluster in self.simulators.values():
+            cluster.start()
 
     def start_cinder(self):
         """Start Cinder; nothing is waited for."""
@@ -129,7 +129,7 @@ class Stack(object):
         steps.append(self._cinder_port.release)
         if self.glance:
             steps.append(self.glance.stop)
-        steps += [simulator.stop for simulator in self.simulators.values()]
+        steps += [cluster.stop for cluster in self.simulators.values()]
         _do_all(steps)
 
     def processes(self):
@@ -151,13 +151,13 @@ class Stack(object):
 
     def _backends(self):
         return {
-            name: backends.dsware(name, self.simulators[cluster].agents,
-                                  **options)
+            name: simulator.backend(name, self.simulators[cluster].agents,
+                                    **options)
             for name, (cluster, options) in self._backend_options.items()}
 
     def _brick(self, index):
-        return backends.brick(self.simulator.agents[index],
-                              self.simulator.fsc_cli)
+        return simulator.brick_options(self.simulator.agents[index],
+                                       self.simulator.fsc_cli)
 
 
 def _do_all(steps):

@@ -23,12 +23,11 @@ import socket
 
 from dsware_sim.tests import certificates
 
-from functional.services import backup
-from functional.services import ports
+from functional.services import cinder
+from functional.services import process
 from functional.services import rabbitmq
 from functional.services import simulator
 from functional.services import stack
-from functional.services import volume
 from tools import secret_marks
 
 # An outage is noticed by tests, which cannot wait as long as an operator.
@@ -149,7 +148,7 @@ def make_late(directory):
     :param directory: path
     :returns: a Stack
     """
-    reservation = ports.Reservation('127.0.0.11')
+    reservation = process.Reservation('127.0.0.11')
     late = simulator.Simulator(directory / 'late',
                                agents=[('127.0.0.11', reservation.port)])
     reservation.release()
@@ -217,7 +216,7 @@ class BackupStack(stack.Stack):
         """
         main = simulator.Simulator(directory / 'main')
         self.broker = rabbitmq.Broker(directory / 'broker')
-        options = backup.options(directory / 'backups')
+        options = cinder.backup_options(directory / 'backups')
         options['transport_url'] = self.broker.url
         super().__init__(directory, {'main': main}, {
             'socket': ('main', dict(_QUICK)),
@@ -247,7 +246,7 @@ class BackupStack(stack.Stack):
         self.broker.wait()
         super().start_cinder()
         self.cinder.wait_for_api()
-        self.backup = backup.Backup(self.cinder, self.directory / 'backups')
+        self.backup = cinder.Backup(self.cinder, self.directory / 'backups')
         self.backup.start()
 
     def wait(self):
@@ -313,7 +312,7 @@ class ClusterStack(stack.Stack):
         super().start_cinder()
         self.cinder.wait_for_api()
         for number, host in enumerate(self.HOSTS):
-            one = volume.Volume(self.cinder, host, {
+            one = cinder.Volume(self.cinder, host, {
                 'DEFAULT': {'my_ip': self.simulator.agents[number][0],
                             'enabled_backends': list(self._backend_options)},
                 'os_brick': self._brick(number)})

@@ -21,9 +21,9 @@ from os_brick_dsware import attachments
 from os_brick_dsware import processes
 from os_brick_dsware import properties
 
-from functional.services import backends
 from functional.services import calls
 from functional.services import host
+from functional.services import simulator
 from functional.services import stack
 from functional.services import waiting
 from functional.tests import base
@@ -70,7 +70,8 @@ class AttachingTestCase(base.FunctionalTestCase):
         :returns: a host.Service
         """
         agent = self.simulator.agents[index]
-        brick = {**backends.brick(agent, self.simulator.fsc_cli), **options}
+        brick = {**simulator.brick_options(agent, self.simulator.fsc_cli),
+                 **options}
         return host.Service(
             self.cloud, self.stack.directory / uuid.uuid4().hex[:8], agent[0],
             {key: value for key, value in brick.items() if value is not None},

@@ -39,11 +39,10 @@ class BrickClientTest(test_backup.BackupTestCase):
         super().setUp()
         self.locks = self.stack.directory / 'cinder' / 'locks'
 
-    def run_module(self, module, *arguments, **options):
-        """Run a module of functional.services on the services' host.
+    def run_command(self, *arguments, **options):
+        """Run a command of brick_users on the services' host.
 
-        :param module: its name
-        :param arguments: of the command line
+        :param arguments: the command and its arguments
         :param options: for subprocess.run
         :returns: what it answered
         """
@@ -53,20 +52,20 @@ class BrickClientTest(test_backup.BackupTestCase):
                    PATH=programs.search_path(self.stack.cinder.directory
                                              / 'bin', self.simulator.bin))
         done = subprocess.run(
-            [sys.executable, '-m', 'functional.services.' + module,
+            [sys.executable, '-m', 'functional.services.brick_users',
              *arguments], env=env, capture_output=True, text=True,
             timeout=COMMAND_SECONDS, **options)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
-    def cinder(self, *arguments):
-        """Run a command of the extension, see local_volumes.
+    def cinder(self, command, *arguments):
+        """Run a command of the extension.
 
-        :param arguments: the command and its arguments
+        :param command: its name
+        :param arguments: those besides where Cinder answers
         :returns: what it answered
         """
-        return self.run_module('local_volumes', self.stack.cinder.url,
-                               *arguments)
+        return self.run_command(command, self.stack.cinder.url, *arguments)
 
     def local_attach(self, volume):
         """Attach a volume until the end of the test, or local_detach().
@@ -124,8 +123,8 @@ class BrickClientTest(test_backup.BackupTestCase):
         made = self.volumes.create_attachment(volume.id,
                                               connector=properties)
 
-        found = self.run_module('image_volume', 'image', str(base.MIB),
-                                input=json.dumps(made.connection_info))
+        found = self.run_command('write_image', 'image', str(base.MIB),
+                                 input=json.dumps(made.connection_info))
 
         self.volumes.delete_attachment(made.id)
         self.cloud.wait_for_volume(volume)

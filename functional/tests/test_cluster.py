@@ -14,8 +14,8 @@
 
 import unittest
 
+from functional.services import cinder
 from functional.services import rabbitmq
-from functional.services import volume as volume_service
 from functional.services import waiting
 from functional.tests import base
 from functional.tests import stacks
@@ -238,7 +238,7 @@ class NamesTest(ClusterTestCase):
         :param template: its volume_name_template
         :returns: a Volume
         """
-        one = volume_service.Volume(self.stack.cinder, 'third', {'DEFAULT': {
+        one = cinder.Volume(self.stack.cinder, 'third', {'DEFAULT': {
             'cluster': '', 'enabled_backends': 'socket',
             'volume_name_template': template}})
         self.addCleanup(self.end, one)

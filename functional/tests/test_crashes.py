@@ -18,8 +18,8 @@ of all the operations.
 
 import testtools
 
-from functional.crashes import bench
 from functional.crashes import cases
+from functional.crashes import runner
 
 # One step in the middle of each operation: after how many steps, or before
 # which request.
@@ -39,13 +39,13 @@ class CrashTest(testtools.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.bench = bench.Bench()
-        cls.bench.__enter__()
-        cls.addClassCleanup(cls.bench.__exit__)
+        cls.runner = runner.Runner()
+        cls.runner.__enter__()
+        cls.addClassCleanup(cls.runner.__exit__)
 
     def carry_out(self, operation, victim, number):
         """Carry out a case, which has to be as it should."""
-        told = self.bench.carry_out(cases.Case(operation, victim, number, ''))
+        told = self.runner.carry_out(cases.Case(operation, victim, number, ''))
         self.assertNotEqual('not reached', told['outcome'])
         return told
 

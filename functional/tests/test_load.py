@@ -25,7 +25,7 @@ import testtools
 from functional.load import judge
 from functional.load import mix
 from functional.load import report
-from functional.services import sqlite
+from functional.services import serving
 
 _ROUNDS = 12
 _OPERATIONS = 50
@@ -225,7 +225,7 @@ class TurnsTest(testtools.TestCase):
                     'UPDATE numbers SET number = %d' % (number + 1))
 
     def test_read_then_write(self):
-        sqlite.take_turns()
+        serving.take_turns()
         errors = []
 
         def run():

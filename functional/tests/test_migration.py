@@ -16,7 +16,7 @@ import subprocess
 
 from openstack import exceptions as sdk_exceptions
 
-from functional.services import nova_stub
+from functional.services import nova
 from functional.services import waiting
 from functional.tests import base
 
@@ -330,15 +330,15 @@ class SocketMigrationTest(MigrationOperations, MigrationTestCase):
 
     def test_nova_copies_a_volume_in_use(self):
         """What Nova does is done here: see its swap_volume."""
-        nova = nova_stub.NovaStub(self.stack.cinder.nova_address)
-        nova.start()
-        self.addCleanup(nova.stop)
+        stub = nova.NovaStub(self.stack.cinder.nova_address)
+        stub.start()
+        self.addCleanup(stub.stop)
         volume = self.create_anywhere(self.backend)
         old = self.attach(volume)
 
         self.volumes.migrate_volume(volume, host=self.on(self.other, 1))
 
-        path, body = nova.requests.get(timeout=SECONDS)
+        path, body = stub.requests.get(timeout=SECONDS)
         self.assertTrue(path.endswith('/os-volume_attachments/' + volume.id))
         target = body['volumeAttachment']['volumeId']
         new = self.attach(target)

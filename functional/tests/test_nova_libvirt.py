@@ -23,7 +23,6 @@ from xml.etree import ElementTree
 
 from dsware_sim.host import devices
 
-from functional.services import backends
 from functional.services import calls
 from functional.services import libvirt
 from functional.services import nova
@@ -72,7 +71,7 @@ class ComputeStack(stack.Stack):
         super().start()
         agent = self.simulator.agents[stack.MANAGER]
         self.nova = self._make_nova(
-            'nova', backends.brick(agent, self.simulator.fsc_cli))
+            'nova', simulator.brick_options(agent, self.simulator.fsc_cli))
         self.nova.start()
 
     def stock_nova(self):

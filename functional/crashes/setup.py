@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What Cinder's API would have written, and what a cluster holds."""
+"""What Cinder's API has written before a case, and what a cluster holds."""
 
 import json
 import uuid
@@ -63,14 +63,14 @@ def make_types():
     group_types.create(ctxt, OTHER)
 
 
-class World(object):
+class Setup(object):
     """A cluster, and Cinder's records of it.
 
     What is to be found at the end is kept in ``state``, which outlives
     processes that are killed:
 
     - contents: by id of a volume or snapshot, what it may hold
-    - sizes: by id of a volume, what it may have, in GiB
+    - ids: by what a thing is called here, its id
     """
 
     def __init__(self, cluster, volumes=None, state=None):

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Cases, and who carries them out."""
+"""Who carries cases out."""
 
 import json
 import os
@@ -24,16 +24,15 @@ import time
 from dsware_sim import testing
 
 from functional.crashes import cases as cases_
-from functional.services import backends
-from functional.services import configfile
 from functional.services import programs
+from functional.services import simulator
 
 BACKEND = 'volumes'
-PATIENCE = 300
+SECONDS = 300
 _POLL = 0.05
 
 
-class Bench(object):
+class Runner(object):
     """A cluster, and cinder-volume again and again.
 
     :param transport: socket or cli
@@ -44,7 +43,7 @@ class Bench(object):
         self._temporary = tempfile.TemporaryDirectory(prefix='dcrash-')
         self._directory = pathlib.Path(self._temporary.name)
         self._simulator = None
-        self._nursery = None
+        self._processes = None
 
     def __enter__(self):
         self._simulator = testing.Simulator(
@@ -52,9 +51,9 @@ class Bench(object):
         self._simulator.start()
         (self._directory / 'state').mkdir()
         self._write_configuration()
-        self._nursery = subprocess.Popen(
+        self._processes = subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-m',
-             'functional.crashes.nursery'], text=True,
+             'functional.crashes.processes'], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=open(self._directory / 'output', 'w'),
             env={**os.environ, 'PYTHONWARNINGS': 'ignore',
@@ -70,15 +69,15 @@ class Bench(object):
         return self
 
     def __exit__(self, *exc_info):
-        self._nursery.stdin.close()
-        self._nursery.wait()
-        self._nursery.stdout.close()
+        self._processes.stdin.close()
+        self._processes.wait()
+        self._processes.stdout.close()
         self._simulator.stop()
         self._temporary.cleanup()
 
     def _write_configuration(self):
         state = self._directory / 'state'
-        configfile.write(self._directory / 'cinder.conf', {
+        programs.write_config(self._directory / 'cinder.conf', {
             'DEFAULT': {
                 'enabled_backends': [BACKEND], 'transport_url': 'fake:/',
                 'state_path': state, 'log_file': self._directory / 'log',
@@ -88,7 +87,7 @@ class Bench(object):
                 'service_down_time': 1,
                 'cinder_internal_tenant_project_id': '3' * 32,
                 'cinder_internal_tenant_user_id': '4' * 32},
-            BACKEND: backends.dsware(
+            BACKEND: simulator.backend(
                 BACKEND, self._simulator.agents,
                 dsware_transport=self._transport,
                 dsware_attach_by='manager', dsware_request_timeout=10,
@@ -101,20 +100,20 @@ class Bench(object):
             'oslo_concurrency': {'lock_path': state},
             'oslo_messaging_notifications': {'driver': 'noop'}})
 
-    # -- the nursery ------------------------------------------------------
+    # -- the processes ----------------------------------------------------
 
     def _say(self, what):
-        self._nursery.stdin.write(json.dumps(what) + '\n')
-        self._nursery.stdin.flush()
+        self._processes.stdin.write(json.dumps(what) + '\n')
+        self._processes.stdin.flush()
 
-    def _ask(self, life, case):
-        self._say({'life': life, 'case': case})
-        deadline = time.monotonic() + PATIENCE
-        while not select.select([self._nursery.stdout], [], [], _POLL)[0]:
+    def _ask(self, part, case):
+        self._say({'part': part, 'case': case})
+        deadline = time.monotonic() + SECONDS
+        while not select.select([self._processes.stdout], [], [], _POLL)[0]:
             self._keep_cluster_up()
             if time.monotonic() > deadline:
-                raise AssertionError('%s of %s does not end' % (life, case))
-        line = self._nursery.stdout.readline()
+                raise AssertionError('%s of %s does not end' % (part, case))
+        line = self._processes.stdout.readline()
         if not line:
             raise AssertionError((self._directory / 'output').read_text())
         return json.loads(line)
@@ -125,11 +124,11 @@ class Bench(object):
             self._simulator.kill()
             self._simulator.start()
 
-    def _live(self, life, case):
-        told = self._ask(life, case)
+    def _run(self, part, case):
+        told = self._ask(part, case)
         if told and 'error' in told:
             raise AssertionError('%s of %s:\n%s' % (
-                life, case, told['error']))
+                part, case, told['error']))
         return told
 
     # -- cases ------------------------------------------------------------
@@ -153,7 +152,7 @@ class Bench(object):
         :returns: their names, in order
         """
         self._start_anew()
-        told = self._live('counted', {'operation': operation})['answer']
+        told = self._run('counted', {'operation': operation})['answer']
         self._ask('preload', told['modules'])
         return told['steps']
 
@@ -171,10 +170,10 @@ class Bench(object):
         if case.victim == cases_.PEER:
             return self._after_killing(
                 'survived', {**facts, 'cluster': 'many'})
-        return self._live('disturbed', facts)['answer']
+        return self._run('disturbed', facts)['answer']
 
-    def _after_killing(self, life, facts):
-        told = self._live('killed', facts)
+    def _after_killing(self, part, facts):
+        told = self._run('killed', facts)
         if not told.get('killed'):
             return {'outcome': 'not reached', 'stuck': []}
-        return self._live(life, facts)['answer']
+        return self._run(part, facts)['answer']

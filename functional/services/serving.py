@@ -10,13 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One SQLite database for all the threads of some services.
+"""What stands in for a web server and a database server.
 
-SQLite lets one transaction write at a time, and makes one that has read and
-then wants to write fail at once when another one wrote meanwhile. Services
-are made for databases where that does not happen, and none of them tries
-again. So the transactions take turns, which with SQLite costs nothing: those
-of a process, and those of all processes that name the same lock file.
+One SQLite database for all the threads of some services, and a server for
+their WSGI applications.
 """
 
 import fcntl
@@ -73,6 +70,12 @@ class _Turn(object):
 def take_turns(path=None):
     """Let the transactions of all engines of this process take turns.
 
+    SQLite lets one transaction write at a time, and makes one that has read
+    and then wants to write fail at once when another one wrote meanwhile.
+    Services are made for databases where that does not happen, and none of
+    them tries again. So the transactions take turns, which with SQLite costs
+    nothing: those of a process, and those of all processes that name the same
+    lock file.
     Works with eventlet, when it has patched this process, and without it.
 
     :param path: file that other processes with the same database name too
@@ -95,3 +98,29 @@ def take_turns(path=None):
     event.listen(engine.Engine, 'begin', begin)
     event.listen(engine.Engine, 'commit', commit)
     event.listen(engine.Engine, 'rollback', end)
+
+
+def make_server(application, address, port, threads=10):
+    """Make a server that is ready to be started in a thread.
+
+    Cheroot was chosen because it is pure Python (uWSGI needs a C compiler),
+    runs each request in a native thread as Glance and Cinder expect of a WSGI
+    server, and hands a chunked upload of any length to the application as it
+    arrives (waitress first spools the whole body to a temporary file, 1 GiB at
+    most).
+
+    :param application: the WSGI application
+    :param address: the address to listen on
+    :param port: the port to listen on
+    :param threads: how many requests are served at a time
+    :returns: an object with serve(), to be called in a thread of its own,
+              and stop()
+    """
+    # What needs a database only has not got it.
+    from cheroot import wsgi as cheroot_wsgi
+
+    server = cheroot_wsgi.Server((address, port), application,
+                                 numthreads=threads, timeout=60,
+                                 shutdown_timeout=2)
+    server.prepare()
+    return server

@@ -12,9 +12,9 @@
 
 """A program that is cinder-volume again and again.
 
-It prepares itself once, and forks a process for each life of the service,
-so that a life costs little. The parent tells what to do in lines of JSON,
-and gets a line for each.
+It prepares itself once, and forks a process for each part of a case, so that
+a start of the service costs little. The parent tells what to do in lines of
+JSON, and gets a line for each.
 """
 
 # First of all, since it chooses between eventlet and native threads.
@@ -50,9 +50,9 @@ objects.register_all()
 
 from dsware_sim.front import control  # noqa: E402
 from functional.crashes import catalogue  # noqa: E402
-from functional.crashes import lives  # noqa: E402
-from functional.crashes import service  # noqa: E402
-from functional.crashes import world  # noqa: E402
+from functional.crashes import parts  # noqa: E402
+from functional.crashes import setup  # noqa: E402
+from functional.services import serving  # noqa: E402
 
 CONF = cfg.CONF
 DATABASE = 'cinder.sqlite'
@@ -60,7 +60,7 @@ _TEMPLATE = 'template.sqlite'
 _KILLED = {'killed': True}
 
 
-class Nursery(object):
+class Processes(object):
     """Forks processes and waits for them.
 
     :param settings: directory, agents and sockets of the cluster
@@ -88,15 +88,15 @@ class Nursery(object):
     def _make_database(self):
         def make():
             migration.db_sync()
-            world.make_types()
-            # What a life needs besides is imported here, once.
+            setup.make_types()
+            # What a part needs besides is imported here, once.
             return {'modules': sorted(sys.modules)}
 
         self._fork(make)
         os.rename(self._path(DATABASE), self._path(_TEMPLATE))
 
     def preload(self, modules):
-        """Import what lives will need.
+        """Import what parts will need.
 
         :param modules: names of modules
         """
@@ -116,18 +116,18 @@ class Nursery(object):
         shutil.rmtree(self._path('state'), ignore_errors=True)
         os.mkdir(self._path('state'))
 
-    def live(self, life, case):
-        """Have a process do something.
+    def run(self, part, case):
+        """Have a process do its part.
 
-        :param life: a method of :class:`lives.Lives`
+        :param part: a method of :class:`parts.Parts`
         :param case: what it needs
         :returns: what it returned, or that it was killed
         """
         def run():
-            service.share_the_database(self._path('turns'))
-            return getattr(lives.Lives(
+            serving.take_turns(self._path('turns'))
+            return getattr(parts.Parts(
                 self._settings, case, control.Control(
-                    self._settings['simulator'])), life)()
+                    self._settings['simulator'])), part)()
 
         return self._fork(run)
 
@@ -163,17 +163,17 @@ def main():
     """Do what is asked, until nothing is."""
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
-    nursery = Nursery(json.loads(sys.stdin.readline()))
+    processes = Processes(json.loads(sys.stdin.readline()))
     for line in iter(sys.stdin.readline, ''):
         asked = json.loads(line)
-        if asked['life'] == 'operations':
+        if asked['part'] == 'operations':
             answer = [one.name() for one in catalogue.OPERATIONS]
-        elif asked['life'] == 'preload':
-            answer = nursery.preload(asked['case'])
-        elif asked['life'] == 'anew':
-            answer = nursery.start_anew()
+        elif asked['part'] == 'preload':
+            answer = processes.preload(asked['case'])
+        elif asked['part'] == 'anew':
+            answer = processes.start_anew()
         else:
-            answer = nursery.live(asked['life'], asked['case'])
+            answer = processes.run(asked['part'], asked['case'])
         answers.write(json.dumps(answer) + '\n')
         answers.flush()
 

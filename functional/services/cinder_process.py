@@ -10,11 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Cinder's API, scheduler and volume service in one process.
+"""Processes of Cinder's services.
 
-Run as ``python -m functional.services.cinder_all --config-file FILE``. The
-services talk over oslo.messaging's in-memory transport, so that no message
-broker is needed, unless the configuration names one.
+Run as ``python -m functional.services.cinder_process all --config-file FILE``
+it is the API, the scheduler and the volume service; with ``volume`` in place
+of ``all``, cinder-volume, one of several that serve the same backends; with
+``backup``, cinder-backup. Cinder's own commands cannot be used as they are:
+SQLite's transactions have to take turns, and a parent has to end the process.
+The services of one process talk over oslo.messaging's in-memory transport, so
+that no message broker is needed, unless the configuration names one.
 OS_CINDER_DISABLE_EVENTLET_PATCHING=1 selects native threads, where the
 installed Cinder knows that variable.
 """
@@ -70,9 +74,8 @@ from cinder import service  # noqa: E402
 from cinder import utils  # noqa: E402
 from cinder import version  # noqa: E402
 
-from functional.services import lifeline  # noqa: E402
-from functional.services import sqlite  # noqa: E402
-from functional.services import wsgi  # noqa: E402
+from functional.services import process  # noqa: E402
+from functional.services import serving  # noqa: E402
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -114,7 +117,7 @@ class ApiOnThreads(object):
         from oslo_service import wsgi as oslo_wsgi
 
         application = oslo_wsgi.Loader(CONF).load_app(name='osapi_volume')
-        self._server = wsgi.make_server(
+        self._server = serving.make_server(
             application, CONF.osapi_volume_listen,
             CONF.osapi_volume_listen_port)
 
@@ -140,7 +143,7 @@ def initialize(arguments):
     python_logging.captureWarnings(True)
     priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
     os_brick.setup(CONF)
-    sqlite.take_turns(os.path.join(CONF.state_path, 'sqlite.lock'))
+    serving.take_turns(os.path.join(CONF.state_path, 'sqlite.lock'))
     rpc.init(CONF)
     coordination.COORDINATOR.start()
 
@@ -187,15 +190,40 @@ def end_soon():
     timer.start()
 
 
-def main():
-    """Serve until the process is told to end."""
-    end = lifeline.Lifeline()
-    initialize(sys.argv[1:])
+def _backup_services():
+    yield service.Service.create(
+        binary=constants.BACKUP_BINARY, coordination=True,
+        service_name='backup', process_number=1,
+        semaphore=utils.semaphore_factory(0, 1))
+
+
+def _start_all():
+    """Start the services in parallel.
+
+    The scheduler waits for what the volume service says.
+    """
     migration.db_sync()
     services = _create_services()
     for one in services:
-        # In parallel: the scheduler waits for what the volume service says.
         threading.Thread(target=_start, args=(one,), daemon=True).start()
+    return services
+
+
+def _start_these(create):
+    services = list(create())
+    for one in services:
+        one.start()
+    return services
+
+
+def main():
+    """Serve until the process is told to end."""
+    kind, *arguments = sys.argv[1:]
+    end = process.Lifeline()
+    initialize(arguments)
+    services = {'all': _start_all,
+                'volume': lambda: _start_these(volume_services),
+                'backup': lambda: _start_these(_backup_services)}[kind]()
     end.wait()
     end_soon()
     for one in services:

@@ -12,7 +12,7 @@
 
 """Nova's libvirt driver, set up as nova-compute sets it up.
 
-Run as ``python -m functional.services.nova_compute --config-file FILE``.
+Run as ``python -m functional.services.nova_process --config-file FILE``.
 There is no message bus: it does what it is told on a socket. The classes, the
 start-up hook, os-brick, its privileged daemon, libvirt and the database are
 the real ones.

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What one process does, from its start to its end."""
+"""The parts of a case: what one process does, from its start to its end."""
 
 import json
 import os
@@ -27,15 +27,16 @@ from functional.crashes import checks
 from functional.crashes import cluster
 from functional.crashes import images
 from functional.crashes import service
+from functional.crashes import setup
 from functional.crashes import steps
-from functional.crashes import world as worlds
+from functional.services import waiting
 
 CONF = cfg.CONF
 DIES, SURVIVES = 'one', 'two'
 
 
-class Lives(object):
-    """The lives of cinder-volume.
+class Parts(object):
+    """What cinder-volume does in a case; each part has its own process.
 
     :param settings: agents and sockets of the cluster, the directory
     :param case: operation, cluster, kill_at, victim
@@ -61,16 +62,16 @@ class Lives(object):
         self._counting.watch(started.driver._array.client)
         seen = cluster.Cluster(self._settings['agents'], self._control,
                                self._settings['sockets'])
-        return self._kind(worlds.World(seen, started, state))
+        return self._kind(setup.Setup(seen, started, state))
 
     def _prepared(self):
         operation = self._start(DIES)
         operation.prepare()
-        world = operation.world
-        world.state['before'] = list(world.state['ids'].values())
-        world.state['quiet'] = []
+        state = operation.setup.state
+        state['before'] = list(state['ids'].values())
+        state['quiet'] = []
         operation.request()
-        world.save(self._path)
+        operation.setup.save(self._path)
         self._control.set(copy_seconds=self._kind.copy_seconds)
         return operation
 
@@ -82,7 +83,7 @@ class Lives(object):
         operation = self._prepared()
         self._counting.start()
         operation.run()
-        operation.world.service.come_to_rest()
+        operation.setup.service.come_to_rest()
         names = self._counting.stop()
         operation.check()
         checker = checks.Checker(operation)
@@ -100,7 +101,7 @@ class Lives(object):
         operation = self._prepared()
         self._counting.start(self._case['kill_at'])
         operation.run()
-        operation.world.service.come_to_rest()
+        operation.setup.service.come_to_rest()
         return {}
 
     def restarted(self):
@@ -116,7 +117,7 @@ class Lives(object):
         :returns: what has become of it, and what had to be reset
         """
         operation = self._start(SURVIVES, self._state())
-        operation.world.service.clean_up_after(DIES)
+        operation.setup.service.clean_up_after(DIES)
         return self._afterwards(operation, True)
 
     def disturbed(self):
@@ -129,7 +130,7 @@ class Lives(object):
         error = checks.carefully(operation.run)
         self._counting.stop()
         self._wait_for_cluster()
-        operation.world.service.ask_for_statistics()
+        operation.setup.service.ask_for_statistics()
         found = self._afterwards(operation)
         found['error'] = str(error) if error else ''
         return found
@@ -147,7 +148,7 @@ class Lives(object):
                            for agent in self._control.status()['agents'])
             except Exception:
                 return False
-        service.wait_for(is_up, 'the cluster is back')
+        waiting.wait_for(is_up, service.SECONDS, 'The return of the cluster')
 
     def _state(self):
         with open(self._path) as state:
@@ -160,7 +161,7 @@ class Lives(object):
         :param killed: whether the volume service was; then its records may
             be in any state that an administrator can reset
         """
-        operation.world.service.come_to_rest(copies=not killed)
+        operation.setup.service.come_to_rest(copies=not killed)
         operation.after_crash()
         checker = checks.Checker(operation)
         found = {'outcome': checker.outcome(),
@@ -169,7 +170,7 @@ class Lives(object):
         checker.clear_failed()
         checker.make_usable()
         operation.repeat()
-        operation.world.service.come_to_rest()
+        operation.setup.service.come_to_rest()
         checker.compare()
         operation.finish()
         checker.delete_all()

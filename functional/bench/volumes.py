@@ -1,0 +1,101 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Operations a second, with many workers, in both thread worlds."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from dsware_sim import testing
+from functional.bench import measure
+
+_ADDRESS = '127.0.0.1'
+_COLUMNS = ('{:<22} {:<9} {:>7} {:>9} {:>9} {:>10} {:>9} {:>7} {:>7} {:>7}')
+
+
+DESCRIPTION = (
+    'Measures single operations. The floor is a bare echo over the same '
+    'framing; the last three columns are ratios to the floor with the same '
+    'threads and workers.')
+
+
+def add_arguments(parser):
+    """Add what this command can be told."""
+    parser.add_argument('--seconds', type=float, default=2.0,
+                        help='how long each measurement lasts (%(default)s)')
+    parser.add_argument('--workers', type=int, nargs='+',
+                        default=[1, 16, 64])
+    parser.add_argument('--threads', nargs='+', default=['native',
+                                                         'eventlet'],
+                        choices=['native', 'eventlet'])
+    parser.add_argument('--transports', nargs='+',
+                        default=['socket', 'cli'],
+                        choices=['socket', 'cli'])
+
+
+def _table(results):
+    floor = {(r.threads, r.workers): r for r in results if r.job == 'echo'}
+    yield _COLUMNS.format('job', 'threads', 'workers', 'ops/s', 'p50 us',
+                          'p99 us', 'CPU us/op', 'p50 x', 'p99 x', 'CPU x')
+    for r in sorted(results, key=lambda r: (r.threads, r.workers)):
+        base = floor[r.threads, r.workers]
+        yield _COLUMNS.format(
+            r.job, r.threads, r.workers, f'{r.rate:.0f}', f'{r.p50:.0f}',
+            f'{r.p99:.0f}', f'{r.cpu:.0f}', f'{r.p50 / base.p50:.2f}',
+            f'{r.p99 / base.p99:.2f}', f'{r.cpu / base.cpu:.2f}')
+
+
+def _run_child(settings, environment, log):
+    command = [sys.executable, '-W', 'ignore', '-m', 'functional.bench.child',
+               json.dumps(settings)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log,
+                          env=environment, text=True) as child:
+        for line in child.stdout:
+            result = measure.Result(**json.loads(line))
+            print(f'{result.threads}, {result.workers} workers, '
+                  f'{result.job}: {result.rate:.0f}/s', file=sys.stderr)
+            yield result
+    if child.returncode:
+        log.seek(0)
+        sys.exit(f'measuring failed:\n{log.read()[-4000:]}')
+
+
+def _measure(arguments, simulator, echo_port, log):
+    environment = dict(os.environ, PATH=(
+        f'{simulator.bin}{os.pathsep}{os.environ["PATH"]}'))
+    for threads in arguments.threads:
+        yield from _run_child(
+            {'threads': threads, 'seconds': arguments.seconds,
+             'workers': arguments.workers, 'echo': [_ADDRESS, echo_port],
+             'transports': arguments.transports,
+             'agents': simulator.agents}, environment, log)
+
+
+def table(arguments):
+    """Measure, and give the lines of the table.
+
+    :param arguments: see add_arguments()
+    """
+    with (testing.Simulator(agents=2, devices='file') as simulator,
+          tempfile.TemporaryFile('w+') as log,
+          subprocess.Popen([sys.executable, '-m', 'functional.bench.echo',
+                            _ADDRESS], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, text=True) as echo):
+        port = int(echo.stdout.readline())
+        try:
+            results = list(_measure(arguments, simulator, port, log))
+        finally:
+            echo.stdin.close()
+    return _table(results)
