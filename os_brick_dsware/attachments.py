@@ -49,7 +49,6 @@ import time
 from oslo_log import log as logging
 
 from os_brick_dsware import addresses
-from os_brick_dsware import directory_check
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import processes
@@ -72,9 +71,6 @@ BOOT_ID = '/proc/sys/kernel/random/boot_id'
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}')
 _HOST = '.host'
 _POLL = 0.02
-#: What the directories, their owners and modes can be the cause of.
-_OF_DIRECTORY = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
-                 errno.ELOOP, errno.ENXIO, errno.EISDIR, None)
 #: A user takes about 400 characters.
 _LONGEST = 4 * 1024 * 1024
 
@@ -215,15 +211,10 @@ class Ledger:
         """Where the records of all boots are."""
         return self._root
 
-    def wrong(self, account: directory_check.Account | None = None
-              ) -> directory_check.Wrong | None:
-        """Find what keeps somebody from the records, or lets others in.
-
-        :param account: who is to use them, None for who runs this process
-        :returns: what is wrong, and what mends it; None if all is well
-        """
-        return directory_check.wrong(
-            self._directory, account or directory_check.current())
+    @property
+    def this_boot(self) -> str:
+        """Where the records of this boot are, in that directory."""
+        return self._directory
 
     @contextlib.contextmanager
     def _opened(self, make: bool = False):
@@ -241,12 +232,12 @@ class Ledger:
         try:
             yield
         except OSError as exc:
-            wrong = self.wrong() if exc.errno in _OF_DIRECTORY else None
             raise exceptions.StateError(
-                "the records of attached volumes in %s cannot be used: %s"
-                % (self._root, wrong or '%s. Every service of this host that '
-                   'attaches volumes must be able to write there: see option '
-                   'lock_path in group os_brick' % exc))
+                "the records of attached volumes in %s cannot be used: %s. "
+                "Every service of this host that attaches volumes must be "
+                "able to write there, and nobody else (option lock_path in "
+                "group os_brick); 'dsware-doctor host', run as root, tells "
+                "what mends it" % (self._root, exc))
 
     # Locking ----------------------------------------------------------------
 

@@ -213,7 +213,7 @@ class Steps(object):
 
     def check_backend(self, step):
         """What an operator runs when something seems wrong."""
-        command = ['-m', 'cinder.volume.drivers.dsware']
+        command = ['-m', 'dsware_doctor', 'backend']
         done = subprocess.run(
             [sys.executable, *command, '--config-file',
              str(self._stack.cinder.config_path), '--format', 'json'],

@@ -20,7 +20,7 @@ from functional.tests import base
 
 
 class CheckTest(base.FunctionalTestCase):
-    """python -m cinder.volume.drivers.dsware."""
+    """python -m dsware_doctor backend."""
 
     def check(self, *argv):
         """Run the check with the services' own configuration.
@@ -28,7 +28,7 @@ class CheckTest(base.FunctionalTestCase):
         :returns: its exit status and what it found
         """
         done = subprocess.run(
-            [sys.executable, '-m', 'cinder.volume.drivers.dsware',
+            [sys.executable, '-m', 'dsware_doctor', 'backend',
              '--config-file', str(self.stack.cinder.config_path),
              '--format', 'json', *argv],
             env=self.stack.cinder.environment(), stdout=subprocess.PIPE,

@@ -25,14 +25,14 @@ import traceback
 
 import testtools
 
+from dsware_doctor.tests import test_host_simulator
 from dsware_sim.host import devices as simulated_devices
 from os_brick_dsware import attachments
-from os_brick_dsware.tests import test_hostcheck_simulator
 from os_brick_dsware.tests import test_simulator
 
 NAME = test_simulator.NAME
 MIB = test_simulator.MIB
-INSTANCE = test_hostcheck_simulator.INSTANCE
+INSTANCE = test_host_simulator.INSTANCE
 PATTERN = b'what nobody may lose'
 # More than any operation has.
 MOST = 40
@@ -242,7 +242,7 @@ class CrashTests:
                              prepare, after, 1)
 
 
-class CrashTestCase(CrashTests, test_hostcheck_simulator.HostCheckTestCase):
+class CrashTestCase(CrashTests, test_host_simulator.HostCheckTestCase):
     """With plain files that stand for devices."""
 
 
@@ -251,7 +251,7 @@ class CrashTestCase(CrashTests, test_hostcheck_simulator.HostCheckTestCase):
     and simulated_devices.have_loop_devices(),
     'the long form, which needs loop devices: DSWARE_TEST_CRASHES=all')
 class LoopCrashTestCase(CrashTests,
-                        test_hostcheck_simulator.HostCheckTestCase):
+                        test_host_simulator.HostCheckTestCase):
     """With block devices."""
 
     devices = 'loop'

@@ -21,8 +21,8 @@ import testtools
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = ROOT / 'doc/source/contributor/sharing.rst'
-_NAME = re.compile(r'``((?:functional|os_brick_dsware)\.tests\.\w+)\.(\w+)\.'
-                   r'(test_\w+)``')
+_NAME = re.compile(r'``((?:dsware_doctor|functional|os_brick_dsware)\.tests'
+                   r'\.\w+)\.(\w+)\.(test_\w+)``')
 
 
 def _tests(module: str) -> set[tuple[str, str]]:

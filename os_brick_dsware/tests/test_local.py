@@ -18,9 +18,6 @@ import types
 import fixtures
 
 from os_brick_dsware import attachments
-from os_brick_dsware.hostcheck import findings
-from os_brick_dsware.hostcheck import inventory
-from os_brick_dsware.hostcheck import report
 from os_brick_dsware import processes
 from os_brick_dsware import properties
 from os_brick_dsware import registry
@@ -139,20 +136,6 @@ class LocalTestCase(fakes.ConnectorTestCase):
         self.disconnect('unknown')
 
         self.assert_attached('local')
-
-    def test_check_of_the_host(self):
-        self.attach_locally()
-        user, = self.users()
-        self.assertEqual('local use local', inventory._who(user))
-        found = inventory._without_device('volume-1', '/record', user)
-        self.assertEqual(findings.problem(
-            found.text, 'detach it with "cinder local-detach", or what '
-            'attached it; if that is impossible: `rm /record`'), found)
-        state = findings.UserState(
-            token=user.token, kind=user.kind, pid=1, command='',
-            alive=False, agent=user.agent, gone=False)
-        self.assertIn('local use local, attached by process 1, ended',
-                      report._user(state))
 
 
 class CommandLineTestCase(fixtures.TestWithFixtures):

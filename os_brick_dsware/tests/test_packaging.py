@@ -73,6 +73,8 @@ class WheelTestCase(testtools.TestCase):
         self.assertEqual(1, hook.count('\n'))
         self.assertTrue(hook.startswith('import '))
         for name in ('os_brick_dsware/connector.py',
+                     'dsware_doctor/backend/command.py',
+                     'dsware_doctor/host/command.py',
                      'cinder/volume/drivers/dsware/__init__.py',
                      'dsware_sim/__init__.py'):
             self.assertIn(name, names)
@@ -94,6 +96,7 @@ class WheelTestCase(testtools.TestCase):
         finder_hook, = (name for name in names if name.startswith('__editable')
                         and name.endswith('.pth'))
         self.assertLess(finder_hook, HOOK)
-        for package in ('cinder.volume.drivers.dsware', 'os_brick_dsware',
+        for package in ('cinder.volume.drivers.dsware', 'dsware_doctor',
+                        'os_brick_dsware',
                         'cinder.tests.unit.volume.drivers.dsware'):
             self.assertIn("'%s'" % package, mapping)

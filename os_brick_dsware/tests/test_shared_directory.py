@@ -14,7 +14,6 @@
 
 import fcntl
 import os
-import re
 import stat
 import subprocess
 import traceback
@@ -23,7 +22,6 @@ import fixtures
 import testtools
 
 from os_brick_dsware import attachments
-from os_brick_dsware import directory_check
 from os_brick_dsware import exceptions
 from os_brick_dsware import processes
 
@@ -105,9 +103,6 @@ class UsersTestCase(testtools.TestCase):
     def mode(self, *names):
         return stat.S_IMODE(os.stat(self.path(*names)).st_mode)
 
-
-class WhoeverComesFirstTestCase(UsersTestCase):
-
     def assert_all_join(self, users):
         ledger = self.ledger()
         for number, uid in enumerate(users):
@@ -115,13 +110,23 @@ class WhoeverComesFirstTestCase(UsersTestCase):
                 uid, self.join, ledger, str(number)))
         self.assertEqual([str(number) for number in range(len(users))],
                          self.tokens(ledger))
-        for uid in set(users):
-            account = directory_check.Account(
-                str(uid), uid, frozenset([uid, TOGETHER]))
-            self.assertIsNone(ledger.wrong(account))
         self.assertEqual([], [path for path in os.listdir(self.path('b1'))
                               if path.startswith(NAME)
                               and self.mode('b1', path) & 0o007])
+
+    def forget(self):
+        subprocess.run(['rm', '-r', self.locks], check=True)
+
+    def earlier_version(self, uid, mode=0o755):
+        os.makedirs(self.path('b1'))
+        with open(self.path('b1', '.host'), 'w'):
+            pass
+        for names in ((), ('b1',)):
+            os.chown(self.path(*names), uid, uid)
+            os.chmod(self.path(*names), mode)
+
+
+class WhoeverComesFirstTestCase(UsersTestCase):
 
     def test_root_and_one_service(self):
         for users in ((0, CINDER, 0), (CINDER, 0, CINDER)):
@@ -141,76 +146,27 @@ class WhoeverComesFirstTestCase(UsersTestCase):
                 self.assertEqual(0o660, self.mode('b1', NAME + '.json'))
                 self.forget()
 
-    def forget(self):
-        subprocess.run(['rm', '-r', self.locks], check=True)
-
-    def test_lock_path_is_not_there(self):
-        """Root would make a directory that is of no use to services."""
-        for uid in (0, CINDER):
-            told = self.act(uid, self.join, self.ledger())
-            self.assertIn('StateError', told)
-            self.assertIn('%s, which lock_path names, does not exist'
-                          % self.locks, told)
-            self.assertNotIn('\n', told)
-        self.mend(told)
-        self.assert_all_join((0, CINDER, 0))
-
     def test_service_makes_it_where_it_may(self):
         self.locks = os.path.join(self.top, 'state', 'locks')
         os.mkdir(os.path.dirname(self.locks))
         os.chown(os.path.dirname(self.locks), CINDER, CINDER)
         self.assert_all_join((CINDER, 0, CINDER))
 
-    def test_service_may_not_write(self):
-        self.make_locks(0, 0, 0o755)
-        told = self.act(CINDER, self.join, self.ledger())
-        self.assertIn('%s belongs to root:root, mode 755: %d cannot write '
-                      'there' % (self.locks, CINDER), told)
-        self.mend(told)
-        self.assert_all_join((CINDER, 0, CINDER))
-
-    def test_service_is_not_in_the_group(self):
-        self.make_locks(0, TOGETHER, 0o2770)
-        told = self.act(MALLORY, self.join, self.ledger())
-        self.assertIn('`usermod -aG %d %d`' % (TOGETHER, MALLORY), told)
-
-    def test_earlier_version_made_it_for_root(self):
-        for owner, group, mode in ((CINDER, CINDER, 0o755),
-                                   (0, TOGETHER, 0o2770)):
-            ledger = self.make_locks(owner, group, mode)
-            self.earlier_version(0)
-            told = self.act(CINDER, self.join, ledger)
-            self.assertIn('StateError', told)
-            self.mend(told)
-            self.assert_all_join((CINDER, 0, CINDER))
-            self.forget()
-
     def test_root_gives_away_what_an_earlier_version_made(self):
         self.make_locks(CINDER, CINDER, 0o755)
         self.earlier_version(0)
         self.assert_all_join((0, CINDER))
 
-    def earlier_version(self, uid, mode=0o755):
-        os.makedirs(self.path('b1'))
-        with open(self.path('b1', '.host'), 'w'):
-            pass
-        for names in ((), ('b1',)):
-            os.chown(self.path(*names), uid, uid)
-            os.chmod(self.path(*names), mode)
-
     def test_made_narrow(self):
-        """By who may; others are told."""
+        """By who may."""
         ledger = self.make_locks(CINDER, TOGETHER, 0o2775)
         self.earlier_version(CINDER, 0o2775)
         os.chown(self.path(), CINDER, TOGETHER)
         os.chown(self.path('b1'), CINDER, TOGETHER)
         self.assertEqual('None', self.act(NOVA, self.join, ledger))
         self.assertEqual(0o2775, self.mode())
-        told = str(ledger.wrong())
-        self.assertIn('open to everybody on this host', told)
         self.assertEqual('None', self.act(CINDER, self.join, ledger, 'two'))
         self.assertEqual([0o2770] * 2, [self.mode(), self.mode('b1')])
-        self.assertIsNone(ledger.wrong())
 
     def test_given_to_a_group_by_hand(self):
         ledger = self.make_locks(0, 0, 0o755)
@@ -220,11 +176,6 @@ class WhoeverComesFirstTestCase(UsersTestCase):
         for uid in (0, CINDER, NOVA):
             self.assertEqual('None', self.act(uid, self.join, ledger))
         self.assertEqual(0o2770, self.mode())
-
-    def mend(self, told):
-        """Do what the message says."""
-        command, = re.findall('`([^`]*)`', told)
-        subprocess.run(['sh', '-c', command], check=True)
 
 
 class AttacksTestCase(UsersTestCase):
@@ -262,10 +213,8 @@ class AttacksTestCase(UsersTestCase):
         self.join(ledger)
         os.unlink(self.path('b1', NAME + '.json'))
         os.mkfifo(self.path('b1', NAME + '.json'))
-        error = self.refused(ledger.users, NAME)
-        self.assertIn('is not a regular file', str(error))
-        self.assertIn('`rm -r -- %s`' % self.path('b1', NAME + '.json'),
-                      str(error))
+        self.assertIn('is not a regular file',
+                      str(self.refused(ledger.users, NAME)))
 
     def test_pipe_as_a_lock(self):
         ledger = self.make_locks(0, 0, 0o700)
@@ -297,7 +246,7 @@ class AttacksTestCase(UsersTestCase):
             os.rename(path, os.path.join(self.top, 'away'))
             os.symlink(self.victim, path)
             for call in (self.join, self.read):
-                self.assertIn('is not a directory',
+                self.assertIn('Not a directory',
                               str(self.refused(call, ledger)))
             self.assertEqual([], ledger.volumes())
             self.assert_untouched()
@@ -355,7 +304,6 @@ class AttacksTestCase(UsersTestCase):
             for uid in (0, CINDER):
                 told = self.act(uid, self.join, ledger)
                 self.assertIn('StateError', told, made)
-                self.assertIn('`', told)
             self.assert_untouched()
             subprocess.run(['rm', '-r', sticky], check=True)
 
@@ -365,5 +313,4 @@ class AttacksTestCase(UsersTestCase):
             ledger = self.ledger(sticky)
             for _time in range(2):
                 self.assertEqual('None', self.act(uid, self.join, ledger))
-            self.assertIn('open to everybody', str(ledger.wrong()))
             subprocess.run(['rm', '-r', sticky], check=True)

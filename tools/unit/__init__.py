@@ -25,6 +25,7 @@ _TOP = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 # Cinder's first: it is what monkey-patches, which has to come early.
 _PACKAGES = (
     'cinder.tests.unit.volume.drivers.dsware',
+    'dsware_doctor.tests',
     'os_brick_dsware.tests',
 )
 # Of programs that are never monkey-patched: no service loads them.

@@ -22,10 +22,10 @@ from oslo_rootwrap import wrapper
 
 from cinder.tests.unit import test
 from cinder.volume.drivers.dsware.array import array
-from cinder.volume.drivers.dsware.check import samples
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import waiting
+from dsware_doctor.backend import samples
 
 FILTERS = pathlib.Path(__file__).parents[6] / 'etc/cinder/rootwrap.d'
 

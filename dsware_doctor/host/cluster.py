@@ -1,0 +1,221 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whether the command line programs are there and the cluster answers."""
+
+import os
+import shutil
+
+from os_brick.privileged import rootwrap
+
+from dsware_doctor import findings
+from dsware_doctor.host import settings
+from os_brick_dsware import adapter as adapters
+from os_brick_dsware import addresses
+from os_brick_dsware import attachments
+from os_brick_dsware import connector
+from os_brick_dsware import devices
+from os_brick_dsware import exceptions
+from os_brick_dsware import fsc_cli
+from os_brick_dsware import processes
+from os_brick_dsware import result_codes
+
+#: Seconds to wait for an answer, if less than dsware_cli_timeout.
+PATIENCE = 10
+_NO_ANSWER = (result_codes.RETRY, result_codes.UNKNOWN, result_codes.DENIED)
+
+
+def execute(*cmd, run_as_root=False, root_helper=None, **kwargs):
+    """Run a command as the user of this process.
+
+    :param cmd: the command
+    :param run_as_root: not used: see is_root()
+    :param root_helper: not used
+    :param kwargs: as for os-brick's executors
+    :returns: (standard output, standard error)
+    """
+    return rootwrap.custom_execute(*cmd, **kwargs)
+
+
+def is_root() -> bool:
+    """Tell whether this process runs as root.
+
+    :returns: True if it does
+    """
+    return os.geteuid() == 0
+
+
+def sees_all_processes() -> bool:
+    """Tell whether this process sees who has devices open.
+
+    :returns: False in a container that has process ids of its own
+    """
+    return processes.current().namespace == processes.INITIAL_NAMESPACE
+
+
+def targets(conf, users: list[attachments.User]) -> list[adapters.Target]:
+    """Choose whom to ask: this host's settings, and what records say.
+
+    :param conf: group os_brick of a service
+    :param users: all recorded users
+    :returns: addresses, without repetition
+    """
+    found = [(conf.dsware_manager_ip,
+              addresses.canonical(conf.dsware_agent_ip or ''),
+              conf.dsware_agent_port)]
+    found += [(conf.dsware_manager_ip or user.manager, user.agent, user.port)
+              for user in users if user.agent != adapters.THIS_HOST]
+    return [adapters.Target(*one) for one in dict.fromkeys(found)
+            if one[0] and one[1]]
+
+
+def find(program: str) -> str:
+    """Look for a program where root would find it.
+
+    :param program: its name or path
+    :returns: its path, empty if it is not there
+    """
+    return (shutil.which(program)
+            or shutil.which(program, path=connector.SYSTEM_PATH) or '')
+
+
+def check(all_settings: list[settings.Settings],
+          users: list[attachments.User]) -> list[findings.Finding]:
+    """Look for the programs, and ask the cluster.
+
+    :param all_settings: the settings of all services
+    :param users: all recorded users
+    :returns: what was found
+    """
+    found = [] if is_root() else [findings.problem(
+        'this check does not run as root: fsc_cli was not run, and records '
+        'and processes of others may not be seen',
+        'run it as root, with the same Python')]
+    for program in dict.fromkeys(one.value('dsware_fsc_cli')
+                                 for one in all_settings):
+        conf = next(one.conf.os_brick for one in all_settings
+                    if one.value('dsware_fsc_cli') == program)
+        found += _fsc_cli(conf, users)
+    return found + _sds_cli(all_settings[0].conf.os_brick, users)
+
+
+def _fsc_cli(conf, users) -> list[findings.Finding]:
+    program = conf.dsware_fsc_cli
+    path = find(program)
+    if not path:
+        return [findings.problem(
+            '%s was not found, or cannot be executed' % program,
+            'install the Dsware client on this host, or set dsware_fsc_cli '
+            'in group os_brick to the path of its command line program')]
+    found = [findings.ok('%s is %s' % (program, path))]
+    asked = targets(conf, users)
+    if not asked:
+        found.append(findings.note(
+            'no address to ask: dsware_manager_ip and dsware_agent_ip are '
+            'not set, and no volume is attached; the volume driver sends '
+            'addresses with each attachment'))
+    if is_root():
+        found += [_ask(conf, target) for target in asked]
+    return found
+
+
+def _ask(conf, target: adapters.Target) -> findings.Finding:
+    adapter = adapters.FSCAdapter(
+        execute, conf.dsware_fsc_cli,
+        min(PATIENCE, conf.dsware_cli_timeout), target)
+    where = 'manager %s, agent %s' % (target.manager_ip, target.agent_ip)
+    if target.agent_port:
+        where += ' port %d' % target.agent_port
+    try:
+        reply, version = adapter.version()
+    except exceptions.DSWareError as exc:
+        return findings.problem('%s: %s' % (where, exc),
+                                'make the program that dsware_fsc_cli names '
+                                'executable for root')
+    if reply.kind in _NO_ANSWER:
+        return findings.problem(
+            '%s: no answer: %s' % (where, reply.text),
+            'see whether the agent and the VBS of this host run and reach '
+            'the manager, and whether the addresses are right')
+    return findings.ok('%s: answers%s' % (
+        where, ', version %s' % fsc_cli.printable(version)
+        if version else
+        ', an older cluster with one pool'))
+
+
+def _sds_cli(conf, users) -> list[findings.Finding]:
+    program = connector.sds_program(conf.dsware_sds_cli)
+    path = find(program)
+    if path:
+        return [findings.ok('sds_cli is %s' % path)]
+    if not any(user.agent == adapters.THIS_HOST for user in users):
+        return []
+    return [findings.problem(
+        '%s was not found, but volumes of SDSHypervisor are attached'
+        % program, 'set dsware_sds_cli in group os_brick')]
+
+
+def search(conf, target: adapters.Target, host: devices.Devices,
+           known: set[str]) -> list[findings.Finding]:
+    """Look for devices of the cluster's volumes that have no record.
+
+    :param conf: group os_brick of a service
+    :param target: whom to ask
+    :param host: the devices of this host
+    :param known: names of the volumes that have a record
+    :returns: what was found
+    """
+    local = host.wwns()
+    adapter = adapters.FSCAdapter(execute, conf.dsware_fsc_cli,
+                                  conf.dsware_cli_timeout, target)
+    reply, wwns = adapter.wwns()
+    if reply.kind == result_codes.INVALID:
+        return [findings.note('devices without a record cannot be searched '
+                              'with an older cluster')]
+    if reply.kind != result_codes.OK:
+        return [findings.problem(
+            'devices without a record were not searched: %s' % reply.text,
+            'run the check again when the cluster answers')]
+    found = [_unrecorded(host, target, conf, wwns[wwn], local[wwn])
+             for wwn in sorted(local.keys() & wwns.keys())
+             if wwns[wwn] not in known]
+    return found or [findings.ok(
+        'every device of a volume of %s has a record' % target.manager_ip)]
+
+
+def _unrecorded(host, target, conf, volume, device) -> findings.Finding:
+    text = 'device %s of volume %s has no record' % (device, volume)
+    holders = host.holders(device)
+    if holders:
+        return findings.note('%s; it is used by %s' % (
+            text, ', '.join(holders)))
+    return findings.problem(
+        text + ' and nobody has it open',
+        'if neither dsware_attach_by = manager nor anybody by hand attached '
+        'it, detach it: %s' % detach_command(conf.dsware_fsc_cli, target,
+                                             volume))
+
+
+def detach_command(program: str, target: adapters.Target,
+                   volume: str) -> str:
+    """Write the command that detaches a volume by hand.
+
+    :param program: name or path of ``fsc_cli``
+    :param target: where the command goes
+    :param volume: name of the volume
+    :returns: the command, as findings.command()
+    """
+    port = ('--port', str(target.agent_port)) if target.agent_port else ()
+    return findings.command(
+        program, '--manage_ip', target.manager_ip or 'MANAGER',
+        '--ip', target.agent_ip, *port, '--op', 'detachVolume',
+        '--volName', volume)

@@ -1,0 +1,334 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Parts of the check that look at this host."""
+
+import re
+import shlex
+import socket
+import stat
+import subprocess
+import sys
+from unittest import mock
+
+import ddt
+import fixtures
+from oslo_config import cfg
+
+from cinder.tests.unit import test
+from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.volume.drivers.dsware.client import client
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware import exceptions
+from dsware_doctor.backend import agents
+from dsware_doctor.backend import certificates as checked
+from dsware_doctor.backend import command_line
+from dsware_doctor.backend import coordination
+from dsware_doctor.backend import records
+from dsware_doctor.backend import settings
+from dsware_doctor import findings
+from tools import secret_marks
+
+SECRET = secret_marks.secret('section')
+
+CONF = cfg.CONF
+ONE = fakes.ENDPOINTS[0]
+
+
+class PartTestCase(test.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+
+    def assertProblem(self, text, finding):
+        self.assertEqual(findings.PROBLEM, finding.level, finding)
+        self.assertIn(text, finding.text)
+        self.assertNotEqual('', finding.advice)
+
+
+class RecordsTestCase(PartTestCase):
+
+    def test_no_lock_path(self):
+        self.flags(lock_path=None, group='os_brick')
+        self.flags(lock_path=None, group='oslo_concurrency')
+        found, = records.check()
+        self.assertProblem('lock_path', found)
+        self.assertIn('`', found.advice)
+
+    def test_it_cannot_be_made(self):
+        path = self.directory + '/file'
+        with open(path, 'w'):
+            pass
+        self.flags(lock_path=path, group='os_brick')
+        found, = records.check()
+        self.assertProblem(path, found)
+        self.assertIn('`install -d ', found.advice)
+
+    def test_all_is_well(self):
+        self.flags(lock_path=self.directory, group='os_brick')
+        found, = records.check()
+        self.assertEqual(findings.OK, found.level)
+        self.assertIn(self.directory + '/dsware', found.text)
+
+
+@ddt.ddt
+class CoordinationTestCase(PartTestCase):
+
+    def check(self, url, cluster=''):
+        self.flags(backend_url=url, group='coordination')
+        found, = coordination.check(cluster)
+        self.assertNotIn(SECRET, found.text)
+        return found
+
+    def test_files(self):
+        url = 'file://%s/deeper/still' % self.directory
+        self.assertEqual(findings.OK, self.check(url).level)
+        found = self.check(url, 'cluster')
+        self.assertEqual(findings.NOTE, found.level)
+        self.assertIn('share it', found.text)
+        with mock.patch.object(coordination.os, 'access',
+                               return_value=False):
+            self.assertProblem('cannot be written to', self.check(url))
+
+    def test_one_of_this_host_alone(self):
+        self.assertEqual(findings.OK, self.check('ipc://').level)
+        self.assertProblem('in cluster c', self.check('ipc://', 'c'))
+
+    @ddt.data('', 'nonsense://', 'file')
+    def test_none(self, url):
+        self.assertProblem('tooz knows no coordination backend',
+                           self.check(url))
+
+    def test_a_server(self):
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            port = server.getsockname()[1]
+            found = self.check(
+                'redis://user:secret@127.0.0.1:%d,192.0.2.1:1' % port)
+        self.assertEqual(findings.OK, found.level)
+        self.assertProblem('cannot be reached', self.check(
+            'redis://:secret@127.0.0.1:%d' % port))
+
+    @ddt.data('redis://:secret@[::1', 'redis://:secret@h:port')
+    def test_an_address_that_is_none(self, url):
+        if '[' in url:
+            self.assertRaises(ValueError, self.check, url)
+        else:
+            self.assertEqual(findings.NOTE, self.check(url).level)
+
+
+@ddt.ddt
+class CertificateTestCase(PartTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.authority = certificates.Authority(self.directory, 'ca')
+
+    @ddt.data((365, findings.OK, '(364 days left)'),
+              (3, findings.PROBLEM, '(2 days left)'),
+              (-1, findings.PROBLEM, 'it has expired'))
+    @ddt.unpack
+    def test_until_when(self, days, level, text):
+        path, _key = self.authority.issue('c', ['192.0.2.1'], days)
+        found = checked.of_file('dsware_client_cert', path)
+        self.assertEqual(level, found.level, found)
+        self.assertIn(text, found.text)
+        self.assertIn('for 192.0.2.1, issued by CN=ca, valid from',
+                      found.text)
+
+    def test_not_yet(self):
+        path, _key = self.authority.issue('c')
+        with mock.patch.object(checked.timeutils, 'utcnow') as now:
+            now.return_value = checked.datetime.datetime(
+                1999, 1, 1, tzinfo=checked.datetime.timezone.utc)
+            self.assertProblem('not valid yet',
+                               checked.of_file('dsware_client_cert', path))
+
+    def test_no_alternative_name(self):
+        self.assertIn('for nobody, ', checked.of_file(
+            'dsware_client_cert', self.authority.path).text)
+
+    @ddt.data('/no/such/file', '/dev/null')
+    def test_none(self, path):
+        self.assertProblem('%s cannot be read' % path, checked.of_file(
+            'dsware_client_cert', path))
+
+    def test_an_agent_without_tls(self):
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            endpoint = endpoints.Endpoint('127.0.0.1',
+                                          server.getsockname()[1])
+            self.assertEqual([], checked.of_agent('agent', endpoint, 0.1))
+
+
+@ddt.ddt
+class AgentTestCase(PartTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster = fakes.FakeCluster(fakes.Clock().install(self))
+        caller = client.Client([ONE], lambda endpoint: fakes.FakeTransport(
+            self.cluster, endpoint), 60)
+        self.array = mock.Mock(client=caller)
+        self.conf = fakes.make_configuration()
+
+    def look(self, **answers):
+        with mock.patch.object(agents.socket, 'getaddrinfo',
+                               **answers or {'return_value': [
+                                   (0, 0, 0, '', ('192.0.2.1', 1))]}):
+            return agents.check(self.conf, self.array)
+
+    def test_no_name_resolves(self):
+        found, answers = self.look(side_effect=OSError('no such name'))
+        self.assertFalse(answers)
+        for finding in found:
+            self.assertProblem('no such name', finding)
+
+    def test_a_name(self):
+        found, answers = self.look(return_value=[
+            (0, 0, 0, '', ('192.0.2.77', 1))] * 2)
+        self.assertTrue(answers)
+        self.assertIn('agent 192.0.2.1:10519 (192.0.2.77): answers',
+                      found[1].text)
+
+    def test_whether_certificates_are_verified(self):
+        def check(**options):
+            return agents._security(fakes.make_configuration(**options))
+
+        self.assertEqual([], check(driver_use_ssl=True))
+        self.assertEqual([], check(driver_ssl_cert_verify=False))
+        found, = check(driver_use_ssl=True, driver_ssl_cert_verify=False)
+        self.assertProblem('are not verified', found)
+
+    def test_no_version(self):
+        self.cluster.fail('getDSwareIdentifier', 'records', [{}])
+        self.assertIn('version not told', self.look()[0][1].text)
+
+    @ddt.data(('result', 10000003, 'san_password in section [dsware]'),
+              ('unsent', None, '`nc -vz 192.0.2.1 10519`'),
+              ('lost', None, 'driver_use_ssl'),
+              ('result', 50150002, "operator's page"))
+    @ddt.unpack
+    def test_failures(self, kind, value, advice):
+        self.cluster.fail('getDSwareIdentifier', kind, value, times=9)
+        found, answers = self.look()
+        self.assertFalse(answers)
+        self.assertProblem('getDSwareIdentifier failed', found[1])
+        self.assertIn(advice, found[1].advice)
+
+    @ddt.data((exceptions.CertificateRefused,
+               "-connect '[2001:db8::1]:443' </dev/null"),
+              (exceptions.CertificateRefused,
+               'driver_ssl_cert_path (/etc/ca.pem)'),
+              (exceptions.CommandUnavailable,
+               '-m dsware_doctor backend'))
+    @ddt.unpack
+    def test_advice_can_be_pasted(self, error, text):
+        conf = fakes.make_configuration(driver_ssl_cert_path='/etc/ca.pem')
+        agent = agents._Agent(
+            conf, None, endpoints.Endpoint('2001:db8::1', 443), 1)
+        self.assertIn(text, agent._advice(error('x')))
+
+    def test_how_to_run_it_again(self):
+        CONF(['--config-file', '/dev/null'], project='cinder')
+        self.assertEqual(
+            'sudo %s -m dsware_doctor backend --config-file=/dev/null'
+            % sys.executable, settings.again())
+
+    def test_no_advice_has_a_placeholder(self):
+        agent = agents._Agent(self.conf, None, ONE, 1)
+        for kind in agents._ADVICE:
+            advice = agent._advice(kind('x'))
+            self.assertNotIn('{', advice)
+            self.assertEqual(0, advice.count('`') % 2, advice)
+
+    def test_every_error_that_is_no_answer_has_advice(self):
+        for error in (exceptions.CertificateRefused,
+                      exceptions.CommandUnavailable):
+            self.assertIn(error, agents._ADVICE)
+            # Before what it is a kind of.
+            self.assertLess(
+                list(agents._ADVICE).index(error),
+                list(agents._ADVICE).index(exceptions.EndpointUnavailable))
+
+
+class RootwrapTestCase(PartTestCase):
+
+    def check(self, text):
+        path = self.directory + '/rootwrap.conf'
+        with open(path, 'w') as stream:
+            stream.write(text)
+        self.flags(rootwrap_config=path)
+        return command_line._rootwrap(fakes.make_configuration())
+
+    def filters(self, text):
+        directory = self.useFixture(fixtures.TempDir()).path
+        with open(directory + '/some.filters', 'w') as stream:
+            stream.write(text)
+        return directory
+
+    def test_it_has_no_filters_path(self):
+        found, = self.check('[DEFAULT]\n')
+        self.assertProblem('cannot be used', found)
+
+    def test_the_directory_is_not_there(self):
+        found = self.check('[DEFAULT]\nfilters_path=/no/such\n')
+        self.assertProblem('/no/such cannot be looked at', found[0])
+        self.assertProblem('rootwrap refuses', found[1])
+
+    def test_filters_that_cannot_be_read(self):
+        filters = self.filters('nonsense')
+        found = self.check('[DEFAULT]\nfilters_path=%s\n' % filters)
+        self.assertProblem('the filters in', found[-1])
+
+    def test_the_command_that_installs_the_filters(self):
+        empty = self.useFixture(fixtures.TempDir()).path
+        problem, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
+        command = re.search('`sudo (install .*)`', problem.advice)[1]
+        subprocess.run(shlex.split(command), check=True)
+        found, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
+        self.assertEqual(findings.OK, found.level, found)
+
+    def test_the_filters_are_not_where_they_were_installed(self):
+        empty = self.useFixture(fixtures.TempDir()).path
+        self.patch('importlib.metadata.files', return_value=[])
+        problem, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
+        self.assertIn('copy etc/cinder/rootwrap.d/dsware.filters',
+                      problem.advice)
+
+    def test_timeout_is_not_found(self):
+        filters = self.filters(
+            '[Filters]\ntimeout: CommandFilter, timeout, root\n')
+        found = self.check('[DEFAULT]\nfilters_path=%s\nexec_dirs=/no\n'
+                           % filters)
+        self.assertProblem('does not find timeout', found[-1])
+
+    def test_who_can_change_the_filters(self):
+        for owner, mode, problems in ((0, 0o755, 0), (0, 0o775, 1),
+                                      (0, 0o757, 1), (7, 0o755, 1)):
+            with mock.patch.object(command_line.os, 'stat') as looked:
+                looked.return_value = mock.Mock(
+                    st_uid=owner, st_mode=stat.S_IFDIR | mode)
+                found = command_line._directory('/filters')
+            self.assertEqual(problems, len(found), (owner, oct(mode)))
+
+
+class SettingsTestCase(PartTestCase):
+
+    def test_the_cluster_of_a_service_that_registered_it_itself(self):
+        try:
+            CONF.register_opt(cfg.StrOpt('cluster', help='other'))
+        except cfg.DuplicateOptError:
+            pass
+        settings.load(['/dev/null'], None)
+        self.flags(cluster=' c ')
+        self.assertEqual('c', settings.cluster())

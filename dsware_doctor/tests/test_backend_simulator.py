@@ -1,0 +1,248 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The check of a configuration and a cluster, on the simulator."""
+
+import json
+import os
+import shutil
+from unittest import mock
+
+import fixtures
+
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.tests.unit.volume.drivers.dsware.integration import test_security
+from cinder.tests.unit.volume.drivers.dsware import test_rootwrap
+from dsware_doctor.backend import command_line
+from dsware_doctor.backend import objects
+from dsware_doctor.backend import report as reports
+from dsware_doctor.backend import run
+from dsware_doctor.backend import settings
+
+FAILED = {'dsware_request_timeout': 2, 'dsware_connect_timeout': 1}
+
+
+class CheckTestCase:
+    """What tests of the check share."""
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.flags(host='host')
+        self.flags(backend_url='file://' + self.directory,
+                   group='coordination')
+        self.flags(rootwrap_config=self.rootwrap(
+            str(test_rootwrap.FILTERS)))
+        # Who owns the tree that is tested is not what is tested here.
+        self.patch(command_line.__name__ + '._directory', lambda path: [])
+
+    def rootwrap(self, filters):
+        path = os.path.join(self.directory, 'rootwrap.conf')
+        with open(path, 'w') as stream:
+            stream.write('[DEFAULT]\nfilters_path=%s\nexec_dirs=%s\n' % (
+                filters, ','.join(os.environ['PATH'].split(os.pathsep))))
+        return path
+
+    def backend(self, *args, **options):
+        made = self.raw_driver(*args, **options).configuration
+        backend = settings.Backend(made.config_group, made)
+        self.flags(enabled_backends=[backend.name])
+        return backend
+
+    def check(self, *args, **options):
+        """Check a backend.
+
+        :param args: for raw_driver()
+        :param options: for raw_driver()
+        :returns: the text of the report, and its problems
+        """
+        checked = run.Check([self.backend(*args, **options)])
+        with mock.patch.object(settings, 'files',
+                               lambda: ['cinder.conf']):
+            report = checked.all()
+        json.loads(reports.as_json(report))
+        # Without the line breaks of the report.
+        return (' '.join(reports.as_text(report).split()),
+                report.problems())
+
+    def assertOneProblem(self, pattern, *args, **options):
+        """Check that a check finds a certain problem and no other."""
+        text, problems = self.check(*args, **options)
+        self.assertEqual(1, len(problems), text)
+        self.assertRegex(problems[0].text, pattern)
+        self.assertNotEqual('', problems[0].advice)
+        return text
+
+
+class ClusterCheckMixin(CheckTestCase):
+
+    def test_all_is_well_and_nothing_is_changed(self):
+        dsware = self.make_driver()
+        self.created(dsware)
+        before = self.contents()
+        asked = len(self.ops())
+        text, problems = self.check()
+        self.assertEqual([], problems, text)
+        self.assertIn('All is well.', text)
+        for address, port in self.simulator.agents:
+            self.assertRegex(text, r'agent %s:%d: answers within \d+ ms, '
+                             r'version ' % (address, port))
+        self.assertIn('1 volume, 0 snapshots', text)
+        self.assertEqual(before, self.contents())
+        self.assertEqual(set(), {
+            op for op in self.ops()[asked:]
+            if not op.startswith(('query', 'getDSwareIdentifier'))})
+
+    def test_one_agent_is_down(self):
+        address, port = self.simulator.agents[1]
+        self.control.agent_down(address)
+        text = self.assertOneProblem(
+            '^agent %s:%d: ' % (address, port), **FAILED)
+        self.assertIn('pool 0: ', text)
+
+    def test_no_agent_answers(self):
+        for address, _port in self.simulator.agents:
+            self.control.agent_down(address)
+        text, problems = self.check(**FAILED)
+        self.assertEqual(len(self.simulator.agents), len(problems), text)
+        self.assertIn('not looked at, because no agent answers', text)
+
+    def test_a_pool_is_missing(self):
+        self.assertOneProblem('pool 7 of dsware_pools is not there; the '
+                              'cluster has pools 0, 1', dsware_pools=[0, 7])
+
+    def test_leftovers_are_counted_and_stay(self):
+        host = base.Host(self.simulator)
+        volume = base.make_volume()
+        host.create(volume.name, 1)
+        host.run('createSnapshot', volName=volume.name,
+                 snapName=volume.name + '.clone', smartFlag=0)
+        text, problems = self.check()
+        self.assertEqual([], problems)
+        self.assertIn('1 temporary snapshots and volumes', text)
+        with mock.patch.object(objects, 'time') as clock:
+            clock.time.return_value = 4e9
+            self.assertOneProblem('1 of them are older')
+        with mock.patch.object(objects, 'time') as clock:
+            clock.time.return_value = 1e9
+            self.assertOneProblem(r'at least \d+ seconds ahead')
+        self.assertEqual(2, len(self.contents()))
+
+    def test_the_pools_cannot_be_listed(self):
+        self.control.add_fault(kind='result', op='queryAllVolume',
+                               code=50151015)
+        self.assertOneProblem('the pools cannot be listed: .*50151015')
+
+
+class SocketCheckTestCase(ClusterCheckMixin, base.SocketTestCase):
+    """Over sockets."""
+
+
+class CLICheckTestCase(ClusterCheckMixin, base.CLITestCase):
+
+    def test_fsc_cli_is_missing(self):
+        self._take_fsc_cli_from(self.directory)
+        timeout = os.path.join(self.directory, 'timeout')
+        os.symlink(shutil.which('timeout'), timeout)
+        self.useFixture(fixtures.EnvironmentVariable(
+            'PATH', self.directory))
+        self.patch('os_brick_dsware.connector.SYSTEM_PATH', self.directory)
+        text, problems = self.check(**FAILED)
+        found = [problem.text for problem in problems]
+        self.assertIn('fsc_cli was not found, or cannot be executed', found)
+        self.assertEqual(1 + len(self.simulator.agents), len(found), text)
+
+    def test_filters_are_missing(self):
+        empty = os.path.join(self.directory, 'filters')
+        os.mkdir(empty)
+        self.rootwrap(empty)
+        self.assertOneProblem(r'rootwrap refuses (\d+) of \1 operations')
+
+    def test_one_filter_is_missing(self):
+        filters = os.path.join(self.directory, 'filters')
+        os.mkdir(filters)
+        source = (test_rootwrap.FILTERS / 'dsware.filters').read_text()
+        with open(os.path.join(filters, 'dsware.filters'), 'w') as stream:
+            stream.write(source.replace('deleteQoS\\Z', 'x'))
+        self.rootwrap(filters)
+        self.assertOneProblem(
+            r'rootwrap refuses 1 of \d+ operations: deleteQoS$')
+
+    def test_there_is_no_rootwrap_conf(self):
+        self.flags(rootwrap_config='/no/such/rootwrap.conf')
+        self.assertOneProblem('rootwrap_config = /no/such/rootwrap.conf')
+
+
+class SecureCheckTestCase(CheckTestCase, test_security.SecureTestCase):
+    """Certificates and credentials."""
+
+    CREDENTIALS = {'user': test_security.USER,
+                   'password': test_security.PASSWORD}
+    DAYS = 365
+
+    @classmethod
+    def secure_simulator(cls, authority, days=DAYS, **settings):
+        return super().secure_simulator(authority, days=days, **settings)
+
+    def check(self, simulator=None, **options):
+        text, problems = super().check(
+            (simulator or self.simulator).agents, **{
+                'driver_use_ssl': True, 'driver_ssl_cert_verify': True,
+                'driver_ssl_cert_path': self.authority.path,
+                'san_login': test_security.USER,
+                'san_password': test_security.PASSWORD, **options})
+        self.assertNotIn(test_security.PASSWORD, text)
+        self.assertNotIn(test_security.PASSWORD, self.log.output)
+        return text, problems
+
+    def assertEachAgent(self, pattern, *args, **options):
+        text, problems = self.check(*args, **{**FAILED, **options})
+        self.assertEqual(len(test_security.AGENTS), len(problems), text)
+        for problem in problems:
+            self.assertRegex(problem.text, pattern)
+        return text
+
+    def test_all_is_well(self):
+        text, problems = self.check()
+        self.assertEqual([], problems, text)
+        self.assertIn('issued by CN=ca', text)
+        self.assertRegex(text, r'\(36[45] days left\)')
+        self.assertIn('signed in as cinder', text)
+        self.assertIn('san_password = ***', text)
+
+    def test_unknown_authority(self):
+        text = self.assertEachAgent('certificate was refused',
+                                    driver_ssl_cert_path=self.other.path)
+        # What is there is told all the same.
+        self.assertIn('issued by CN=ca', text)
+
+    def test_expired(self):
+        simulator = self.secure_simulator(self.authority, days=-1)
+        self.addCleanup(simulator.stop)
+        text, problems = self.check(simulator, **FAILED)
+        self.assertEqual(2 * len(test_security.AGENTS), len(problems), text)
+        self.assertIn('it has expired', text)
+
+    def test_wrong_password(self):
+        self.assertEachAgent('10000003', san_password='wrong')
+
+    def test_not_verified(self):
+        cert, key = self.authority.issue('client', days=2)
+        self.check(dsware_client_cert=cert, dsware_client_key=key)
+        backend = self.backend(
+            self.simulator.agents, driver_use_ssl=True,
+            driver_ssl_cert_verify=False, dsware_client_cert=cert,
+            dsware_client_key=key, san_password=None)
+        report = run.Check([backend]).all()
+        texts = ' '.join(problem.text for problem in report.problems())
+        self.assertIn('are not verified', texts)
+        self.assertIn('dsware_client_cert for ', texts)
