@@ -10,10 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The os-brick connector for volumes of a Dsware cluster.
+"""The os-brick connectors for volumes of a Dsware cluster.
 
-BaseDSWareConnector has all that does not depend on the program that talks to
-the cluster; a connector for another program gives it another adapter.
+_Connector has all that does not depend on the program that talks to the
+cluster; a connector for another program gives it another.
+
+A host without a setting of its own believes only in addresses of its own.
+Nova disconnects volumes with the connection information of another host at
+times: on a host whose instances were evacuated with that of the new host, and
+after a live migration that failed, on the destination with that of the source.
+Whoever followed its hint would take the device from the host that needs it.
 """
 
 import abc
@@ -26,19 +32,18 @@ from os_brick import utils
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from os_brick_dsware import adapter as adapters
-from os_brick_dsware import agents
-from os_brick_dsware import attachments
+from os_brick_dsware import addresses
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import identifying
-from os_brick_dsware import leftovers
+from os_brick_dsware import host_volume
+from os_brick_dsware import identify
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import logs
 from os_brick_dsware import options
+from os_brick_dsware import programs
 from os_brick_dsware import properties
 from os_brick_dsware import sds_cli
-from os_brick_dsware import volume
 from os_brick_dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -69,6 +74,22 @@ def ledger_directory(conf) -> str:
     return os.path.join(path, LEDGER_DIRECTORY)
 
 
+def program_of(conf, target: programs.Target, as_root, as_user):
+    """Give access to the program that reaches an agent.
+
+    :param conf: group os_brick of a service
+    :param target: the agent
+    :param as_root: runs a command as root
+    :param as_user: runs a command as the service's user
+    :returns: a programs.FSCCli or programs.SDSCli
+    """
+    if target.agent_ip == programs.THIS_HOST:
+        return programs.SDSCli(as_user, sds_program(conf.dsware_sds_cli),
+                               conf.dsware_cli_timeout, target)
+    return programs.FSCCli(as_root, conf.dsware_fsc_cli,
+                           conf.dsware_cli_timeout, target)
+
+
 def sds_program(configured: str | None) -> str:
     """Choose the SDSHypervisor command line program of this host.
 
@@ -93,7 +114,7 @@ def _program_found(program: str) -> bool:
     return False
 
 
-class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
+class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
     """Attaches volumes with a command line program of the Dsware family."""
 
     def __init__(self, root_helper, driver=None, execute=None, *args,
@@ -111,26 +132,8 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         self._local = bool(kwargs.get('do_local_attach'))
 
     @abc.abstractmethod
-    def _target(self, connection: properties.Connection) -> adapters.Target:
-        """Choose where commands for a volume go.
-
-        :param connection: what the volume driver said
-        :returns: the addresses
-        :raises ConfigurationError: if they are not known
-        """
-
-    @abc.abstractmethod
-    def _adapter(self, target: adapters.Target) -> adapters.Adapter:
-        """Give access to the program.
-
-        :param target: where its commands go
-        :returns: an adapter.FSCAdapter or an adapter.SDSAdapter
-        """
-
-    @staticmethod
-    @abc.abstractmethod
-    def get_connector_properties(root_helper, *args, **kwargs):
-        """Tell what this host has; see os-brick."""
+    def _target(self, connection: properties.Connection) -> programs.Target:
+        """Choose where commands for a volume go."""
 
     # What a service calls ---------------------------------------------------
 
@@ -219,7 +222,7 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         if connection_properties:
             return self.get_volume_paths(connection_properties)
         ledger, host = self._ledger(), self._host()
-        return sorted({identifying.path_of(user, host)
+        return sorted({identify.path_of(user, host)
                        for name in ledger.volumes()
                        for user in ledger.users(name)} - {''})
 
@@ -240,8 +243,12 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         return self._execute(*argv, run_as_root=True,
                              root_helper=self._root_helper, **kwargs)
 
-    def _ledger(self) -> attachments.Ledger:
-        return attachments.Ledger(ledger_directory(CONF))
+    def _run_as_user(self, *argv, **kwargs):
+        return self._execute(*argv, run_as_root=False,
+                             root_helper=self._root_helper, **kwargs)
+
+    def _ledger(self) -> ledgers.Ledger:
+        return ledgers.Ledger(ledger_directory(CONF))
 
     def _host(self) -> devices.Devices:
         return devices.Devices(
@@ -252,12 +259,16 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         return waiting.Waits(command=2 * timeout,
                              lock=max(600, 10 * timeout))
 
+    def _program(self, target: programs.Target):
+        return program_of(CONF.os_brick, target, self._run_as_root,
+                          self._run_as_user)
+
     def _understood(self, connection_properties) -> dict:
         """Read what the volume driver sent, as our own driver sends it."""
         return connection_properties
 
     def _there(self, connection: properties.Connection
-               ) -> volume.HostVolume | None:
+               ) -> host_volume.HostVolume | None:
         """Find a volume that is to be here; None if it is not."""
         return self._of(connection)
 
@@ -265,20 +276,29 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                     device_info=None) -> properties.Connection:
         found = properties.Connection.from_dict(
             self._understood(connection_properties), device_info)
-        if self._local and found.kind == attachments.PROCESS:
-            return dataclasses.replace(found, kind=attachments.LOCAL)
+        if self._local and found.kind == ledgers.PROCESS:
+            return dataclasses.replace(found, kind=ledgers.LOCAL)
         return found
 
-    def _clear_in_passing(self, used: volume.HostVolume) -> None:
+    def _of(self, connection: properties.Connection,
+            target: programs.Target | None = None) -> host_volume.HostVolume:
+        return host_volume.HostVolume(
+            connection, self._program(target or self._target(connection)),
+            self._ledger(), self._host(), self._run_as_root, self._waits())
+
+    # What others have left --------------------------------------------------
+
+    def _clear_in_passing(self, used: host_volume.HostVolume) -> None:
         # Its agent has answered just now.
         self._release(lambda name, target: target.agent_ip == used.agent)
 
     def _release(self, wanted) -> None:
         try:
             ledger = self._ledger()
-            leftovers.Leftovers(
-                ledger, self._host(), self._run_as_root, leftovers.IN_PASSING,
-                self._adapter_of_record, lambda user: not ledger.alive(user),
+            host_volume.Leftovers(
+                ledger, self._host(), self._run_as_root,
+                host_volume.IN_PASSING, self._program_of_record,
+                lambda user: not ledger.alive(user),
             ).clear_in_passing(lambda name, target: wanted(name, target)
                                and self._is_mine(target))
         except exceptions.ConfigurationError as exc:
@@ -289,29 +309,20 @@ class BaseDSWareConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                        'Volumes may have been left attached to this host by '
                        'processes that have ended: %s', exc)
 
-    def _is_mine(self, target: adapters.Target) -> bool:
+    def _is_mine(self, target: programs.Target) -> bool:
         """Tell whether this connector's program reaches an agent."""
-        return target.agent_ip != adapters.THIS_HOST
+        return target.agent_ip == programs.THIS_HOST
 
-    def _adapter_of_record(self, target: adapters.Target
-                           ) -> adapters.Adapter:
-        """Give access to the program, for an agent of the records."""
-        return self._adapter(target)
-
-    def _of(self, connection: properties.Connection,
-            target: adapters.Target | None = None) -> volume.HostVolume:
-        return volume.HostVolume(
-            connection, self._adapter(target or self._target(connection)),
-            self._ledger(), self._host(), self._run_as_root, self._waits())
+    def _program_of_record(self, target: programs.Target):
+        return self._program(target)
 
 
-class DSWareConnector(BaseDSWareConnector):
+class DSWareConnector(_Connector):
     """Attaches volumes with Dsware's ``fsc_cli``."""
 
-    def _target(self, connection: properties.Connection) -> adapters.Target:
+    def _target(self, connection: properties.Connection) -> programs.Target:
         """Choose the addresses: this host's own settings win."""
-        conf = CONF.os_brick
-        agent = conf.dsware_agent_ip or agents.named(connection)
+        agent = CONF.os_brick.dsware_agent_ip or _own_agent(connection)
         if not agent and connection.agent_ip:
             raise exceptions.ConfigurationError(
                 "the agent that is named for volume %s, %s, has no address "
@@ -319,13 +330,13 @@ class DSWareConnector(BaseDSWareConnector):
                 "on this host to the address of its agent" % (
                     connection.volume,
                     fsc_cli.printable(connection.agent_ip)))
-        port = (connection.agent_port
-                if connection.agent_port and agents.is_local(agent) else None)
+        port = (connection.agent_port if connection.agent_port
+                and addresses.is_local(agent) else None)
         return self._at(connection, connection.manager_ip, agent, port)
 
-    def _at(self, connection, manager, agent, port) -> adapters.Target:
+    def _at(self, connection, manager, agent, port) -> programs.Target:
         conf = CONF.os_brick
-        target = adapters.Target(conf.dsware_manager_ip or manager, agent,
+        target = programs.Target(conf.dsware_manager_ip or manager, agent,
                                  conf.dsware_agent_port or port)
         for what, value in (('manager', target.manager_ip),
                             ('agent', target.agent_ip)):
@@ -336,30 +347,27 @@ class DSWareConnector(BaseDSWareConnector):
                     % (what, connection.volume, what))
         return target
 
-    def _adapter_of_record(self, target: adapters.Target
-                           ) -> adapters.Adapter:
-        manager = CONF.os_brick.dsware_manager_ip or target.manager_ip
-        return self._adapter(dataclasses.replace(target, manager_ip=manager))
-
     def _there(self, connection: properties.Connection
-               ) -> volume.HostVolume | None:
+               ) -> host_volume.HostVolume | None:
         """Find a volume through who attached it, unless a setting says."""
         if CONF.os_brick.dsware_agent_ip:
             return self._of(connection)
-        user = agents.recorded(connection, self._ledger())
+        user = _recorded(connection, self._ledger())
         if user:
             return self._of(connection, self._at(
                 connection, user.manager or connection.manager_ip,
                 user.agent, user.port))
-        if agents.is_elsewhere(connection, self._host()):
-            return None
-        return self._of(connection)
+        if _own_agent(connection):
+            return self._of(connection)
+        _check_elsewhere(connection, self._host())
+        return None
 
-    def _adapter(self, target: adapters.Target) -> adapters.FSCAdapter:
-        """Give access to ``fsc_cli``; see BaseDSWareConnector."""
-        return adapters.FSCAdapter(
-            self._run_as_root, CONF.os_brick.dsware_fsc_cli,
-            CONF.os_brick.dsware_cli_timeout, target)
+    def _is_mine(self, target: programs.Target) -> bool:
+        return not super()._is_mine(target)
+
+    def _program_of_record(self, target: programs.Target):
+        manager = CONF.os_brick.dsware_manager_ip or target.manager_ip
+        return self._program(dataclasses.replace(target, manager_ip=manager))
 
     @staticmethod
     def get_connector_properties(root_helper, *args, **kwargs):
@@ -382,7 +390,42 @@ class DSWareConnector(BaseDSWareConnector):
             return {}
 
 
-class SDSHypervisorConnector(BaseDSWareConnector):
+def _own_agent(connection: properties.Connection) -> str:
+    """Find this host's agent in what the volume driver said.
+
+    What it says may come from a user of the API, who must not choose where
+    this host connects to as root.
+    """
+    agent = connection.agent_ip
+    return agent if agent and addresses.is_local(agent) else ''
+
+
+def _recorded(connection: properties.Connection,
+              ledger: ledgers.Ledger) -> ledgers.User | None:
+    """Find the user that a volume is left for: its token's, or instance's."""
+    users = ledger.users(connection.volume)
+    found = [user for user in users
+             if connection.token and user.token == connection.token]
+    found += [user for user in users
+              if user.is_instance(connection.instance)]
+    return found[0] if found else None
+
+
+def _check_elsewhere(connection: properties.Connection,
+                     host: devices.Devices) -> None:
+    """See that a volume without a record is but another host's."""
+    agent = fsc_cli.printable(connection.agent_ip or '(not named)')
+    if connection.wwn and host.exists(host.link(connection.wwn)):
+        raise exceptions.ConfigurationError(
+            "volume %s has a device on this host but no record, and its agent "
+            "%s is not known to be this host's: set option dsware_agent_ip "
+            "in group os_brick on this host" % (connection.volume, agent))
+    LOG.warning('Volume %s is not attached to this host by us, and agent %s '
+                'is not known to be that of this host: nothing is detached',
+                connection.volume, agent)
+
+
+class SDSHypervisorConnector(_Connector):
     """Attaches SDSHypervisor's volumes with ``sds_cli``.
 
     It takes the place of os-brick's HuaweiStorHyperConnector and the
@@ -393,24 +436,14 @@ class SDSHypervisorConnector(BaseDSWareConnector):
     def _understood(self, connection_properties) -> dict:
         return properties.of_sds(connection_properties)
 
-    def _target(self, connection: properties.Connection) -> adapters.Target:
+    def _target(self, connection: properties.Connection) -> programs.Target:
         """Choose this host, which is all that ``sds_cli`` knows."""
-        return adapters.Target('', adapters.THIS_HOST)
-
-    def _adapter(self, target: adapters.Target) -> adapters.SDSAdapter:
-        """Give access to ``sds_cli``; see BaseDSWareConnector."""
-        return adapters.SDSAdapter(
-            self._run_as_user, sds_program(CONF.os_brick.dsware_sds_cli),
-            CONF.os_brick.dsware_cli_timeout, target)
-
-    def _is_mine(self, target: adapters.Target) -> bool:
-        return target.agent_ip == adapters.THIS_HOST
-
-    def _run_as_user(self, *argv, **kwargs):
-        return self._execute(*argv, run_as_root=False,
-                             root_helper=self._root_helper, **kwargs)
+        return programs.Target('', programs.THIS_HOST)
 
     @staticmethod
     def get_connector_properties(root_helper, *args, **kwargs):
-        """Tell the volume driver nothing, like os-brick's own connector."""
+        """Tell the volume driver nothing, like os-brick's own connector.
+
+        :returns: an empty dict
+        """
         return {}

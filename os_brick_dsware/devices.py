@@ -18,6 +18,7 @@ where a host has a block device: these are understood where the operator has
 said that devices are simulated.
 """
 
+from collections.abc import Iterator
 import errno
 import glob
 import os
@@ -33,11 +34,7 @@ _WWN = re.compile(r'(?:wwn-)?(?:0x)?([0-9a-f]{1,64})')
 
 
 def normal_wwn(wwn: object) -> str:
-    """Reduce a World Wide Name to its digits.
-
-    :param wwn: what was received: text, None, anything
-    :returns: lower-case hexadecimal digits; empty if it is no such name
-    """
+    """Reduce a World Wide Name to its digits; empty if it is none."""
     match = _WWN.fullmatch(str(wwn or '').strip().lower())
     return match[1] if match else ''
 
@@ -121,38 +118,24 @@ class Devices:
         self._dev = dev
 
     def link(self, wwn: str) -> str:
-        """Name the stable path of a volume's device.
-
-        :param wwn: the volume's World Wide Name, its digits
-        :returns: the path; whether it is there and right is another matter
-        """
+        """Name the stable path of a volume's device."""
         return os.path.join(self.links, 'wwn-0x' + wwn)
 
     def exists(self, path: str) -> bool:
-        """Tell whether a path leads to a device.
-
-        :param path: the path
-        :returns: True if it does; so does a plain file if it may be one
-        """
+        """Tell whether a path leads to a device."""
         there = _stat(path)
         return self.is_block(path) or self.simulated and (
             bool(there) and stat.S_ISREG(there.st_mode))
 
     def is_block(self, path: str) -> bool:
-        """Tell whether a path leads to a block device.
-
-        :param path: the path
-        :returns: True if it does
-        """
+        """Tell whether a path leads to a block device."""
         there = _stat(path)
         return bool(there) and stat.S_ISBLK(there.st_mode)
 
     def canonical(self, path: str) -> str:
         """Give a device the one name by which it can be compared.
 
-        :param path: any path of it
-        :returns: the node of a block device; a plain file that stands in
-            for one keeps its name, for several hosts may have the same file
+        A plain file keeps its own, for several hosts may have the same file.
         """
         return (os.path.realpath(path) if self.is_block(path)
                 else os.path.abspath(path))
@@ -165,11 +148,7 @@ class Devices:
             self._sys, os.major(there.st_rdev), os.minor(there.st_rdev))
 
     def size(self, path: str) -> int | None:
-        """Measure a device.
-
-        :param path: its path
-        :returns: its size in bytes; None if there is none
-        """
+        """Measure a device: bytes; None if there is none."""
         directory = self._sysfs(path)
         if directory:
             sectors = _read(directory + '/size')
@@ -178,16 +157,11 @@ class Devices:
         return there.st_size if there and self.exists(path) else None
 
     def own_names(self, path: str) -> frozenset[str]:
-        """Ask a device for the names that it has of itself.
-
-        :param path: its path
-        :returns: digits of World Wide Names, and names of other kinds;
-            empty if the device does not tell
-        """
+        """Ask a device for its own names; empty if it does not tell."""
         directory = self._sysfs(path)
         return _own_names(directory) if directory else frozenset()
 
-    def _disks(self) -> dict[str, str]:
+    def disks(self) -> dict[str, str]:
         """Give the directories of all disks, by their nodes."""
         # The kernel writes a ! where a name has a /.
         return {os.path.join(self._dev, os.path.basename(path).replace(
@@ -195,54 +169,24 @@ class Devices:
                 self._sys + '/block/*'))}
 
     def with_wwn(self, wwn: str) -> list[str]:
-        """Find the devices that say they have a World Wide Name.
-
-        :param wwn: its digits
-        :returns: paths of device nodes
-        """
-        return [node for node, directory in self._disks().items()
+        """Find the devices that say they have a World Wide Name."""
+        return [node for node, directory in self.disks().items()
                 if wwn in _own_names(directory)]
 
     def generations(self) -> frozenset[str]:
-        """List the generations of all disks that there are.
-
-        :returns: see generation()
-        """
+        """List the generations of all disks that there are."""
         return frozenset(filter(None, map(
-            _generation, self._disks().values())))
+            _generation, self.disks().values())))
 
     def is_partition(self, path: str) -> bool:
-        """Tell whether a device is but a part of a disk.
-
-        :param path: its path
-        :returns: True if it is
-        """
+        """Tell whether a device is but a part of a disk."""
         directory = self._sysfs(path)
         return bool(directory) and os.path.exists(directory + '/partition')
-
-    def wwns(self) -> dict[str, str]:
-        """Find the devices that have a World Wide Name.
-
-        :returns: paths of device nodes by the names' digits
-        """
-        found = {}
-        for link in glob.glob(glob.escape(self.links) + '/wwn-*'):
-            wwn = normal_wwn(os.path.basename(link))
-            names = self.own_names(link)
-            # A link may be of a device that is gone.
-            if wwn and self.exists(link) and wwn in (names or {wwn}):
-                found[wwn] = os.path.realpath(link)
-        for node, directory in self._disks().items():
-            found.update((wwn, node) for wwn in map(
-                normal_wwn, _own_names(directory)) if wwn)
-        return found
 
     def generation(self, path: str) -> str:
         """Tell apart devices that have had the same path one after another.
 
-        :param path: the path
-        :returns: something that differs from device to device; empty if there
-            is no device, or only the node of one that was taken away
+        Empty if there is none, or only the node of one that was taken away.
         """
         if not self.exists(path):
             return ''
@@ -253,11 +197,7 @@ class Devices:
         return _generation(directory)
 
     def can_rescan(self, path: str) -> str:
-        """Name what makes the kernel ask a SCSI device for its size again.
-
-        :param path: path of the device
-        :returns: the file to write to; empty if there is none
-        """
+        """Name the file that makes the kernel ask for a size again."""
         directory = self._sysfs(path)
         rescan = directory + '/device/rescan'
         return rescan if directory and os.path.exists(rescan) else ''
@@ -269,9 +209,6 @@ class Devices:
 
         Another user's processes can be seen only with the privilege to
         trace them; mounts and devices on top of it are always seen.
-
-        :param path: path of the device
-        :returns: what holds it, in words; empty if nothing was found
         """
         directory = self._sysfs(path)
         if not directory:
@@ -284,9 +221,6 @@ class Devices:
         """Find out what on this host has taken a block device for itself.
 
         A process that has it open is none: it may be a guest's.
-
-        :param path: path of the device
-        :returns: what has taken it, in words; empty if nothing was found
         """
         directory = self._sysfs(path)
         if not directory:
@@ -341,6 +275,13 @@ class Devices:
                 found.append('process %s (%s)' % (
                     pid, _read('%s/%s/comm' % (self.proc, pid))))
         return found
+
+    def commands(self) -> Iterator[tuple[int, list[str]]]:
+        """Give the arguments of all processes that may be seen."""
+        for pid in sorted(filter(str.isdigit, os.listdir(self.proc)),
+                          key=int):
+            line = _read_bytes('%s/%s/cmdline' % (self.proc, pid))
+            yield int(pid), line.decode(errors='replace').split('\0')
 
     def _has_open(self, pid: str, number: int) -> bool:
         try:

@@ -23,7 +23,7 @@ from nova.virt.libvirt.volume import volume
 from os_brick.initiator import connector
 from oslo_log import log as logging
 
-from os_brick_dsware import attachments
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
 from os_brick_dsware import registry
 
@@ -133,7 +133,7 @@ def _properties(connection_info, instance):
     """
     data = dict(connection_info['data'])
     # A guest goes on when nova-compute ends.
-    data[properties.USER_KIND] = attachments.INSTANCE
+    data[properties.USER_KIND] = ledgers.INSTANCE
     # It may be that Nova has another attachment's data next time: after an
     # evacuation for example, or when it made a new one in its place.
     data[properties.INSTANCE_ID] = instance.uuid

@@ -19,10 +19,10 @@ that are not known here are ignored.
 from collections.abc import Mapping
 import dataclasses
 
-from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import ledger as ledgers
 
 # The volume driver writes these.
 VOLUME_NAME = 'volume_name'
@@ -34,7 +34,7 @@ AGENT_PORT = 'agent_port'
 #: What SDSHypervisor's volume driver calls the volume's name.
 VOLUME_ID = 'volume_id'
 #: Written by who attaches a volume for something that outlives its own
-#: process: attachments.INSTANCE.
+#: process: ledgers.INSTANCE.
 USER_KIND = 'dsware_user_kind'
 #: With it: the id of the instance.
 INSTANCE_ID = 'dsware_instance'
@@ -59,8 +59,8 @@ class Connection:
     :param volume: name of the volume on the cluster
     :param wwn: digits of its World Wide Name, empty if it is not known
     :param token: identifies this use of the volume; empty if there is none
-    :param kind: attachments.INSTANCE, attachments.LOCAL or
-        attachments.PROCESS
+    :param kind: ledgers.INSTANCE, ledgers.LOCAL or
+        ledgers.PROCESS
     :param manager_ip: the driver's hint, empty without one
     :param agent_ip: the driver's hint, empty without one
     :param agent_port: the driver's hint, None without one
@@ -100,13 +100,13 @@ class Connection:
                 "by the Dsware volume driver (keys: %s)"
                 % (VOLUME_NAME, fsc_cli.printable(
                     ', '.join(sorted(map(str, properties))))))
-        attachments.check_name(volume)
+        ledgers.check_name(volume)
         kind = known.get(USER_KIND)
         return cls(
             volume=volume, wwn=devices.normal_wwn(known.get(WWN)),
             token=_text(known.get(ATTACHMENT)),
-            kind=(attachments.INSTANCE if kind == attachments.INSTANCE
-                  else attachments.PROCESS),
+            kind=(ledgers.INSTANCE if kind == ledgers.INSTANCE
+                  else ledgers.PROCESS),
             manager_ip=_text(known.get(MANAGER_IP)),
             agent_ip=_text(known.get(AGENT_IP)),
             agent_port=_port(known.get(AGENT_PORT)),

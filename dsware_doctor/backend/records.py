@@ -16,9 +16,9 @@ from oslo_config import cfg
 
 from dsware_doctor import findings
 from dsware_doctor.host import directory
-from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
+from os_brick_dsware import ledger as ledgers
 
 CONF = cfg.CONF
 
@@ -30,7 +30,7 @@ def check() -> list[findings.Finding]:
     """
     account = directory.of_service('cinder')
     try:
-        ledger = attachments.Ledger(connector.ledger_directory(CONF))
+        ledger = ledgers.Ledger(connector.ledger_directory(CONF))
     except exceptions.ConfigurationError as error:
         return [findings.problem(
             str(error), 'set lock_path in group os_brick to a directory that '

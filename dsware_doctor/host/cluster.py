@@ -12,6 +12,7 @@
 
 """Whether the command line programs are there and the cluster answers."""
 
+import glob
 import os
 import shutil
 
@@ -19,14 +20,13 @@ from os_brick.privileged import rootwrap
 
 from dsware_doctor import findings
 from dsware_doctor.host import settings
-from os_brick_dsware import adapter as adapters
 from os_brick_dsware import addresses
-from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import programs
 from os_brick_dsware import result_codes
 
 #: Seconds to wait for an answer, if less than dsware_cli_timeout.
@@ -59,10 +59,10 @@ def sees_all_processes() -> bool:
 
     :returns: False in a container that has process ids of its own
     """
-    return processes.current().namespace == processes.INITIAL_NAMESPACE
+    return ledgers.this_process().namespace == ledgers.INITIAL_NAMESPACE
 
 
-def targets(conf, users: list[attachments.User]) -> list[adapters.Target]:
+def targets(conf, users: list[ledgers.User]) -> list[programs.Target]:
     """Choose whom to ask: this host's settings, and what records say.
 
     :param conf: group os_brick of a service
@@ -73,8 +73,8 @@ def targets(conf, users: list[attachments.User]) -> list[adapters.Target]:
               addresses.canonical(conf.dsware_agent_ip or ''),
               conf.dsware_agent_port)]
     found += [(conf.dsware_manager_ip or user.manager, user.agent, user.port)
-              for user in users if user.agent != adapters.THIS_HOST]
-    return [adapters.Target(*one) for one in dict.fromkeys(found)
+              for user in users if user.agent != programs.THIS_HOST]
+    return [programs.Target(*one) for one in dict.fromkeys(found)
             if one[0] and one[1]]
 
 
@@ -89,7 +89,7 @@ def find(program: str) -> str:
 
 
 def check(all_settings: list[settings.Settings],
-          users: list[attachments.User]) -> list[findings.Finding]:
+          users: list[ledgers.User]) -> list[findings.Finding]:
     """Look for the programs, and ask the cluster.
 
     :param all_settings: the settings of all services
@@ -128,15 +128,15 @@ def _fsc_cli(conf, users) -> list[findings.Finding]:
     return found
 
 
-def _ask(conf, target: adapters.Target) -> findings.Finding:
-    adapter = adapters.FSCAdapter(
+def _ask(conf, target: programs.Target) -> findings.Finding:
+    program = programs.FSCCli(
         execute, conf.dsware_fsc_cli,
         min(PATIENCE, conf.dsware_cli_timeout), target)
     where = 'manager %s, agent %s' % (target.manager_ip, target.agent_ip)
     if target.agent_port:
         where += ' port %d' % target.agent_port
     try:
-        reply, version = adapter.version()
+        reply, version = _version(program)
     except exceptions.DSWareError as exc:
         return findings.problem('%s: %s' % (where, exc),
                                 'make the program that dsware_fsc_cli names '
@@ -152,19 +152,25 @@ def _ask(conf, target: adapters.Target) -> findings.Finding:
         ', an older cluster with one pool'))
 
 
+def _version(program: programs.FSCCli) -> tuple[programs.Reply, str]:
+    """Ask for the cluster's version, which an older one does not tell."""
+    reply, records = program.call('getDSwareIdentifier')
+    return reply, ''.join(record['version'] for record in records)
+
+
 def _sds_cli(conf, users) -> list[findings.Finding]:
     program = connector.sds_program(conf.dsware_sds_cli)
     path = find(program)
     if path:
         return [findings.ok('sds_cli is %s' % path)]
-    if not any(user.agent == adapters.THIS_HOST for user in users):
+    if not any(user.agent == programs.THIS_HOST for user in users):
         return []
     return [findings.problem(
         '%s was not found, but volumes of SDSHypervisor are attached'
         % program, 'set dsware_sds_cli in group os_brick')]
 
 
-def search(conf, target: adapters.Target, host: devices.Devices,
+def search(conf, target: programs.Target, host: devices.Devices,
            known: set[str]) -> list[findings.Finding]:
     """Look for devices of the cluster's volumes that have no record.
 
@@ -174,10 +180,9 @@ def search(conf, target: adapters.Target, host: devices.Devices,
     :param known: names of the volumes that have a record
     :returns: what was found
     """
-    local = host.wwns()
-    adapter = adapters.FSCAdapter(execute, conf.dsware_fsc_cli,
-                                  conf.dsware_cli_timeout, target)
-    reply, wwns = adapter.wwns()
+    local = _wwns_of_host(host)
+    reply, wwns = _wwns_of_cluster(programs.FSCCli(
+        execute, conf.dsware_fsc_cli, conf.dsware_cli_timeout, target))
     if reply.kind == result_codes.INVALID:
         return [findings.note('devices without a record cannot be searched '
                               'with an older cluster')]
@@ -190,6 +195,37 @@ def search(conf, target: adapters.Target, host: devices.Devices,
              if wwns[wwn] not in known]
     return found or [findings.ok(
         'every device of a volume of %s has a record' % target.manager_ip)]
+
+
+def _wwns_of_cluster(program: programs.FSCCli
+                     ) -> tuple[programs.Reply, dict[str, str]]:
+    """Map the World Wide Names of all volumes to their names."""
+    reply, pools = program.call('queryAllPoolInfo')
+    found: dict[str, str] = {}
+    for pool in pools:
+        if reply.kind == result_codes.OK:
+            reply, records = program.call(
+                'queryAllVolume', bound=fsc_cli.MAX_OUTPUT,
+                poolId=pool['pool_id'])
+            found.update((devices.normal_wwn(record.get('wwn')),
+                          record['vol_name']) for record in records)
+    found.pop('', None)
+    return reply, found
+
+
+def _wwns_of_host(host: devices.Devices) -> dict[str, str]:
+    """Map the World Wide Names of this host's devices to their nodes."""
+    found = {}
+    for link in glob.glob(glob.escape(host.links) + '/wwn-*'):
+        wwn = devices.normal_wwn(os.path.basename(link))
+        # A link may be of a device that is gone.
+        if wwn and host.exists(link) and wwn in (
+                host.own_names(link) or {wwn}):
+            found[wwn] = os.path.realpath(link)
+    for node in host.disks():
+        found.update((wwn, node) for wwn in map(
+            devices.normal_wwn, host.own_names(node)) if wwn)
+    return found
 
 
 def _unrecorded(host, target, conf, volume, device) -> findings.Finding:
@@ -205,7 +241,7 @@ def _unrecorded(host, target, conf, volume, device) -> findings.Finding:
                                              volume))
 
 
-def detach_command(program: str, target: adapters.Target,
+def detach_command(program: str, target: programs.Target,
                    volume: str) -> str:
     """Write the command that detaches a volume by hand.
 

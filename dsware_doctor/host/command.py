@@ -132,7 +132,7 @@ class HostCheck:
 
     def repair(self, dry_run: bool,
                instances_gone: list[str]) -> list[findings.Finding]:
-        """Remove leftovers.
+        """Remove host_volume.
 
         :param dry_run: only tell what would be done
         :param instances_gone: ids of instances that are not on this host

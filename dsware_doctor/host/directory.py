@@ -26,8 +26,8 @@ import shlex
 import stat
 
 from dsware_doctor import findings
-from os_brick_dsware import attachments
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import shared_directory
 
 #: Who attaches volumes, as their packages call them.
@@ -304,7 +304,7 @@ def _of_file(path: str, account: Account, give: str) -> Wrong | None:
 
 # What the check says --------------------------------------------------------
 
-def check(ledger: attachments.Ledger,
+def check(ledger: ledgers.Ledger,
           accounts: Iterable[Account] = ()) -> list[findings.Finding]:
     """Look at the directory of the records.
 

@@ -20,7 +20,7 @@ from oslo_config import cfg
 
 from dsware_doctor import findings
 from dsware_doctor.host import settings
-from os_brick_dsware import attachments
+from os_brick_dsware import ledger as ledgers
 
 #: As Nova has it.
 _OPTS = [cfg.StrOpt('connection_uri', default='')]
@@ -39,7 +39,7 @@ class Instances:
     known: frozenset[str] | None
     why: str = ''
 
-    def lacks(self, user: attachments.User) -> bool:
+    def lacks(self, user: ledgers.User) -> bool:
         """Tell whether a user is an instance that this host does not have.
 
         :param user: a user of a volume
@@ -47,17 +47,17 @@ class Instances:
             without its id never is
         """
         return (self.known is not None and bool(user.instance)
-                and user.kind == attachments.INSTANCE
+                and user.kind == ledgers.INSTANCE
                 and user.instance not in self.known)
 
-    def check(self, users: Iterable[attachments.User]
+    def check(self, users: Iterable[ledgers.User]
               ) -> list[findings.Finding]:
         """Say when instances are recorded and nobody can tell which live.
 
         :param users: all users of all volumes
         :returns: what was found
         """
-        count = sum(user.kind == attachments.INSTANCE for user in users)
+        count = sum(user.kind == ledgers.INSTANCE for user in users)
         if not count:
             return []
         if self.known is None:

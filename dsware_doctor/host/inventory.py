@@ -17,10 +17,9 @@ import os
 from dsware_doctor import findings
 from dsware_doctor.host import instances
 from dsware_doctor.host import report as reports
-from os_brick_dsware import attachments
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
 
 _REPAIR = 'run this check with --repair'
 _NOT_KNOWN = instances.Instances(None)
@@ -29,7 +28,7 @@ _NOT_KNOWN = instances.Instances(None)
 class Inventory:
     """Looks at the volumes of one ledger; changes nothing."""
 
-    def __init__(self, ledger: attachments.Ledger, host: devices.Devices,
+    def __init__(self, ledger: ledgers.Ledger, host: devices.Devices,
                  present: instances.Instances = _NOT_KNOWN):
         """Nothing is read yet.
 
@@ -48,7 +47,7 @@ class Inventory:
         """
         return [self.volume(name) for name in self._ledger.volumes()]
 
-    def users(self) -> list[attachments.User]:
+    def users(self) -> list[ledgers.User]:
         """List all users of all volumes, as far as they can be read.
 
         :returns: the users
@@ -85,15 +84,15 @@ class Inventory:
             users=tuple(map(self._user, users)),
             findings=tuple(self._judge(name, record, users, device)))
 
-    def _has_device(self, user: attachments.User) -> bool:
+    def _has_device(self, user: ledgers.User) -> bool:
         return bool(user.device) and (
             user.generation == self._host.generation(user.device))
 
-    def _user(self, user: attachments.User) -> reports.UserState:
+    def _user(self, user: ledgers.User) -> reports.UserState:
         return reports.UserState(
             token=user.token, kind=user.kind, pid=user.process.pid,
-            command=processes.command(user.process), agent=user.agent,
-            alive=processes.alive(user.process),
+            command=_command(user.process), agent=user.agent,
+            alive=user.process.alive(),
             gone=self._ledger.gone(user), instance=user.instance)
 
     # Judging ----------------------------------------------------------------
@@ -156,7 +155,7 @@ class Inventory:
         return [self._host.link(wwn) for wwn in sorted(
             {user.wwn for user in users if user.wwn})]
 
-    def dangling(self, users: list[attachments.User]) -> list[str]:
+    def dangling(self, users: list[ledgers.User]) -> list[str]:
         """Find stable names of a volume that lead nowhere.
 
         :param users: all users of the volume
@@ -166,17 +165,29 @@ class Inventory:
                 if os.path.islink(link) and not os.path.exists(link)]
 
 
+def _command(process: ledgers.Process) -> str:
+    """Name the program of a process; empty if it cannot be seen."""
+    if (process.namespace != ledgers.this_process().namespace
+            or not process.alive()):
+        return ''
+    try:
+        with open('/proc/%d/comm' % process.pid) as stream:
+            return stream.read().strip()
+    except OSError:
+        return ''
+
+
 def _devices(users) -> set[str]:
     return {os.path.realpath(user.device) for user in users if user.device}
 
 
-def _who(user: attachments.User) -> str:
-    if user.kind == attachments.LEFTOVER:
+def _who(user: ledgers.User) -> str:
+    if user.kind == ledgers.LEFTOVER:
         return 'a forced detach'
     token = user.token or 'without a name'
-    if user.kind == attachments.INSTANCE:
+    if user.kind == ledgers.INSTANCE:
         return 'instance %s' % (user.instance or token)
-    if user.kind == attachments.LOCAL:
+    if user.kind == ledgers.LOCAL:
         return 'local use %s' % token
     return 'process %d (%s)' % (user.process.pid, token)
 
@@ -205,13 +216,13 @@ def _without_device(name, record, user) -> findings.Finding:
                              % (name, user.process.pid))
     text = '%s is recorded for %s, but its device %s is gone' % (
         name, _who(user), user.device)
-    if user.kind == attachments.INSTANCE:
+    if user.kind == ledgers.INSTANCE:
         return findings.problem(
             text, 'detach it from the instance in Nova and attach it again; '
             'if there is no such instance on this host any more, %s'
             % (_repair_of(user.instance) if user.instance
                else findings.command('rm', record)))
-    if user.kind == attachments.LOCAL:
+    if user.kind == ledgers.LOCAL:
         return findings.problem(
             text, 'detach it with "cinder local-detach", or what attached '
             'it; if that is impossible: %s' % findings.command('rm', record))

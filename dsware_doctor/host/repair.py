@@ -20,19 +20,19 @@ from dsware_doctor import findings
 from dsware_doctor.host import cluster
 from dsware_doctor.host import inventory
 from dsware_doctor.host import settings
-from os_brick_dsware import adapter as adapters
-from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
-from os_brick_dsware import leftovers
+from os_brick_dsware import host_volume
+from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import programs
 from os_brick_dsware import waiting
 
 _LOCK_TIMEOUT = 10
 _DONE = {
-    leftovers.DETACHED: '%s: detached, and its record removed',
-    leftovers.FORGOTTEN: '%s: the record of who is gone removed; others '
-                         'still use it',
+    host_volume.DETACHED: '%s: detached, and its record removed',
+    host_volume.FORGOTTEN: '%s: the record of who is gone removed; others '
+                           'still use it',
     '': '%s: nothing is left to do',
 }
 
@@ -40,7 +40,7 @@ _DONE = {
 class Repairer:
     """Repairs the volumes of one ledger."""
 
-    def __init__(self, used: settings.Settings, ledger: attachments.Ledger,
+    def __init__(self, used: settings.Settings, ledger: ledgers.Ledger,
                  host: devices.Devices, waits: waiting.Waits | None = None,
                  instances_gone: Collection[str] = ()):
         """Nothing is done yet.
@@ -58,8 +58,8 @@ class Repairer:
         self._host = host
         self._waits = waits or waiting.Waits(
             command=self._conf.dsware_cli_timeout, lock=_LOCK_TIMEOUT)
-        self._leftovers = leftovers.Leftovers(
-            ledger, host, cluster.execute, self._waits, self._adapter,
+        self._leftovers = host_volume.Leftovers(
+            ledger, host, cluster.execute, self._waits, self._program,
             self._gone)
 
     def plan(self) -> list[findings.Finding]:
@@ -92,16 +92,16 @@ class Repairer:
 
     # What there is ----------------------------------------------------------
 
-    def _users(self, name: str) -> list[attachments.User]:
+    def _users(self, name: str) -> list[ledgers.User]:
         try:
             return self._ledger.users(name)
         except exceptions.DSWareError:
             return []
 
-    def _left(self) -> list[tuple[str, adapters.Target]]:
+    def _left(self) -> list[tuple[str, programs.Target]]:
         return self._leftovers.found()
 
-    def _gone(self, user: attachments.User) -> bool:
+    def _gone(self, user: ledgers.User) -> bool:
         return (user.instance in self._instances_gone
                 or self._ledger.gone(user))
 
@@ -124,17 +124,13 @@ class Repairer:
                                     self._by_hand(name, target))
         return findings.ok(_DONE[done] % name)
 
-    def _adapter(self, target: adapters.Target) -> adapters.Adapter:
-        if target.agent_ip == adapters.THIS_HOST:
-            return adapters.SDSAdapter(
-                cluster.execute,
-                connector.sds_program(self._conf.dsware_sds_cli),
-                self._conf.dsware_cli_timeout, target)
-        return adapters.FSCAdapter(
-            cluster.execute, self._conf.dsware_fsc_cli,
-            self._conf.dsware_cli_timeout, self._managed(target))
+    def _program(self, target: programs.Target):
+        if target.agent_ip != programs.THIS_HOST:
+            target = self._managed(target)
+        return connector.program_of(self._conf, target, cluster.execute,
+                                    cluster.execute)
 
-    def _managed(self, target: adapters.Target) -> adapters.Target:
+    def _managed(self, target: programs.Target) -> programs.Target:
         manager = self._conf.dsware_manager_ip or target.manager_ip
         if not manager:
             raise exceptions.ConfigurationError(
@@ -143,9 +139,9 @@ class Repairer:
         return dataclasses.replace(target, manager_ip=manager)
 
     def _by_hand(self, name, target) -> str:
-        if target.agent_ip == adapters.THIS_HOST:
+        if target.agent_ip == programs.THIS_HOST:
             return 'see why, and run it again'
-        target = adapters.Target(
+        target = programs.Target(
             self._conf.dsware_manager_ip or target.manager_ip,
             target.agent_ip, target.agent_port)
         return 'see why, and run it again; when it is certain that nobody ' \

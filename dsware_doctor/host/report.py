@@ -18,7 +18,7 @@ import platform
 
 from dsware_doctor import findings
 from dsware_doctor import report as reports
-from os_brick_dsware import attachments
+from os_brick_dsware import ledger as ledgers
 
 _UNITS = ((1 << 40, 'TiB'), (1 << 30, 'GiB'), (1 << 20, 'MiB'))
 # Where a field has the name of the module.
@@ -30,7 +30,7 @@ class UserState:
     """A user of a volume, as it is now.
 
     :param token: identifies the use; empty for the anonymous user
-    :param kind: attachments.INSTANCE, LOCAL, PROCESS or LEFTOVER
+    :param kind: ledgers.INSTANCE, LOCAL, PROCESS or LEFTOVER
     :param pid: id of the process that attached it
     :param command: name of that process; empty if it cannot be seen
     :param agent: address of the agent that attached it
@@ -156,14 +156,14 @@ def _user(user: UserState) -> str:
         user.pid, ' (%s)' % user.command if user.command else '',
         'alive' if user.alive else 'ended')
     token = user.token or 'without a name'
-    if user.kind == attachments.LEFTOVER:
+    if user.kind == ledgers.LEFTOVER:
         return 'left by a forced detach of %s, through agent %s' % (
             token, user.agent)
-    if user.kind == attachments.INSTANCE:
+    if user.kind == ledgers.INSTANCE:
         return 'instance %s, attachment %s, attached by %s, through agent ' \
             '%s' % (user.instance or 'not recorded', token, process,
                     user.agent)
-    if user.kind == attachments.LOCAL:
+    if user.kind == ledgers.LOCAL:
         return 'local use %s, attached by %s, through agent %s' % (
             token, process, user.agent)
     return '%s, %s, through agent %s' % (process, token, user.agent)

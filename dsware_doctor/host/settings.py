@@ -24,9 +24,9 @@ from oslo_config import cfg
 
 from dsware_doctor import findings
 from dsware_doctor.host import directory
-from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import options
 
 #: Who attaches volumes: project, program.
@@ -83,13 +83,13 @@ class Settings:
         """
         return directory.of_service(self.conf.project)
 
-    def ledger(self) -> attachments.Ledger | None:
+    def ledger(self) -> ledgers.Ledger | None:
         """Find the records of attached volumes.
 
         :returns: the ledger, None if no directory is configured
         """
         try:
-            return attachments.Ledger(connector.ledger_directory(self.conf))
+            return ledgers.Ledger(connector.ledger_directory(self.conf))
         except exceptions.ConfigurationError:
             return None
 

@@ -34,9 +34,9 @@ from dsware_doctor.host import report as reports
 from dsware_doctor.host import settings
 from dsware_doctor import report as shared
 from os_brick_dsware import _startup
-from os_brick_dsware import attachments
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import registry
+from os_brick_dsware.tests import fakes
 
 
 class HostCheckTestCase(testtools.TestCase):
@@ -235,7 +235,7 @@ class RecordsTestCase(HostCheckTestCase):
 
     def setUp(self):
         super().setUp()
-        self.ledger = attachments.Ledger(
+        self.ledger = ledgers.Ledger(
             os.path.join(self.directory, 'dsware'), 'boot')
 
     def directories(self):
@@ -312,6 +312,23 @@ class RecordsTestCase(HostCheckTestCase):
         self.assertEqual((), states['fine'].findings)
 
 
+class DevicesTestCase(HostCheckTestCase):
+
+    def test_world_wide_names(self):
+        """A stale link names no device."""
+        there = fakes.FakeCluster(self.directory)
+        host = fakes.FakeDevices(self.directory)
+        one, two = there.path('dev/sda'), there.path('dev/sdb')
+        for device, wwn in ((one, '6888603a'), (two, '6888603c')):
+            self.write(device, '')
+            there.make_block(device, 512, device__wwid='naa.' + wwn)
+        for wwn in ('6888603b', '6888603c'):
+            there.make_link(wwn, two)
+        there.make_link('6888603d', '/nonexistent')
+        self.assertEqual({'6888603a': one, '6888603c': two},
+                         cluster._wwns_of_host(host))
+
+
 class ProgramTestCase(HostCheckTestCase):
 
     def setUp(self):
@@ -350,7 +367,7 @@ class ProgramTestCase(HostCheckTestCase):
 
     def test_in_a_container(self):
         self.patch('os.geteuid', lambda: 0)
-        self.patch('os_brick_dsware.processes._namespace',
+        self.patch('os_brick_dsware.ledger._namespace',
                    lambda proc: 'pid:[1]')
         status, _out, err = self.run_main('--config-file', self.config,
                                           '--repair')
@@ -427,8 +444,8 @@ class ReportTestCase(testtools.TestCase):
             self.assertIn(line, text.split('\n'))
 
     def test_local_use(self):
-        user = attachments.User(
-            'local', attachments.LOCAL, processes.current(), 'a',
+        user = ledgers.User(
+            'local', ledgers.LOCAL, ledgers.this_process(), 'a',
             device='/dev/x', path='/dev/x')
         found = inventory._without_device('v', '/record', user)
         self.assertEqual(findings.problem(
@@ -443,7 +460,7 @@ class ReportTestCase(testtools.TestCase):
     def test_commands_stay_whole(self):
         command = cluster.detach_command(
             '/opt/' + 'x' * 90,
-            cluster.adapters.Target('', '127.0.0.1', 7), 'v')
+            cluster.programs.Target('', '127.0.0.1', 7), 'v')
         self.assertEqual(
             '`/opt/%s --manage_ip MANAGER --ip 127.0.0.1 --port 7 '
             '--op detachVolume --volName v`' % ('x' * 90), command)

@@ -41,11 +41,10 @@ from dsware_doctor.host import repair
 from dsware_doctor.host import report as reports
 from dsware_doctor.host import settings
 from dsware_doctor import report as shared
-from os_brick_dsware import adapter
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
-from os_brick_dsware import leftovers
-from os_brick_dsware import processes
+from os_brick_dsware import host_volume
+from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import programs
 from os_brick_dsware import result_codes
 from os_brick_dsware.tests import fakes
 
@@ -56,11 +55,11 @@ SHELL = '$(touch x)`touch x`;touch x;\'"&touch x&"\'touch x\'" #'
 HOSTILE = TERMINAL + SHELL
 #: The programs that are advised; here they do nothing.
 PROGRAMS = ('fsc_cli', 'chmod', 'rm', 'udevadm')
-ENDED = processes.Process(2 ** 22 + 1, 1, processes.current().namespace)
+ENDED = ledgers.Process(2 ** 22 + 1, 1, ledgers.this_process().namespace)
 
 
-def user(kind=attachments.PROCESS, process=ENDED, **changes):
-    return attachments.User(**{
+def user(kind=ledgers.PROCESS, process=ENDED, **changes):
+    return ledgers.User(**{
         'token': HOSTILE, 'kind': kind, 'process': process, 'agent': HOSTILE,
         'manager': HOSTILE, 'instance': HOSTILE, 'device': '/dev/' + HOSTILE,
         'path': HOSTILE, **changes})
@@ -101,8 +100,8 @@ class NamesTestCase(testtools.TestCase):
         self.root = os.path.join(self.directory, HOSTILE)
         os.mkdir(self.root)
         self.host = Host(self.root)
-        self.ledger = attachments.Ledger(os.path.join(self.root, HOSTILE),
-                                         'boot')
+        self.ledger = ledgers.Ledger(os.path.join(self.root, HOSTILE),
+                                     'boot')
         self.bin = os.path.join(self.directory, 'bin')
         os.mkdir(self.bin)
         for name in PROGRAMS:
@@ -154,9 +153,9 @@ class NamesTestCase(testtools.TestCase):
             self.host, instances.Instances(frozenset())).volume('v')
 
     def test_users(self):
-        here = processes.current()
+        here = ledgers.this_process()
         self.host.there = False
-        with mock.patch.object(processes, 'command', return_value=HOSTILE):
+        with mock.patch.object(inventory, '_command', return_value=HOSTILE):
             for kind in ('process', 'local', 'leftover', 'instance'):
                 for process in (ENDED, here):
                     for instance in ('', HOSTILE):
@@ -169,11 +168,11 @@ class NamesTestCase(testtools.TestCase):
     def test_left_and_held(self):
         self.host.held = [HOSTILE]
         self.attack(self.volume(user()).findings)
-        self.attack(self.volume(user(), user(process=processes.current()))
+        self.attack(self.volume(user(), user(process=ledgers.this_process()))
                     .findings)
 
     def test_instance_that_is_gone(self):
-        here = processes.current()
+        here = ledgers.this_process()
         advices = self.attack(self.volume(
             user('instance', here)).findings)
         self.host.there = False
@@ -188,7 +187,7 @@ class NamesTestCase(testtools.TestCase):
         self.host.block = False
         os.symlink('/nonexistent', self.host.link('wwn' + SHELL))
         self.host.block = True
-        one = user('local', processes.current(), wwn='wwn' + SHELL)
+        one = user('local', ledgers.this_process(), wwn='wwn' + SHELL)
         self.attack(self.volume(one).findings)
         os.unlink(self.host.link(one.wwn))
         advices = self.attack(self.volume(one).findings)
@@ -255,13 +254,13 @@ class NamesTestCase(testtools.TestCase):
         return made
 
     def test_plan_and_repair(self):
-        target = adapter.Target(HOSTILE, HOSTILE, 7)
+        target = programs.Target(HOSTILE, HOSTILE, 7)
         made = self.repairer(
             _left=[(HOSTILE, target)], _dangling=[(HOSTILE, HOSTILE)],
             _earlier_boots=['/x/' + HOSTILE])
         found = made.plan()
-        with mock.patch.object(leftovers.LeftVolume, 'clear',
-                               side_effect=['', leftovers.DETACHED,
+        with mock.patch.object(host_volume.HostVolume, 'clear',
+                               side_effect=['', host_volume.DETACHED,
                                             exceptions.WrongDevice(HOSTILE)]):
             for _time in range(3):
                 found += made.repair()
@@ -286,7 +285,7 @@ class NamesTestCase(testtools.TestCase):
     def test_programs(self):
         found = cluster._fsc_cli(self.conf(), [])
         found += cluster._sds_cli(self.conf(), [
-            user(agent=adapter.THIS_HOST)])
+            user(agent=programs.THIS_HOST)])
         with mock.patch.object(cluster, 'find', return_value=HOSTILE), \
                 mock.patch.object(cluster, 'is_root', return_value=False):
             found += cluster._fsc_cli(self.conf(), [])
@@ -294,31 +293,33 @@ class NamesTestCase(testtools.TestCase):
         self.attack(found, 4)
 
     def test_answers(self):
-        target = adapter.Target(HOSTILE, HOSTILE, 7)
+        target = programs.Target(HOSTILE, HOSTILE, 7)
         found = []
-        for answer in ((adapter.Reply(result_codes.OK, ''), HOSTILE),
-                       (adapter.Reply(result_codes.RETRY, HOSTILE), ''),
+        for answer in ((programs.Reply(result_codes.OK, ''), HOSTILE),
+                       (programs.Reply(result_codes.RETRY, HOSTILE), ''),
                        exceptions.ConfigurationError(HOSTILE)):
-            with mock.patch.object(adapter.FSCAdapter, 'version',
+            with mock.patch.object(cluster, '_version',
                                    side_effect=[answer]):
                 found.append(cluster._ask(self.conf(), target))
         self.attack(found, 3)
 
     def test_search(self):
-        target = adapter.Target(HOSTILE, HOSTILE, 7)
+        target = programs.Target(HOSTILE, HOSTILE, 7)
         found = []
-        for reply in (adapter.Reply(result_codes.OK, ''),
-                      adapter.Reply(result_codes.DENIED, HOSTILE)):
+        for reply in (programs.Reply(result_codes.OK, ''),
+                      programs.Reply(result_codes.DENIED, HOSTILE)):
             for held in ([], [HOSTILE]):
-                host = mock.Mock(wwns=lambda: {'1': '/dev/' + HOSTILE},
+                host = mock.Mock(links='/nonexistent',
+                                 disks=lambda: ['/dev/' + HOSTILE],
+                                 own_names=lambda device: ['1'],
                                  holders=lambda device: held)
-                with mock.patch.object(adapter.FSCAdapter, 'wwns',
+                with mock.patch.object(cluster, '_wwns_of_cluster',
                                        return_value=(reply, {'1': HOSTILE})):
                     found += cluster.search(
                         self.conf(dsware_fsc_cli='fsc_cli'), target, host,
                         set())
-        with mock.patch.object(adapter.FSCAdapter, 'wwns', return_value=(
-                adapter.Reply(result_codes.OK, ''), {})):
+        with mock.patch.object(cluster, '_wwns_of_cluster', return_value=(
+                programs.Reply(result_codes.OK, ''), {})):
             found += cluster.search(self.conf(), target, host, set())
         self.assertEqual(1, len(self.attack(found, 5)))
 

@@ -25,8 +25,7 @@ import testtools
 from dsware_doctor.host import cluster
 from dsware_doctor.host import command as program
 from dsware_sim.host import devices as simulated_devices
-from os_brick_dsware import attachments
-from os_brick_dsware import devices
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware.tests import test_simulator
 
 NAME = test_simulator.NAME
@@ -314,7 +313,7 @@ class Checks:
         self.connect()
         ledger = self.connector._ledger()
         earlier = os.path.join(ledger.directory, 'yesterday')
-        os.rename(ledger._directory, earlier)
+        os.rename(ledger.this_boot, earlier)
         found = self.run_check()
         self.assertEqual([], found['problems'] + found['volumes'])
         self.assertIn('before it was booted',
@@ -334,7 +333,7 @@ class Checks:
             self.user('token-9')
             return real(volume, timeout)
 
-        mock.patch.object(attachments.Ledger, 'lock', lock).start()
+        mock.patch.object(ledgers.Ledger, 'lock', lock).start()
         with mock.patch.object(cluster, 'is_root', return_value=True):
             found = self.repair()
         self.assertEqual([], found['problems'])
@@ -544,14 +543,14 @@ class OlderClusterTestCase(HostCheckTestCase):
     def test_device_that_was_never_recorded(self):
         self.cli('attachVolume', volName=NAME)
         ledger = self.connector._ledger()
-        dead = test_simulator.connector.volume.processes.Process(
+        dead = ledgers.Process(
             2 ** 22 + 1, 1, 'pid:[1]')
         address, port = self.simulator.agents[0]
-        with mock.patch('os_brick_dsware.processes.alive',
+        with mock.patch('os_brick_dsware.ledger.Process.alive',
                         return_value=False):
             with ledger.lock(NAME, 5):
-                ledger.save(NAME, [attachments.User(
-                    'x', attachments.PROCESS, dead, address,
+                ledger.save(NAME, [ledgers.User(
+                    'x', ledgers.PROCESS, dead, address,
                     manager='127.0.0.1', port=port)])
             found = self.repair()
         self.assertIn('never recorded', found['repairs'][0]['text'])
@@ -564,11 +563,3 @@ class OlderClusterTestCase(HostCheckTestCase):
         found, = self.run_check('--search')['sections'][
             'Devices without a record']
         self.assertEqual('note', found['level'])
-
-
-class WwnsTestCase(testtools.TestCase):
-
-    def test_of_this_host(self):
-        for wwn, path in devices.Devices().wwns().items():
-            self.assertEqual(wwn, devices.normal_wwn(wwn))
-            self.assertTrue(os.path.exists(path))

@@ -36,7 +36,7 @@ from functional.services import calls
 from functional.services import cinder
 from functional.services import compute
 from functional.services import programs
-from os_brick_dsware import attachments
+from os_brick_dsware import ledger as ledgers
 
 CONF = cfg.CONF
 
@@ -203,7 +203,7 @@ def main():
     parser.add_argument('--boot-id')
     args = parser.parse_args()
     if args.boot_id:
-        attachments.BOOT_ID = args.boot_id
+        ledgers.BOOT_ID = args.boot_id
     logging.register_options(CONF)
     CONF(['--config-file', args.config_file], project='compute')
     logging.setup(CONF, 'host')

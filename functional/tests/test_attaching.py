@@ -17,8 +17,8 @@ import shutil
 import subprocess
 import uuid
 
-from os_brick_dsware import attachments
-from os_brick_dsware import processes
+from os_brick_dsware import devices
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
 
 from functional.services import calls
@@ -32,11 +32,11 @@ GIB = base.GIB
 MIB = base.MIB
 SECONDS = 60
 
-SAVE = 'os_brick_dsware.attachments:Ledger.save'
-LOCKED = 'os_brick_dsware.attachments:Ledger.users'
-ATTACH = 'os_brick_dsware.adapter:FSCAdapter.attach'
-DETACH = 'os_brick_dsware.adapter:FSCAdapter.detach'
-FLUSH = 'os_brick_dsware.volume:HostVolume._flush'
+SAVE = 'os_brick_dsware.ledger:Ledger.save'
+LOCKED = 'os_brick_dsware.ledger:Ledger.users'
+ATTACH = 'os_brick_dsware.programs:FSCCli.attach'
+DETACH = 'os_brick_dsware.programs:FSCCli.detach'
+FLUSH = 'os_brick_dsware.host_volume:HostVolume._flush'
 
 # Where a service that attaches is killed: with the lock and no record, with
 # a record and nothing done, and so on, to where all is done but nobody was
@@ -136,7 +136,7 @@ class AttachingTestCase(base.FunctionalTestCase):
 
     def as_instance(self, instance=None):
         """What Nova's volume driver adds for an instance."""
-        return {properties.USER_KIND: attachments.INSTANCE,
+        return {properties.USER_KIND: ledgers.INSTANCE,
                 properties.INSTANCE_ID: instance or str(uuid.uuid4())}
 
     def agents_of(self, volume):
@@ -151,7 +151,7 @@ class AttachingTestCase(base.FunctionalTestCase):
 
     def users(self, volume, locks=None):
         """Who is recorded to use a volume."""
-        ledger = attachments.Ledger(str((locks or self.locks) / 'dsware'))
+        ledger = ledgers.Ledger(str((locks or self.locks) / 'dsware'))
         return ledger.users('volume-' + volume.id)
 
     def assert_nothing_is_left(self, volume, locks=None):
@@ -205,7 +205,7 @@ class SharingTest(AttachingTestCase):
         self.addCleanup(self.images.delete_image, answer['image_id'])
         waiting.wait_for(
             lambda: [user for user in self.users(volume, locks)
-                     if user.kind == attachments.PROCESS and user.path],
+                     if user.kind == ledgers.PROCESS and user.path],
             SECONDS, "Cinder's use of the volume")
         service.disconnect(made)
         self.cloud.wait_for_image(answer['image_id'])
@@ -430,8 +430,8 @@ class KilledTest(AttachingTestCase):
         self.volumes.delete_attachment(mine.id)
         self.volumes.delete_attachment(made.id)
         waiting.wait_for(
-            lambda: not processes.running(
-                'fsc_cli', {f'volume-{volume.id}', 'attachVolume'}),
+            lambda: not any({f'volume-{volume.id}', 'attachVolume'} <= {*argv}
+                            for _pid, argv in devices.Devices().commands()),
             SECONDS, 'The end of the command')
         self.assert_nothing_is_left(volume)
 
@@ -578,12 +578,12 @@ class RecordTest(AttachingTestCase):
         first, second = self.users(volume)
 
         self.assertEqual(
-            (attachments.INSTANCE, instance, service.process.pid,
+            (ledgers.INSTANCE, instance, service.process.pid,
              self.agent(stack.COMPUTE), made.path),
             (first.kind, first.instance, first.process.pid, first.agent,
              first.path))
         self.assertEqual(
-            (attachments.PROCESS, '', processes.current()),
+            (ledgers.PROCESS, '', ledgers.this_process()),
             (second.kind, second.instance, second.process))
         self.assertEqual(os.path.realpath(made.path), first.device)
         self.detach_both(service, made, mine)

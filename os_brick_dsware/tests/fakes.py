@@ -23,11 +23,11 @@ import testtools
 
 import fixtures
 
-from os_brick_dsware import adapter
 from os_brick_dsware import addresses
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import programs
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -362,7 +362,7 @@ class SDSTestCase(ConnectorTestCase):
     """The same, with SDSHypervisor's program and connection properties."""
 
     connector_class = QuickSDSConnector
-    agent = adapter.THIS_HOST
+    agent = programs.THIS_HOST
     asked = 'sds_cli'
     option = 'dsware_sds_cli'
     query = 'querydev'

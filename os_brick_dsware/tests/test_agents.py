@@ -13,57 +13,18 @@
 """Nothing is detached through the agent of another host."""
 
 import os
-import socket
-import threading
 from unittest import mock
 
 import fixtures
-import testtools
 
-from os_brick_dsware import agents
-from os_brick_dsware import attachments
+from os_brick_dsware import addresses
 from os_brick_dsware import exceptions
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware.tests import fakes
 
 #: For documentation (RFC 5737): never an address of a host.
 ELSEWHERE = '192.0.2.77'
 INSTANCE = '6e1f8d8e-0000-4000-8000-000000000001'
-
-
-class LocalTestCase(testtools.TestCase):
-
-    def test_loopback(self):
-        for address in ('127.0.0.1', '127.9.8.7', 'localhost'):
-            self.assertTrue(agents.is_local(address), address)
-
-    def test_elsewhere(self):
-        self.assertFalse(agents.is_local(ELSEWHERE))
-
-    def test_own(self):
-        """A host reaches an address of its own by that address."""
-        for own in (ELSEWHERE, '192.0.2.78'):
-            probe = mock.MagicMock()
-            probe.__enter__.return_value.getsockname.return_value = (own, 1)
-            with mock.patch.object(socket, 'socket', return_value=probe):
-                self.assertEqual(own == ELSEWHERE,
-                                 agents.is_local(ELSEWHERE))
-
-    def test_cannot_be_found_out(self):
-        for error in (OSError('no route'), UnicodeError('label too long')):
-            with mock.patch.object(socket, 'getaddrinfo', side_effect=error):
-                self.assertFalse(agents.is_local('agent-1'))
-
-    def test_takes_too_long_to_find_out(self):
-        released = threading.Event()
-        self.addCleanup(released.set)
-
-        def look_up(*_args, **_kwargs):
-            released.wait()
-            return []
-
-        with mock.patch.object(agents, '_LOOK_UP_SECONDS', 0.01), \
-                mock.patch.object(socket, 'getaddrinfo', look_up):
-            self.assertFalse(agents.is_local('agent-1'))
 
 
 class LeavingTestCase(fakes.ConnectorTestCase):
@@ -181,7 +142,7 @@ class ForeignAgentTestCase(fakes.ConnectorTestCase):
 
     def test_address_of_another_host(self):
         for agent in (ELSEWHERE, 'no-such-host.invalid', '192.0.2.1\n'):
-            with mock.patch.object(agents, '_look_up', return_value=[]):
+            with mock.patch.object(addresses, '_look_up', return_value=[]):
                 text = self.refused(agent_ip=agent, agent_port=6666)
             self.assertIn('dsware_agent_ip', text)
             self.assertTrue(text.isprintable())
@@ -257,7 +218,7 @@ class InstancesTestCase(fakes.ConnectorTestCase):
         self.connect('old')
         with ledger.lock(fakes.NAME, 5):
             ledger.save(fakes.NAME, [
-                attachments.User.from_dict({
+                ledgers.User.from_dict({
                     key: value for key, value in user.to_dict().items()
                     if key != 'instance'}) for user in self.users()])
         self.assertEqual([''], [user.instance for user in self.users()])

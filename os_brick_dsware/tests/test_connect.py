@@ -20,11 +20,11 @@ from unittest import mock
 from os_brick import exception
 from oslo_concurrency import processutils
 
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
-from os_brick_dsware import processes
+from os_brick_dsware import host_volume
+from os_brick_dsware import identify
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware.tests import fakes
-from os_brick_dsware import volume
 
 
 def failed(code, **kwargs):
@@ -57,15 +57,15 @@ class Connecting:
 
     def test_command_of_a_service_that_was_killed_ends(self):
         process = self.add_process('--ip', fakes.AGENT, fakes.NAME)
-        running = processes.running
+        commands = self.host.commands
 
-        def ends(*args):
-            found = running(*args)
+        def ends():
+            found = list(commands())
             shutil.rmtree(process, ignore_errors=True)
             self.assertEqual([], self.cluster.calls)
             return found
 
-        with mock.patch.object(processes, 'running', ends):
+        with mock.patch.object(self.host, 'commands', ends):
             self.connector.connect_volume(self.properties())
         self.assertEqual([fakes.NAME], [name for _agent, name
                                         in self.cluster.attached])
@@ -112,7 +112,7 @@ class Connecting:
     def test_already_attached_and_wwn_known_to_the_cluster_only(self):
         self.cluster.attachVolume('127.0.1.1', fakes.NAME)
         info = self.connector.connect_volume(self.properties(wwn=None))
-        known = not self.connector._adapter(None).tells_device
+        known = self.connector_class is fakes.QuickConnector
         self.assertEqual(self.link if known else self.cluster.path('dev/sdb'),
                          info['path'])
 
@@ -480,7 +480,7 @@ class BlockDevices:
     def test_generation_is_remembered(self):
         self.connect_to()
         user, = self.users()
-        self.assertEqual(attachments.PROCESS, user.kind)
+        self.assertEqual(ledgers.PROCESS, user.kind)
         self.assertEqual(self.cluster.path('dev/sdb'), user.device)
         self.assertTrue(user.generation.endswith('.1'))
 
@@ -547,14 +547,14 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
     def swap(self, device):
         self.write('proc/swaps', '%s partition 8 0 -2\n' % device)
 
-    def record(self, device, kind=attachments.INSTANCE,
-               process=processes.current()):
-        self.connector._ledger().save('volume-2', [attachments.User(
+    def record(self, device, kind=ledgers.INSTANCE,
+               process=ledgers.this_process()):
+        self.connector._ledger().save('volume-2', [ledgers.User(
             'x', kind, process, fakes.AGENT, device=device,
             generation=self.host.generation(device))])
 
     def ended(self):
-        return dataclasses.replace(processes.current(), pid=2 ** 22 + 1)
+        return dataclasses.replace(ledgers.this_process(), pid=2 ** 22 + 1)
 
     def name(self, device, result=0):
         """Have the agent say that a device is the volume's."""
@@ -594,8 +594,8 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
     def test_stale_link_to_what_is_recorded_for_another(self):
         self.cluster.make_link(fakes.WWN, self.other)
         self.say_nothing()
-        for kind in (attachments.INSTANCE, attachments.PROCESS,
-                     attachments.LEFTOVER):
+        for kind in (ledgers.INSTANCE, ledgers.PROCESS,
+                     ledgers.LEFTOVER):
             self.record(self.other, kind)
             self.refused('volume-2')
 
@@ -666,20 +666,20 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
 
     def test_two_are_given_one_device_at_once(self):
         self.cluster.add(wwn='')
-        identified = volume.HostVolume._identified
+        identified = identify.Identifier.find
 
         def slow(*args):
             found = identified(*args)
             self.record(found[0])
             return found
 
-        with mock.patch.object(volume.HostVolume, '_identified', slow):
+        with mock.patch.object(identify.Identifier, 'find', slow):
             self.refused('volume-2')
 
     def test_record_of_who_is_gone(self):
         """Another volume had a device of that name."""
         self.make('sdz', device__wwid='naa.' + fakes.WWN)
-        self.record(self.other, attachments.PROCESS, self.ended())
+        self.record(self.other, ledgers.PROCESS, self.ended())
         self.say_nothing()
         self.assertEqual(self.other, self.connector.connect_volume(
             self.properties())['path'])
@@ -702,7 +702,7 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
             self.cluster.add(wwn='')
             self.cluster.tells_device = named
             self.cluster.script['queryVolume'] = [fakes.Died()]
-            with mock.patch.object(volume.HostVolume, '_abandon'):
+            with mock.patch.object(host_volume.HostVolume, '_abandon'):
                 self.assertRaises(fakes.Died, self.connector.connect_volume,
                                   self.properties())
             self.connector._ledger().save(fakes.NAME, [
@@ -716,8 +716,8 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
     def leave(self):
         """Attach by a process that was killed before it had the device."""
         self.cluster.attachVolume(fakes.AGENT, fakes.NAME)
-        self.connector._ledger().save(fakes.NAME, [attachments.User(
-            'x', attachments.PROCESS, self.ended(), fakes.AGENT)])
+        self.connector._ledger().save(fakes.NAME, [ledgers.User(
+            'x', ledgers.PROCESS, self.ended(), fakes.AGENT)])
 
     def test_what_is_in_use_is_not_attached_anew(self):
         """A person has mounted it, or opened it, where nobody recorded it."""

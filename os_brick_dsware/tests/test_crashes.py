@@ -27,7 +27,7 @@ import testtools
 
 from dsware_doctor.tests import test_host_simulator
 from dsware_sim.host import devices as simulated_devices
-from os_brick_dsware import attachments
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware.tests import test_simulator
 
 NAME = test_simulator.NAME
@@ -87,8 +87,8 @@ class CrashTests:
                 steps = Steps(last)
                 made = self.connector_class(
                     'sudo', execute=steps.watch(test_simulator.execute))
-                attachments.Ledger.save = steps.watch(
-                    attachments.Ledger.save)
+                ledgers.Ledger.save = steps.watch(
+                    ledgers.Ledger.save)
                 steps.begin()
                 job(made)
                 status = 0

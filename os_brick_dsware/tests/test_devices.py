@@ -113,17 +113,6 @@ class DevicesTestCase(testtools.TestCase):
         self.assertEqual(['/dev/sdb', '/dev/x/c0d0'],
                          self.host.with_wwn('6888603a'))
 
-    def test_wwns(self):
-        """A stale link names no device."""
-        self.write('block/sdb/device/wwid', 'naa.6888603a')
-        self.write(self.sys + '/device/wwid', 'naa.6888603c')
-        os.mkdir(self.root + '/by-id')
-        for wwn in ('6888603b', '6888603c'):
-            os.symlink(self.NODE, self.root + '/by-id/wwn-0x' + wwn)
-        os.symlink('/nonexistent', self.root + '/by-id/wwn-0x6888603d')
-        self.assertEqual({'6888603a': '/dev/sdb', '6888603c': self.NODE},
-                         self.host.wwns())
-
     def test_generations(self):
         for name, size, diskseq in (('sdb', 8, 1), ('sdc', 8, ''),
                                     ('loop7', 0, 3)):

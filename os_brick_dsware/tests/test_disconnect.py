@@ -20,8 +20,8 @@ from os_brick import exception
 from os_brick.privileged import rootwrap
 from oslo_concurrency import processutils
 
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware.tests import fakes
 
 
@@ -109,7 +109,7 @@ class Disconnecting:
         self.assertEqual({}, self.cluster.attached)
 
     def flush_failing(self):
-        return mock.patch('os_brick_dsware.volume._sync',
+        return mock.patch('os_brick_dsware.host_volume._sync',
                           side_effect=OSError('EIO'))
 
     def test_flush_fails(self):
@@ -199,7 +199,7 @@ class Disconnecting:
         self.cluster.script['detachVolume'] = ['hang'] * 50
         self.disconnect(force=True)
         # What may be attached still is remembered, but counts for nobody.
-        self.assertEqual([attachments.LEFTOVER],
+        self.assertEqual([ledgers.LEFTOVER],
                          [user.kind for user in self.users()])
         self.cluster.script.clear()
         self.connector.connect_volume(self.properties('token-2'))
@@ -254,14 +254,14 @@ class Disconnecting:
         with open(self.device + '.new', 'wb') as stream:
             stream.truncate(4096)
         os.rename(self.device + '.new', self.device)
-        with mock.patch('os_brick_dsware.volume._sync') as sync:
+        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
             self.disconnect()
         sync.assert_not_called()
         self.assertTrue(os.path.exists(self.device))
 
     def test_without_a_record(self):
         self.connector._ledger().save(fakes.NAME, [])
-        with mock.patch('os_brick_dsware.volume._sync') as sync:
+        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
             self.disconnect()
         sync.assert_called_once_with(self.device)
         self.assertGone()
@@ -293,7 +293,7 @@ class DisconnectTestCase(Disconnecting, fakes.ConnectorTestCase):
         # The link is that of a host which this machine plays too.
         self.connector.connect_volume(
             self.properties('token-2', agent_ip='127.0.1.2'))
-        with mock.patch('os_brick_dsware.volume._sync') as sync:
+        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
             self.disconnect()
             self.disconnect('token-3')
         sync.assert_called_once_with(self.device)

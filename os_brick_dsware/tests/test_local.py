@@ -17,13 +17,12 @@ import types
 
 import fixtures
 
-from os_brick_dsware import attachments
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
 from os_brick_dsware import registry
 from os_brick_dsware.tests import fakes
 
-ENDED = processes.Process(1, 1, processes.current().namespace)
+ENDED = ledgers.Process(1, 1, ledgers.this_process().namespace)
 
 
 class LocalTestCase(fakes.ConnectorTestCase):
@@ -41,7 +40,7 @@ class LocalTestCase(fakes.ConnectorTestCase):
         path = self.local().connect_volume(self.properties(token))['path']
         ledger = self.connector._ledger()
         ledger.save(fakes.NAME, [
-            attachments.User(**{**vars(user), 'process': ENDED})
+            ledgers.User(**{**vars(user), 'process': ENDED})
             if user.token == token else user
             for user in ledger.users(fakes.NAME)])
         return path
@@ -65,11 +64,11 @@ class LocalTestCase(fakes.ConnectorTestCase):
     def test_outlives_its_process(self):
         path = self.attach_locally()
         user, = self.users()
-        self.assertEqual(attachments.LOCAL, user.kind)
+        self.assertEqual(ledgers.LOCAL, user.kind)
         self.assertTrue(self.connector._ledger().alive(user))
         self.assertFalse(self.connector._ledger().gone(user))
 
-        guest = {properties.USER_KIND: attachments.INSTANCE}
+        guest = {properties.USER_KIND: ledgers.INSTANCE}
         self.assertEqual(path, self.connect('guest', **guest))
         self.disconnect('guest', **guest)
         self.connect('upload')
@@ -80,7 +79,7 @@ class LocalTestCase(fakes.ConnectorTestCase):
         self.assert_attached()
 
     def test_does_not_take_it_from_an_instance(self):
-        guest = {properties.USER_KIND: attachments.INSTANCE}
+        guest = {properties.USER_KIND: ledgers.INSTANCE}
         self.connect('guest', **guest)
         self.attach_locally()
 
@@ -94,19 +93,19 @@ class LocalTestCase(fakes.ConnectorTestCase):
         self.attach_locally()
         self.connect('local')
 
-        self.assertEqual(attachments.LOCAL, self.users()[0].kind)
+        self.assertEqual(ledgers.LOCAL, self.users()[0].kind)
 
     def test_nova_says_it_better(self):
         self.local().connect_volume(self.properties(
-            **{properties.USER_KIND: attachments.INSTANCE}))
+            **{properties.USER_KIND: ledgers.INSTANCE}))
 
-        self.assertEqual(attachments.INSTANCE, self.users()[0].kind)
+        self.assertEqual(ledgers.INSTANCE, self.users()[0].kind)
 
     def test_killed_before_it_had_a_path(self):
         self.attach_locally()
         ledger = self.connector._ledger()
         user, = self.users()
-        ledger.save(fakes.NAME, [attachments.User(
+        ledger.save(fakes.NAME, [ledgers.User(
             **{**vars(user), 'path': '', 'device': ''})])
 
         self.assertTrue(ledger.gone(self.users()[0]))

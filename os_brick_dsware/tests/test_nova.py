@@ -27,9 +27,9 @@ from unittest import mock
 import fixtures
 from os_brick.initiator import connector as brick_connector
 
-from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import registry
 from os_brick_dsware.tests import fakes
 
@@ -300,10 +300,10 @@ class HostTestCase(NovaTestCase):
         self.connect(self.info())
         user, = self.users()
         self.assertEqual(
-            ('token-1', attachments.INSTANCE, _instance().uuid),
+            ('token-1', ledgers.INSTANCE, _instance().uuid),
             (user.token, user.kind, user.instance))
         # Somebody else of this host, after nova-compute was killed.
-        with mock.patch('os_brick_dsware.processes.alive',
+        with mock.patch('os_brick_dsware.ledger.Process.alive',
                         return_value=False):
             self.new_connector().connect_volume(self.properties('cinder'))
             self.new_connector().disconnect_volume(
@@ -385,7 +385,7 @@ class HostTestCase(NovaTestCase):
         self.cluster.script['detachVolume'] = ['hang'] * 20
         self.disconnect(self.info(), force=True)
         # Remembered, so that the next one to leave takes it away.
-        self.assertEqual([attachments.LEFTOVER],
+        self.assertEqual([ledgers.LEFTOVER],
                          [user.kind for user in self.users()])
         self.cluster.script.clear()
         self.connect(self.info('token-2'))

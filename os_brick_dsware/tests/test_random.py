@@ -22,9 +22,8 @@ from hypothesis import strategies
 from os_brick import exception
 from oslo_config import cfg
 
-from os_brick_dsware import attachments
-from os_brick_dsware import leftovers
-from os_brick_dsware import processes
+from os_brick_dsware import host_volume
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
 from os_brick_dsware.tests import fakes
 
@@ -118,8 +117,8 @@ class SharingMachine(stateful.RuleBasedStateMachine):
         made = self.connector()
         ledger = made._ledger()
         connection = properties.Connection.from_dict(self.properties('a'))
-        left = leftovers.LeftVolume(
-            connection, made._adapter(made._target(connection)), ledger,
+        left = host_volume.HostVolume(
+            connection, made._program(made._target(connection)), ledger,
             self.host, made._run_as_root, made.waits)
         try:
             left.clear(ledger.gone)
@@ -136,9 +135,9 @@ class SharingMachine(stateful.RuleBasedStateMachine):
     def kill(self, token):
         """The process of a user dies."""
         ledger = self.connector()._ledger()
-        dead = processes.Process(2 ** 30, 1, processes.current().namespace)
+        dead = ledgers.Process(2 ** 30, 1, ledgers.this_process().namespace)
         ledger.save(fakes.NAME, [
-            attachments.User(**{**vars(user), 'process': dead})
+            ledgers.User(**{**vars(user), 'process': dead})
             if user.token == token.replace('missing', '') else user
             for user in ledger.users(fakes.NAME)])
         if token in self.users:
@@ -151,8 +150,8 @@ class SharingMachine(stateful.RuleBasedStateMachine):
             self.cluster.remove_node(device)
         self.cluster.attached.clear()
         ledger = self.connector()._ledger()
-        if os.path.isdir(ledger._directory):
-            os.rename(ledger._directory, ledger._root + '/earlier')
+        if os.path.isdir(ledger.this_boot):
+            os.rename(ledger.this_boot, ledger.directory + '/earlier')
         self.users.clear()
         self.killed.clear()
         self.left = False
@@ -165,7 +164,7 @@ class SharingMachine(stateful.RuleBasedStateMachine):
     def every_user_is_recorded(self):
         recorded = {user.token or 'missing' for user
                     in self.connector()._ledger().users(fakes.NAME)
-                    if user.kind != attachments.LEFTOVER}
+                    if user.kind != ledgers.LEFTOVER}
         assert self.users - self.killed <= recorded
 
     @stateful.invariant()

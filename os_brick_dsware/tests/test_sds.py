@@ -18,12 +18,11 @@ import testtools
 
 import fixtures
 
-from os_brick_dsware import adapter
-from os_brick_dsware import attachments
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import programs
 from os_brick_dsware import sds_cli
 from os_brick_dsware.tests import fakes
 from os_brick_dsware.tests import test_connect
@@ -121,9 +120,9 @@ class PlainPropertiesTestCase(fakes.SDSTestCase):
     def test_device_that_is_recorded_for_another_volume(self):
         with open(self.device, 'wb') as stream:
             stream.truncate(fakes.MIB)
-        self.connector._ledger().save('volume-2', [attachments.User(
-            'x', attachments.INSTANCE, processes.current(),
-            adapter.THIS_HOST, device=self.device,
+        self.connector._ledger().save('volume-2', [ledgers.User(
+            'x', ledgers.INSTANCE, ledgers.this_process(),
+            programs.THIS_HOST, device=self.device,
             generation=self.host.generation(self.device))])
         self.cluster.nodes = False
         error = self.assertRaises(exceptions.WrongDevice, self.connect)
@@ -149,7 +148,7 @@ class PlainPropertiesTestCase(fakes.SDSTestCase):
     def test_disconnect_without_a_record(self):
         self.connect()
         self.connector._ledger().save(fakes.NAME, [])
-        with mock.patch('os_brick_dsware.volume._sync') as sync:
+        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
             self.connector.disconnect_volume(self.properties(), None)
         sync.assert_called_once_with(self.device)
         self.assertEqual({}, self.cluster.attached)

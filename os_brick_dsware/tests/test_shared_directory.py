@@ -21,9 +21,8 @@ import traceback
 import fixtures
 import testtools
 
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
 
 NAME = 'volume-1'
 CINDER, NOVA, MALLORY = 4001, 4002, 4009
@@ -52,7 +51,7 @@ class UsersTestCase(testtools.TestCase):
         return self.ledger()
 
     def ledger(self, path=None):
-        return attachments.Ledger(
+        return ledgers.Ledger(
             os.path.join(path or self.locks, 'dsware'), 'b1')
 
     def path(self, *names):
@@ -61,8 +60,8 @@ class UsersTestCase(testtools.TestCase):
     def join(self, ledger, token='t'):
         """Record one more user."""
         with ledger.lock(NAME, 5):
-            ledger.save(NAME, ledger.users(NAME) + [attachments.User(
-                token, attachments.INSTANCE, processes.current(),
+            ledger.save(NAME, ledger.users(NAME) + [ledgers.User(
+                token, ledgers.INSTANCE, ledgers.this_process(),
                 '127.0.0.1')])
 
     def act(self, uid, call, *args):

@@ -19,9 +19,8 @@ import subprocess
 import sys
 import textwrap
 
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
 from os_brick_dsware.tests import fakes
 
@@ -85,8 +84,8 @@ class Sharing:
         self.cluster.make_block(self.cluster.path('dev/sdb'), fakes.MIB)
         ledger = self.connector._ledger()
         ledger.save(fakes.NAME, [
-            attachments.User(**{**vars(user), 'generation':
-                                self.host.generation(user.device)})
+            ledgers.User(**{**vars(user), 'generation':
+                            self.host.generation(user.device)})
             for user in ledger.users(fakes.NAME)])
         self.disconnect('a')
         self.assertEqual('blockdev', self.cluster.commands[-1][0][0])
@@ -113,15 +112,15 @@ class Sharing:
     def test_host_was_booted(self):
         self.connect('a')
         ledger = self.connector._ledger()
-        os.rename(ledger._directory,
-                  os.path.join(ledger._root, 'boot-of-yesterday'))
+        os.rename(ledger.this_boot,
+                  os.path.join(ledger.directory, 'boot-of-yesterday'))
         self.cluster.attached.clear()
         self.cluster.remove_node(self.cluster.path('dev/sdb'))
 
         self.assertEqual([], self.users())
         self.assertEqual(self.link, self.connect('b'))
         self.assertEqual(['b'], [user.token for user in self.users()])
-        self.assertNotIn('boot-of-yesterday', os.listdir(ledger._root))
+        self.assertNotIn('boot-of-yesterday', os.listdir(ledger.directory))
         self.disconnect('a')
         self.disconnect('b')
         self.assertTrue(self.detached())
@@ -169,8 +168,8 @@ class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
         # The device came back by another name: only the agent is the same.
         ledger = self.connector._ledger()
         ledger.save(fakes.NAME, [
-            attachments.User(**{**vars(user), 'agent': '0:0:0:0:0:0:0:1',
-                                'device': ''})
+            ledgers.User(**{**vars(user), 'agent': '0:0:0:0:0:0:0:1',
+                            'device': ''})
             for user in ledger.users(fakes.NAME)])
         self.connect('b', agent_ip='::1')
         self.disconnect('b', agent_ip='::1')
@@ -189,12 +188,12 @@ class KilledFixture:
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
         self.child = child
-        start = processes._start('/proc', child.pid)
-        self.process = processes.Process(
-            child.pid, start, processes.current().namespace)
+        start = ledgers._start('/proc', child.pid)
+        self.process = ledgers.Process(
+            child.pid, start, ledgers.this_process().namespace)
 
-    def user(self, token, kind=attachments.PROCESS, **changes):
-        return attachments.User(**{
+    def user(self, token, kind=ledgers.PROCESS, **changes):
+        return ledgers.User(**{
             'token': token, 'kind': kind, 'process': self.process,
             'agent': self.agent, 'manager': '10.0.0.1', **changes})
 
@@ -235,7 +234,7 @@ class Killed(KilledFixture):
 
     def test_a_guest_counts_although_its_service_was_killed(self):
         self.connect('a')
-        self.record(self.user('b', kind=attachments.INSTANCE))
+        self.record(self.user('b', kind=ledgers.INSTANCE))
         self.kill()
         self.disconnect('a')
         self.assertFalse(self.detached())
@@ -243,11 +242,11 @@ class Killed(KilledFixture):
         self.assertTrue(self.detached())
 
     def test_who_attaches_for_a_guest_says_so(self):
-        mark = {properties.USER_KIND: attachments.INSTANCE}
+        mark = {properties.USER_KIND: ledgers.INSTANCE}
         self.connect('a', **mark)
         self.connect('a')
         user, = self.users()
-        self.assertEqual(attachments.INSTANCE, user.kind)
+        self.assertEqual(ledgers.INSTANCE, user.kind)
 
     def test_what_a_killed_process_left_is_held_open(self):
         self.connect('a')
@@ -346,11 +345,11 @@ class Abandoned:
         self.kill()
 
     def test_guest_keeps_it(self):
-        self.leave(kind=attachments.INSTANCE)
+        self.leave(kind=ledgers.INSTANCE)
         self.assert_stays()
 
     def test_person_keeps_it(self):
-        self.leave(kind=attachments.LOCAL)
+        self.leave(kind=ledgers.LOCAL)
         self.assert_stays()
 
     def test_it_is_open(self):
@@ -441,13 +440,13 @@ class ProcessesTestCase(fakes.ConnectorTestCase):
 
     SCRIPT = textwrap.dedent('''
         import sys
-        from os_brick_dsware import attachments
-        from os_brick_dsware import processes
+        from os_brick_dsware import ledger as ledgers
+        from os_brick_dsware import ledger as ledgers
 
         directory, token, count, log = sys.argv[1:]
-        ledger = attachments.Ledger(directory)
-        user = attachments.User(token, attachments.PROCESS,
-                                processes.current(), 'agent')
+        ledger = ledgers.Ledger(directory)
+        user = ledgers.User(token, ledgers.PROCESS,
+                                ledgers.this_process(), 'agent')
 
         def change(join):
             with ledger.lock('volume-1', 60):
@@ -472,7 +471,7 @@ class ProcessesTestCase(fakes.ConnectorTestCase):
         log = os.path.join(self.directory, 'log')
         child = subprocess.Popen(
             [sys.executable, '-c', self.SCRIPT,
-             self.connector._ledger()._root, token, str(count), log],
+             self.connector._ledger().directory, token, str(count), log],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(child.communicate)
         self.addCleanup(child.kill)

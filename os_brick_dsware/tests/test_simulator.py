@@ -33,7 +33,7 @@ from dsware_sim import testing
 from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import volume
+from os_brick_dsware import identify
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -197,7 +197,7 @@ class Scenarios:
         :returns: a list that is empty before that
         """
         looked = []
-        real = volume.HostVolume._judge
+        real = identify.Identifier.judge
 
         def judge(*args):
             found = real(*args)
@@ -207,7 +207,7 @@ class Scenarios:
             return found
 
         self.useFixture(fixtures.MonkeyPatch(
-            'os_brick_dsware.volume.HostVolume._judge', judge))
+            'os_brick_dsware.identify.Identifier.judge', judge))
         return looked
 
     def test_never_connected(self):
@@ -329,7 +329,7 @@ class Scenarios:
             stream.write('#!/bin/sh\n(trap "" TERM; sleep 600)\n')
             os.fchmod(stream.fileno(), 0o755)
         self.useFixture(fixtures.MonkeyPatch(
-            'os_brick_dsware.volume._UNKNOWN_ATTEMPTS', 1))
+            'os_brick_dsware.commands._UNKNOWN_ATTEMPTS', 1))
         self.conf.config(group='os_brick', dsware_cli_timeout=1,
                          **{self.option: program})
         error = self.assertRaises(

@@ -39,10 +39,10 @@ from dsware_sim.cluster import arguments
 from dsware_sim.cluster import rules
 from dsware_sim import codec
 from dsware_sim import codes
-from os_brick_dsware import adapter
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions as brick_exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import programs
 from os_brick_dsware import properties
 from os_brick_dsware import sds_cli
 from tools.fuzz import mutations
@@ -340,11 +340,12 @@ def sds(data):
 
 
 def program(data):
-    """Let the connector's adapter run a program that says anything."""
-    made = adapter.FSCAdapter(_executor(data), 'fsc_cli', 60,
-                              adapter.Target('192.0.2.10', '192.0.2.1'))
+    """Let the connector run a program that says anything."""
+    made = programs.FSCCli(_executor(data), 'fsc_cli', 60,
+                           programs.Target('192.0.2.10', '192.0.2.1'))
     calls = (made.attach, made.detach, made.describe,
-             lambda name: made.version()[0], lambda name: made.wwns()[0])
+             lambda name: made.call('getDSwareIdentifier')[0],
+             lambda name: made.call('queryAllVolume', poolId='0')[0])
     try:
         found = calls[len(data) % len(calls)](NAME)
     except brick_exceptions.DSWareError as error:
@@ -361,7 +362,7 @@ class Ledger:
     """
 
     def __init__(self, directory):
-        self._ledger = attachments.Ledger(directory, 'boot', directory)
+        self._ledger = ledgers.Ledger(directory, 'boot', directory)
         self._path = self._ledger.record(NAME)
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
 

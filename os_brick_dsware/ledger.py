@@ -51,7 +51,6 @@ from oslo_log import log as logging
 from os_brick_dsware import addresses
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import processes
 from os_brick_dsware import shared_directory
 
 LOG = logging.getLogger(__name__)
@@ -65,14 +64,85 @@ PROCESS = 'process'
 #: Has left, but the agent could not be told: the volume may still be attached.
 LEFTOVER = 'leftover'
 
-FORMAT = 1
 BOOT_ID = '/proc/sys/kernel/random/boot_id'
+#: The name of the first process id name space of a Linux host.
+INITIAL_NAMESPACE = 'pid:[4026531836]'
 
+_FORMAT = 1
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}')
 _HOST = '.host'
 _POLL = 0.02
 #: A user takes about 400 characters.
 _LONGEST = 4 * 1024 * 1024
+#: States of a process that has ended.
+_DEAD = frozenset('ZXx')
+
+
+# Users ----------------------------------------------------------------------
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """What tells a process from every other one of this boot.
+
+    :param pid: its id
+    :param start: when it started, in clock ticks since the boot
+    :param namespace: the name space that its id belongs to
+    """
+
+    pid: int
+    start: int
+    namespace: str
+
+    def alive(self, proc: str = '/proc') -> bool:
+        """Tell whether it still runs: False only if that is certain.
+
+        Services may run in containers, each with its own process ids, and
+        one container cannot see another's processes.
+        """
+        here = _namespace(proc)
+        if self.namespace == here:
+            return _start(proc, self.pid) == self.start
+        return here != INITIAL_NAMESPACE or self._seen_from_outside(proc)
+
+    def _seen_from_outside(self, proc: str) -> bool:
+        """Look for a process of a container among those of its host."""
+        for pid in filter(str.isdigit, os.listdir(proc)):
+            ids = re.search(r'^NSpid:\s*(.*)$',
+                            _read('%s/%s/status' % (proc, pid)), re.M)
+            if (ids and ids[1].split()[-1:] == [str(self.pid)]
+                    and _start(proc, pid) == self.start):
+                return True
+        return False
+
+
+def this_process(proc: str = '/proc') -> Process:
+    """Describe the process that asks."""
+    pid = os.getpid()
+    return Process(pid, _start(proc, pid) or 0, _namespace(proc))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding='utf-8', errors='replace') as stream:
+            return stream.read()
+    except OSError:
+        return ''
+
+
+def _start(proc: str, pid: int | str) -> int | None:
+    """Find when a process started; None when it is gone or a zombie."""
+    # The program's name, in parentheses, may itself contain anything.
+    fields = _read('%s/%s/stat' % (proc, pid)).rpartition(')')[2].split()
+    if len(fields) < 20 or fields[0] in _DEAD:
+        return None
+    return int(fields[19])
+
+
+def _namespace(proc: str) -> str:
+    try:
+        return os.readlink('%s/self/ns/pid' % proc)
+    except OSError:
+        return ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +166,7 @@ class User:
 
     token: str
     kind: str
-    process: processes.Process
+    process: Process
     agent: str
     device: str = ''
     generation: str = ''
@@ -107,67 +177,38 @@ class User:
     instance: str = ''
 
     def shares_with(self, other: 'User') -> bool:
-        """Tell whether two users hold the same attachment.
-
-        :param other: another user of the same volume
-        :returns: True if detaching it from one detaches it from both
-        """
+        """Tell whether detaching it from one detaches it from both."""
         return (self.agent == other.agent
                 or bool(self.device) and self.device == other.device)
 
+    def is_instance(self, instance: str) -> bool:
+        """Tell whether it is a certain instance, given by its id."""
+        return bool(instance) and instance == self.instance
+
     @classmethod
     def from_dict(cls, fields: dict) -> 'User':
-        """Read a user from the ledger; unknown fields are ignored.
-
-        :param fields: what to_dict() returned
-        :returns: the user
-        :raises KeyError, TypeError, ValueError: if it is not a user
-        """
+        """Read a user; raises KeyError, TypeError or ValueError."""
         return cls(
             token=str(fields['token']), kind=str(fields['kind']),
-            process=processes.Process(
-                int(fields['pid']), int(fields['start']),
-                str(fields['namespace'])),
+            process=Process(int(fields['pid']), int(fields['start']),
+                            str(fields['namespace'])),
             # Earlier versions recorded it as it was spelt.
             agent=addresses.canonical(str(fields['agent'])),
-            device=str(fields.get('device', '')),
-            generation=str(fields.get('generation', '')),
-            path=str(fields.get('path', '')),
-            wwn=str(fields.get('wwn', '')),
-            manager=str(fields.get('manager', '')),
             port=int(fields['port']) if fields.get('port') else None,
-            instance=str(fields.get('instance', '')))
+            **{name: str(fields.get(name, '')) for name in (
+                'device', 'generation', 'path', 'wwn', 'manager',
+                'instance')})
 
     def to_dict(self) -> dict:
-        """Write a user for the ledger.
-
-        :returns: its fields, fit for JSON
-        """
-        return {'token': self.token, 'kind': self.kind,
-                'pid': self.process.pid, 'start': self.process.start,
-                'namespace': self.process.namespace, 'agent': self.agent,
-                'device': self.device, 'generation': self.generation,
-                'path': self.path, 'wwn': self.wwn,
-                'manager': self.manager, 'port': self.port,
-                'instance': self.instance}
+        """Write a user, fit for JSON."""
+        fields = dataclasses.asdict(self)
+        return fields.pop('process') | fields
 
 
-def is_instance(user: User, instance: str) -> bool:
-    """Tell whether a user is a certain instance.
-
-    :param user: the user
-    :param instance: id of the instance; empty for none
-    :returns: True if it is
-    """
-    return bool(instance) and instance == user.instance
-
+# Volumes --------------------------------------------------------------------
 
 def check_name(volume: str) -> None:
-    """Check what becomes part of a path, of commands and of messages.
-
-    :param volume: name of a volume
-    :raises InvalidConnectionProperties: if a cluster could not have it
-    """
+    """Check what becomes part of a path, of commands and of messages."""
     if not _NAME.fullmatch(volume):
         raise exceptions.InvalidConnectionProperties(
             "'%s' is not the name of a Dsware volume: it must be 1 to 95 "
@@ -176,11 +217,7 @@ def check_name(volume: str) -> None:
 
 
 def read_boot_id() -> str:
-    """Identify this boot of the host.
-
-    :returns: an identifier that the next boot does not have
-    :raises StateError: if the kernel does not tell
-    """
+    """Identify this boot of the host."""
     try:
         with open(BOOT_ID, encoding='ascii') as stream:
             return stream.read().strip()
@@ -201,24 +238,18 @@ class Ledger:
         :param boot_id: identifies this boot; None to ask the kernel
         :param proc: where the proc file system is mounted
         """
-        self._root = directory
+        self.directory = directory
         self._boot = boot_id or read_boot_id()
-        self._directory = os.path.join(directory, self._boot)
         self._proc = proc
-
-    @property
-    def directory(self) -> str:
-        """Where the records of all boots are."""
-        return self._root
 
     @property
     def this_boot(self) -> str:
         """Where the records of this boot are, in that directory."""
-        return self._directory
+        return os.path.join(self.directory, self._boot)
 
     @contextlib.contextmanager
     def _opened(self, make: bool = False):
-        with shared_directory.opened(self._root, make) as root:
+        with shared_directory.opened(self.directory, make) as root:
             with root.enter(self._boot, make) as directory:
                 if make and not directory.exists(_HOST):
                     # Should the directory be on a file system that hosts
@@ -237,25 +268,20 @@ class Ledger:
                 "Every service of this host that attaches volumes must be "
                 "able to write there, and nobody else (option lock_path in "
                 "group os_brick); 'dsware-doctor host', run as root, tells "
-                "what mends it" % (self._root, exc))
+                "what mends it" % (self.directory, exc))
 
     # Locking ----------------------------------------------------------------
 
     @contextlib.contextmanager
     def lock(self, volume: str, timeout: float):
-        """Keep every other process and thread of this host from a volume.
-
-        :param volume: name of the volume
-        :param timeout: seconds to wait for it at most
-        :raises StateError: if it cannot be had
-        """
+        """Keep every other process and thread of this host from a volume."""
         check_name(volume)
         deadline = time.monotonic() + timeout
         with contextlib.ExitStack() as stack:
             with self._explained():
                 directory = stack.enter_context(self._opened(make=True))
                 descriptor = self._locked(directory, volume, deadline)
-            stack.callback(self._unlock, directory, volume, descriptor)
+            stack.callback(_unlock, directory, volume, descriptor)
             yield
 
     def _locked(self, directory, volume: str, deadline: float) -> int:
@@ -263,7 +289,8 @@ class Ledger:
         while True:
             descriptor = directory.open_lock(name)
             try:
-                _flock(descriptor, self._path(name), deadline)
+                _flock(descriptor, os.path.join(self.this_boot, name),
+                       deadline)
                 if directory.is_at(name, descriptor):
                     return descriptor
             except BaseException:
@@ -272,26 +299,10 @@ class Ledger:
             # Its last user removed it between our opening and locking it.
             os.close(descriptor)
 
-    def _unlock(self, directory, volume: str, descriptor: int) -> None:
-        # Removed while it is locked, when nobody uses the volume: waiters
-        # notice that theirs is not the one at the path any more.
-        try:
-            if not directory.exists(_record(volume)):
-                directory.remove(_lock(volume))
-        except OSError as exc:
-            LOG.debug('Lock file of %s stays: %s', volume, exc)
-        finally:
-            os.close(descriptor)
-
     # Reading and writing ----------------------------------------------------
 
     def users(self, volume: str) -> list[User]:
-        """List who uses a volume, as it was recorded.
-
-        :param volume: name of the volume
-        :returns: its users of this boot
-        :raises StateError: if the record cannot be read or understood
-        """
+        """List who uses a volume, as it was recorded since the boot."""
         check_name(volume)
         try:
             record = json.loads(self._text(_record(volume)))
@@ -304,27 +315,27 @@ class Ledger:
                 % (self.record(volume), volume, type(exc).__name__,
                    fsc_cli.printable(str(exc))))
 
-    def save(self, volume: str, users: list[User]) -> None:
-        """Record who uses a volume. The caller holds its lock.
+    def _text(self, name: str) -> str:
+        with self._explained():
+            try:
+                with self._opened() as directory:
+                    return directory.read(name, _LONGEST)
+            except FileNotFoundError:
+                return '{"users": []}'
 
-        :param volume: name of the volume
-        :param users: all its users; none removes the record
-        :raises StateError: if it cannot be written; the old one stays
-        """
+    def save(self, volume: str, users: list[User]) -> None:
+        """Record all users of a volume; the caller holds its lock."""
         check_name(volume)
         with self._explained(), self._opened(make=True) as directory:
             if users:
                 directory.replace(_record(volume), json.dumps({
-                    'format': FORMAT, 'volume': volume,
+                    'format': _FORMAT, 'volume': volume,
                     'users': [user.to_dict() for user in users]}, indent=1))
             else:
                 directory.remove(_record(volume))
 
     def volumes(self) -> list[str]:
-        """List the volumes that have users on this host.
-
-        :returns: their names, sorted
-        """
+        """List the volumes that have users on this host, sorted."""
         try:
             with self._opened() as directory:
                 names = directory.names()
@@ -334,79 +345,53 @@ class Ledger:
                 if name.endswith('.json')]
 
     def alive(self, user: User) -> bool:
-        """Tell whether a user may still need the volume.
-
-        :param user: a user of this boot
-        :returns: False only for one who has left, or whose process has
-            certainly ended
-        """
-        if user.kind == LEFTOVER:
-            return False
-        return (user.kind != PROCESS
-                or processes.alive(user.process, self._proc))
+        """Tell whether a user may still need the volume."""
+        return user.kind != LEFTOVER and (
+            user.kind != PROCESS or user.process.alive(self._proc))
 
     def gone(self, user: User) -> bool:
-        """Tell whether a user is gone for good.
+        """Tell whether nobody will ever leave the volume for a user.
 
         Besides those who are not alive it is who attached a volume for an
         instance and ended before any path was handed out: no instance can
         have it.
-
-        :param user: a user of this boot
-        :returns: True if nobody will ever leave the volume for this user
         """
         return not self.alive(user) or not (
-            user.path or processes.alive(user.process, self._proc))
+            user.path or user.process.alive(self._proc))
 
     def record(self, volume: str) -> str:
-        """Name the file that tells who uses a volume.
-
-        :param volume: name of the volume
-        :returns: its path
-        """
+        """Name the file that tells who uses a volume."""
         check_name(volume)
-        return self._path(_record(volume))
+        return os.path.join(self.this_boot, _record(volume))
+
+    # Earlier boots ----------------------------------------------------------
 
     def other_boots(self) -> dict[str, str | None]:
-        """List the records that are not of this boot of this host.
-
-        :returns: names of hosts by path of directory, None if it is unknown
-        """
+        """Map the directories of other boots or hosts to hosts' names."""
         try:
-            with shared_directory.opened(self._root) as root:
-                return {os.path.join(self._root, name): host
+            with shared_directory.opened(self.directory) as root:
+                return {os.path.join(self.directory, name): host
                         for name, host in self._others(root).items()}
         except OSError:
             return {}
 
-    def _others(self, root) -> dict[str, str | None]:
-        return {name: _host_of(root, name) for name in root.names()
-                if name != self._boot and root.has_directory(name)}
-
     def forget_earlier_boots(self) -> None:
         """Remove the records of earlier boots of this host."""
         with self._explained(), contextlib.suppress(FileNotFoundError):
-            with shared_directory.opened(self._root) as root:
+            with shared_directory.opened(self.directory) as root:
                 self._forget(root)
+
+    def _others(self, root) -> dict[str, str | None]:
+        return {name: _host_of(root, name) for name in root.names()
+                if name != self._boot and root.has_directory(name)}
 
     def _forget(self, root) -> None:
         for name, host in self._others(root).items():
             if host == platform.node():
                 LOG.info('Removing the records of volumes that were attached '
                          'before this host was booted: %s',
-                         os.path.join(self._root, name))
+                         os.path.join(self.directory, name))
                 root.remove_tree(name)
-
-    def _text(self, name: str) -> str:
-        with self._explained():
-            try:
-                with self._opened() as directory:
-                    return directory.read(name, _LONGEST)
-            except FileNotFoundError:
-                return '{"users": []}'
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._directory, name)
 
 
 def _record(volume: str) -> str:
@@ -439,3 +424,15 @@ def _flock(descriptor: int, path: str, deadline: float) -> None:
                 "detaching this volume for too long: %s is still locked"
                 % path)
         time.sleep(_POLL)
+
+
+def _unlock(directory, volume: str, descriptor: int) -> None:
+    # Removed while it is locked, when nobody uses the volume: waiters notice
+    # that theirs is not the one at the path any more.
+    try:
+        if not directory.exists(_record(volume)):
+            directory.remove(_lock(volume))
+    except OSError as exc:
+        LOG.debug('Lock file of %s stays: %s', volume, exc)
+    finally:
+        os.close(descriptor)

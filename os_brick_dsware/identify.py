@@ -30,26 +30,64 @@ volume's.
 import os
 import time
 
-from os_brick_dsware import attachments
+from os_brick_dsware import commands
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import programs
 from os_brick_dsware import result_codes
 from os_brick_dsware import waiting
 
 
-class Identification:
-    """Finds a volume's device: a part of :class:`volume.HostVolume`."""
+class Identifier:
+    """Finds the device of one volume."""
 
-    def _identified(self, reply, before) -> tuple[str, str]:
-        """Find the volume's device and make sure that it is the volume's."""
+    def __init__(self, volume: str, wwn: str, asked: commands.Commands,
+                 ledger: ledgers.Ledger, host: devices.Devices,
+                 waits: waiting.Waits):
+        """Nothing is looked at yet.
+
+        :param volume: name of the volume
+        :param wwn: digits of its World Wide Name, empty if it is not known
+        :param asked: the cluster
+        :param ledger: who uses which volume
+        :param host: the block devices of this host
+        :param waits: how long to wait for what
+        """
+        self._volume = volume
+        self._known_wwn = wwn
+        self._asked = asked
+        self._ledger = ledger
+        self._host = host
+        self._waits = waits
+        # Who had the volume, and the disks that were there, before it was
+        # attached.
+        self._had: list[ledgers.User] = []
+        self._disks: frozenset[str] | None = None
+        #: Devices that may be the volume's, whether or not that was shown.
+        self.perhaps: set[str] = set()
+
+    def begin(self, had: list[ledgers.User]) -> None:
+        """Remember what there is before the volume is attached."""
+        self._had, self._disks = had, self._host.generations()
+
+    def find(self, reply: programs.Reply, agent: str) -> tuple[str, str]:
+        """Find the device of a volume that was attached.
+
+        :param reply: what the program said
+        :param agent: address of the agent that attached it
+        :returns: (the device, the path by which it is to be used)
+        :raises WrongDevice: if none could be shown to be the volume's
+        :raises DeviceNotFound: if there is none
+        """
         doubts: dict[str, str] = {}
         patience = time.monotonic() + self._waits.link
 
         def look() -> tuple[str, str] | None:
             patient = time.monotonic() < patience
-            for device in self._candidates(reply, before):
-                path, doubts[device] = self._judge(device, patient)
+            for device in self._candidates(reply, agent):
+                path, doubts[device] = self.judge(device, patient)
                 if path:
                     return self._host.canonical(device), path
             return None
@@ -60,55 +98,107 @@ class Identification:
         if found:
             return found
         if not all(map(self._absent, doubts)):
-            raise exceptions.WrongDevice(
-                "volume %s is attached, but no device could be shown to be "
-                "its own: %s" % (self._name, '; '.join(doubts.values())))
+            raise self._wrong('; '.join(doubts.values()))
         raise exceptions.DeviceNotFound(
             "volume %s is attached to this host (%s), but its device %s did "
-            "not appear" % (self._name, reply.text,
+            "not appear" % (self._volume, reply.text,
                             ', '.join(sorted(doubts)) or '(not named)'))
 
-    def _candidates(self, reply, before) -> list[str]:
+    def refuse_shared(self, device: str) -> None:
+        """See that nobody else was given the device meanwhile.
+
+        Of two who were given it at once both have recorded it by now, so
+        that at least one of them sees the other.
+        """
+        other = self._of_another(device, self.wwn())
+        if other:
+            raise self._wrong(other)
+
+    def _wrong(self, doubts: str) -> exceptions.WrongDevice:
+        return exceptions.WrongDevice(
+            "volume %s is attached, but no device could be shown to be "
+            "its own: %s" % (self._volume, doubts))
+
+    # Without asking the cluster ---------------------------------------------
+
+    def device(self, sharing: list[ledgers.User],
+               users: list[ledgers.User]) -> tuple[str, bool]:
+        """Find the device of a volume that may be attached.
+
+        A program that tells devices is asked if there is no record.
+
+        :param sharing: users that have the same device
+        :param users: all users of the volume
+        :returns: the device, empty if there is none; and whether it was
+            recorded, so that there is no doubt that it is this host's
+        """
+        for user in sharing:
+            if self.is_still(user):
+                return user.device, True
+        told = next(filter(self._host.exists, self._told()), '')
+        if told or not self._known_wwn:
+            return told, bool(told)
+        others = {user.device for user in users if user not in sharing}
+        return next((device for device in self.by_wwn()
+                     if device not in others
+                     and not self._of_another(device, self._known_wwn)),
+                    ''), False
+
+    def linked(self) -> str:
+        """Find the stable path of a volume without a record."""
+        wwn = self._known_wwn
+        link = self._host.link(wwn) if wwn else ''
+        device = os.path.realpath(link)
+        return link if link and self._host.exists(link) and not (
+            self._of_another(device, wwn) or self._taken(device)) else ''
+
+    # Candidates -------------------------------------------------------------
+
+    def _candidates(self, reply, agent) -> list[str]:
         if reply.device:
             return [reply.device]
-        others = {user.device for user in before
-                  if user.agent != self._agent}
-        found = [user.device for user in self._of_agent(before)
-                 if self._is_still(user)] + self._told() + self._by_wwn()
+        others = {user.device for user in self._had if user.agent != agent}
+        found = [user.device for user in self._had
+                 if user.agent == agent and self.is_still(user)]
         # Where one machine plays several hosts, the link may be another's.
-        return sorted(dict.fromkeys(found), key=others.__contains__)
+        return sorted(dict.fromkeys(found + self._told() + self.by_wwn()),
+                      key=others.__contains__)
 
     def _told(self) -> list[str]:
         """Ask for the device, where the program knows it."""
-        if not self._adapter.tells_device:
+        if not self._asked.tells_device:
             return []
-        device = self._describe().device
+        device = self._asked.describe().device
         return [self._host.canonical(device)] if device else []
 
-    def _wwn(self) -> str:
-        if self._connection.wwn or self._adapter.tells_device:
-            return self._connection.wwn
-        return devices.normal_wwn(self._describe().wwn)
+    def wwn(self) -> str:
+        """Tell the World Wide Name; the cluster is asked if need be."""
+        if self._known_wwn or self._asked.tells_device:
+            return self._known_wwn
+        return devices.normal_wwn(self._asked.describe().wwn)
 
-    def _by_wwn(self) -> list[str]:
-        wwn = self._wwn()
+    def by_wwn(self) -> list[str]:
+        """List the devices that have the volume's World Wide Name."""
+        wwn = self.wwn()
         if not wwn:
             return []
         link = self._host.link(wwn)
         linked = [os.path.realpath(link)] if self._host.exists(link) else []
         return self._host.with_wwn(wwn) or linked
 
-    def _judge(self, device: str, patient: bool) -> tuple[str, str]:
+    # Judging ----------------------------------------------------------------
+
+    def judge(self, device: str, patient: bool) -> tuple[str, str]:
         """Tell whether a device is the volume's, and by which path.
 
         :returns: the path, empty if it is not shown; and the doubt
         """
         if self._absent(device):
             return '', '%s is not there' % device
-        wwn = self._wwn()
+        wwn = self.wwn()
         doubt = self._no_disk(device) or self._of_another(device, wwn)
         if not doubt:
-            self._perhaps.add(device)
+            self.perhaps.add(device)
             doubt = self._taken(device)
         return ('', doubt) if doubt else self._shown(device, wwn, patient)
 
@@ -140,10 +230,7 @@ class Identification:
             device, ', '.join(keepers)) if keepers else ''
 
     def _shown(self, device: str, wwn: str, patient: bool) -> tuple[str, str]:
-        """Find what shows that a device is the volume's.
-
-        :returns: as _judge()
-        """
+        """Find what shows that a device is the volume's; as judge()."""
         link = self._host.link(wwn) if wwn else ''
         if link and self._leads_to(link, device):
             return link, ''
@@ -152,7 +239,7 @@ class Identification:
             return '', '%s is not there yet' % link
         if wwn and wwn in self._host.own_names(device):
             return device, ''
-        if self._adapter.tells_device:
+        if self._asked.tells_device:
             return self._shown_by_program(device)
         if wwn and block and not (
                 self._host.simulated or self._recorded(device)):
@@ -167,7 +254,7 @@ class Identification:
     def _shown_by_size(self, device: str) -> tuple[str, str]:
         if not (self._is_new(device) or self._recorded(device)):
             return '', '%s was there before the volume was attached' % device
-        size, described = self._host.size(device), self._describe()
+        size, described = self._host.size(device), self._asked.describe()
         return (device if size == described.size else ''), (
             '%s has %d bytes, the volume %s' % (
                 device, size, described.size or 'cannot be queried: '
@@ -175,14 +262,14 @@ class Identification:
 
     def _shown_by_program(self, device: str) -> tuple[str, str]:
         """Judge by what the program says, which knows no size."""
-        described = self._describe()
+        described = self._asked.describe()
         if not described.device:
             return '', '%s: %s' % (device, described.text)
         if (self._host.canonical(described.device)
                 != self._host.canonical(device)):
             return '', '%s is not %s, which the cluster names' % (
                 device, described.device)
-        if self._made and not self._is_new(device):
+        if self._asked.made and not self._is_new(device):
             return '', '%s was there before the volume was attached' % device
         return device, ''
 
@@ -195,7 +282,9 @@ class Identification:
             self._disks is not None
             and self._host.generation(device) not in self._disks)
 
-    def _recorded_for_another(self, device: str, sure: bool = False) -> str:
+    # Records ----------------------------------------------------------------
+
+    def _recorded_for_another(self, device: str, sure: bool) -> str:
         """Find the other volume that has a device, as it is recorded.
 
         :param sure: the device says itself that it is this volume's, so
@@ -207,7 +296,7 @@ class Identification:
             except exceptions.DSWareError:
                 # Another volume's trouble.
                 continue
-            if name != self._name and any(
+            if name != self._volume and any(
                     self._has(user, device)
                     and (not sure or self._ledger.alive(user))
                     for user in users):
@@ -215,74 +304,25 @@ class Identification:
         return ''
 
     def _recorded(self, device: str) -> bool:
-        """Tell whether a device is recorded for this volume."""
         return any(self._has(user, device) for user
-                   in self._had + self._ledger.users(self._name))
+                   in self._had + self._ledger.users(self._volume))
 
-    def _has(self, user: attachments.User, device: str) -> bool:
+    def _has(self, user: ledgers.User, device: str) -> bool:
         """Tell whether a record is of a device, whatever it is called."""
         if self._host.is_block(device):
             return bool(user.generation) and (
                 user.generation == self._host.generation(device))
         return (user.device == self._host.canonical(device)
-                and self._is_still(user))
+                and self.is_still(user))
 
-    def _refuse_shared(self, device: str) -> None:
-        """See that nobody else was given the device meanwhile.
-
-        Of two who were given it at once both have recorded it by now, so
-        that at least one of them sees the other.
-        """
-        other = self._of_another(device, self._wwn())
-        if other:
-            raise exceptions.WrongDevice(
-                "volume %s is attached, but no device could be shown to be "
-                "its own: %s" % (self._name, other))
-
-    def _is_still(self, user: attachments.User) -> bool:
+    def is_still(self, user: ledgers.User) -> bool:
+        """Tell whether a user's device is the one that it was given."""
         return bool(user.device) and (
             user.generation == self._host.generation(user.device))
 
-    def _device(self, sharing, users) -> tuple[str, bool]:
-        """Find the volume's device, without asking the cluster.
 
-        A program that tells devices is asked if there is no record.
-
-        :param sharing: users that have the same device
-        :param users: all users of the volume
-        :returns: the device, empty if there is none; and whether it was
-            recorded, so that there is no doubt that it is this host's
-        """
-        for user in sharing:
-            if self._is_still(user):
-                return user.device, True
-        told = next(filter(self._host.exists, self._told()), '')
-        if told:
-            return told, True
-        if not self._connection.wwn:
-            return '', False
-        others = {user.device for user in users if user not in sharing}
-        return next((device for device in self._by_wwn()
-                     if device not in others
-                     and not self._of_another(
-                         device, self._connection.wwn)), ''), False
-
-    def _linked(self) -> str:
-        """Find the stable path of a volume without a record."""
-        wwn = self._connection.wwn
-        link = self._host.link(wwn) if wwn else ''
-        device = os.path.realpath(link)
-        return link if link and self._host.exists(link) and not (
-            self._of_another(device, wwn) or self._taken(device)) else ''
-
-
-def path_of(user: attachments.User, host: devices.Devices) -> str:
-    """Tell by which path a user has a volume now.
-
-    :param user: a user of a volume
-    :param host: the block devices of this host
-    :returns: the path; empty if the device is gone
-    """
+def path_of(user: ledgers.User, host: devices.Devices) -> str:
+    """Tell by which path a user has a volume now; empty if it is gone."""
     if not user.device or user.generation != host.generation(user.device):
         return ''
     same = os.path.realpath(user.path) == os.path.realpath(user.device)

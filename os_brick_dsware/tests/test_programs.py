@@ -20,9 +20,9 @@ import testtools
 
 import fixtures
 
-from os_brick_dsware import adapter
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import programs
 from os_brick_dsware import result_codes
 
 #: More than any answer may have; ending it is up to who reads.
@@ -36,8 +36,8 @@ def execute(*cmd, **kwargs):
 
 class ProgramTestCase(testtools.TestCase):
 
-    def adapter(self, script, timeout=60):
-        """Make an adapter of a program.
+    def program(self, script, timeout=60):
+        """Make a program of a script.
 
         :param script: what the program does, for a shell
         """
@@ -45,11 +45,11 @@ class ProgramTestCase(testtools.TestCase):
         with open(path, 'w') as stream:
             stream.write('#!/bin/sh\n%s\n' % script)
             os.fchmod(stream.fileno(), 0o755)
-        return adapter.FSCAdapter(
-            execute, path, timeout, adapter.Target('10.0.0.1', '127.0.0.1'))
+        return programs.FSCCli(
+            execute, path, timeout, programs.Target('10.0.0.1', '127.0.0.1'))
 
     def assert_reply(self, kind, part, script):
-        reply = self.adapter(script).attach('volume-1')
+        reply = self.program(script).attach('volume-1')
         self.assertEqual(kind, reply.kind)
         self.assertIn(part, reply.text)
         return reply
@@ -62,9 +62,9 @@ class ProgramTestCase(testtools.TestCase):
         self.assertEqual('/dev/sdb', reply.device)
 
     def test_arguments_arrive_whole(self):
-        made = self.adapter('for one; do echo "desc=$one"; done; exit 3')
+        made = self.program('for one; do echo "desc=$one"; done; exit 3')
         self.assertIn('exit code 3', made.attach('volume-1').text)
-        made = self.adapter('[ "$*" = "--manage_ip 10.0.0.1 --ip 127.0.0.1 '
+        made = self.program('[ "$*" = "--manage_ip 10.0.0.1 --ip 127.0.0.1 '
                             '--op detachVolume --volName volume-1" ] && '
                             'echo result=0')
         self.assertEqual(result_codes.OK, made.detach('volume-1').kind)
@@ -104,18 +104,17 @@ class ProgramTestCase(testtools.TestCase):
 
     def test_listing_may_be_long(self):
         lines = 20000
-        made = self.adapter(
-            'case "$*" in *queryAllPoolInfo*) echo result=0; echo '
-            'pool_id=0;; *) echo result=0; awk \'BEGIN { for (i = 0; i < %d; '
-            'i++) printf "vol_name=volume-%%d,wwn=68886030%%08d,%s\\n", i, i '
-            '}\';; esac' % (lines, ','.join(
-                'a%d=1' % number for number in range(10))))
-        reply, found = made.wwns()
+        made = self.program(
+            'echo result=0; awk \'BEGIN { for (i = 0; i < %d; i++) printf '
+            '"vol_name=volume-%%d,wwn=68886030%%08d,%s\\n", i, i }\'' % (
+                lines, ','.join('a%d=1' % number for number in range(10))))
+        reply, found = made.call('queryAllVolume', poolId='0',
+                                 bound=fsc_cli.MAX_OUTPUT)
         self.assertEqual((result_codes.OK, lines), (reply.kind, len(found)))
 
     def test_is_not_there(self):
-        made = adapter.FSCAdapter(execute, '/nonexistent/fsc_cli', 60,
-                                  adapter.Target('10.0.0.1', '127.0.0.1'))
+        made = programs.FSCCli(execute, '/nonexistent/fsc_cli', 60,
+                               programs.Target('10.0.0.1', '127.0.0.1'))
         error = self.assertRaises(exceptions.ConfigurationError, made.attach,
                                   'volume-1')
         self.assertIn('/nonexistent/fsc_cli', str(error))

@@ -13,11 +13,11 @@
 """What a host's command line program can do, as calls with typed answers.
 
 The connector needs four things of a program: attach, detach, describe and a
-name for messages. FSCAdapter gives them for ``fsc_cli``, SDSAdapter for
-``sds_cli``; another program of the family needs only another adapter.
+name for messages. FSCCli gives them for ``fsc_cli``, SDSCli for ``sds_cli``;
+another program of the family needs only another class.
 
-An adapter runs its program once a call and judges nothing: whether to repeat
-is the connector's business.
+A program is run once a call and nothing is judged: whether to repeat is the
+connector's business.
 """
 
 from collections.abc import Callable
@@ -29,10 +29,8 @@ import re
 from oslo_concurrency import processutils
 
 from os_brick_dsware import addresses
-from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import processes
 from os_brick_dsware import result_codes
 from os_brick_dsware import sds_cli
 
@@ -44,9 +42,6 @@ _MARGIN = 15
 _NOT_RUN = (126, 127)
 #: It was ended: timeout(1) says so, or was ended with it.
 _ENDED = (124, 137, -9)
-#: Bytes that a run may print: a listing, and anything else.
-_LISTING = fsc_cli.MAX_OUTPUT
-_ANSWER = fsc_cli.MAX_ANSWER
 #: Stands for the agent's address with a program that takes none.
 THIS_HOST = 'this-host'
 
@@ -88,57 +83,31 @@ class _TooMuch(fsc_cli.OutputError):
     """The program printed more than it may."""
 
 
-def _understood(parse: Callable, bound: int, out: str | None):
+def _bounded(parse: Callable, bound: int, out: str | None):
     if len(os.fsencode(out or '')) > bound:
         raise _TooMuch('it printed more than %d bytes' % bound)
     return parse(out or '')
 
 
-class Adapter:
-    """Runs a program and judges how the run ended."""
+@dataclasses.dataclass(frozen=True)
+class _Runner:
+    """Runs a program, and tells what came of it.
 
-    #: Whether describe() tells the device of an attached volume.
-    tells_device = False
-    #: The option that names the program.
-    option = ''
-    #: Who must be able to run it.
-    runner = ''
+    :param execute: runs a command, like os-brick's executors
+    :param program: name or path of the program
+    :param timeout: seconds that one run may take
+    :param name: who is asked, for messages
+    :param needs: which option names the program, and who runs it
+    """
 
-    def __init__(self, execute: Callable, program: str, timeout: int,
-                 target: Target):
-        """Nothing is run yet.
+    execute: Callable
+    program: str
+    timeout: int
+    name: str
+    needs: str
 
-        :param execute: runs a command, like os-brick's executors
-        :param program: name or path of the program
-        :param timeout: seconds that one run may take
-        :param target: where commands go
-        """
-        self._execute = execute
-        self._program = program
-        self._timeout = timeout
-        self._target = target
-
-    @property
-    def name(self) -> str:
-        """Who is asked, for messages."""
-        return self._program
-
-    @property
-    def target(self) -> Target:
-        """Where commands go."""
-        return self._target
-
-    def running(self, volume: str, proc: str = '/proc') -> list[int]:
-        """Find runs of the program for a volume, whoever started them.
-
-        :param volume: its name
-        :param proc: where the proc file system is mounted
-        :returns: ids of processes
-        """
-        return processes.running(self._program, {volume}, proc)
-
-    def _run(self, argv: list[str], parse: Callable, changes: bool,
-             bound: int = _ANSWER):
+    def run(self, argv: list[str], parse: Callable, changes: bool,
+            bound: int = fsc_cli.MAX_ANSWER):
         """Run the program once.
 
         :param argv: the program and its arguments
@@ -152,20 +121,19 @@ class Adapter:
         # shell script's children would keep the pipe open and the caller
         # waiting. timeout(1) ends the whole process group; only with this
         # signal does it leave nobody who ignored a more polite one.
-        limit = ['timeout', '-s', 'KILL', str(self._timeout),
+        limit = ['timeout', '-s', 'KILL', str(self.timeout),
                  'sh', '-c', fsc_cli.BOUNDED, 'sh', str(bound + 1),
                  str(fsc_cli.MAX_MESSAGES)]
-        understand = functools.partial(_understood, parse, bound)
+        understand = functools.partial(_bounded, parse, bound)
         try:
-            out, _err = self._execute(
-                *limit, *argv, timeout=self._timeout + _MARGIN)
+            out, _err = self.execute(
+                *limit, *argv, timeout=self.timeout + _MARGIN)
+            said = understand(out)
         except processutils.ProcessExecutionError as exc:
             return self._failed(understand, changes, exc)
         except OSError as exc:
             # The way to the privileged process broke while it was running.
             return self._unknown(changes, fsc_cli.printable(str(exc))), None
-        try:
-            said = understand(out)
         except fsc_cli.OutputError as exc:
             return self._unknown(changes, str(exc)), None
         return self._reply(changes, said), said
@@ -179,11 +147,9 @@ class Adapter:
         except fsc_cli.OutputError:
             if exc.exit_code in _NOT_RUN:
                 raise exceptions.ConfigurationError(
-                    "%s cannot be run on this host (%s): option "
-                    "%s in group os_brick must name the Dsware "
-                    "command line program, which %s must be able to run"
-                    % (self._program, self._ended(exc), self.option,
-                       self.runner)) from None
+                    "%s cannot be run on this host (%s): %s must be able to "
+                    "run" % (self.program, self._ended(exc), self.needs)
+                ) from None
             return self._unknown(changes, self._ended(exc)), None
         if said.result == 0:
             return self._unknown(changes, '%s after success'
@@ -205,8 +171,7 @@ class Adapter:
 
     def _ended(self, exc: processutils.ProcessExecutionError) -> str:
         if exc.exit_code in _ENDED:
-            return 'it did not end within %d s, or was killed' % (
-                self._timeout)
+            return 'it did not end within %d s, or was killed' % self.timeout
         code = ('exit code %s' % exc.exit_code if exc.exit_code is not None
                 else 'no exit code')
         said = fsc_cli.printable(
@@ -214,65 +179,56 @@ class Adapter:
         return '%s: %s' % (code, said) if said else code
 
 
-class FSCAdapter(Adapter):
+def _runs(argv: list[str], program: str, volume: str) -> bool:
+    return volume in argv and (
+        program in argv or program in map(os.path.basename, argv))
+
+
+class FSCCli:
     """Dsware's ``fsc_cli``; it runs as root."""
 
-    option = 'dsware_fsc_cli'
-    runner = 'root'
+    #: Whether describe() tells the device of an attached volume.
+    tells_device = False
 
-    @property
-    def name(self) -> str:
-        """Who is asked, for messages."""
-        return '%s through agent %s' % (self._program, self._target.agent_ip)
+    def __init__(self, execute: Callable, program: str, timeout: int,
+                 target: Target):
+        """Nothing is run yet; see _Runner."""
+        self._program = program
+        self.target = target
+        self._runner = _Runner(
+            execute, program, timeout,
+            '%s through agent %s' % (program, target.agent_ip),
+            'option dsware_fsc_cli in group os_brick must name the Dsware '
+            'command line program, which root')
 
-    def running(self, volume: str, proc: str = '/proc') -> list[int]:
-        """Find runs of the program for a volume, whoever started them.
+    def is_run(self, argv: list[str], volume: str) -> bool:
+        """Tell whether a process runs the program for a volume.
 
-        :param volume: its name
-        :param proc: where the proc file system is mounted
-        :returns: ids of processes; none of other agents' commands, on a
-            machine that plays several hosts
+        Who waits for it, such as timeout(1) or sudo, does too. On a machine
+        that plays several hosts others' agents have commands of their own.
         """
-        agent = addresses.canonical(self._target.agent_ip)
-        return processes.running(
-            self._program, {volume}, proc,
-            lambda argument: addresses.canonical(argument) == agent)
+        agent = addresses.canonical(self.target.agent_ip)
+        return _runs(argv, self._program, volume) and any(
+            addresses.canonical(argument) == agent for argument in argv)
 
     def attach(self, volume: str) -> Reply:
-        """Attach a volume or a snapshot to this host.
-
-        :param volume: its name
-        :returns: what came of it; of kind ATTACHED when it already was
-        :raises ConfigurationError: if the program cannot be run
-        """
-        reply, records = self._call('attachVolume', changes=True,
-                                    volName=volume)
+        """Attach a volume or a snapshot; ATTACHED when it already was."""
+        reply, records = self.call('attachVolume', changes=True,
+                                   volName=volume)
         for record in records:
             reply = dataclasses.replace(reply, device=record['devName'])
         return reply
 
     def detach(self, volume: str) -> Reply:
-        """Detach a volume or a snapshot from this host.
-
-        :param volume: its name
-        :returns: what came of it; of kind DETACHED when it already was
-        :raises ConfigurationError: if the program cannot be run
-        """
-        return self._call('detachVolume', changes=True, volName=volume)[0]
+        """Detach a volume or a snapshot; DETACHED when it already was."""
+        return self.call('detachVolume', changes=True, volName=volume)[0]
 
     def describe(self, volume: str) -> Reply:
-        """Ask the cluster what it knows of a volume or a snapshot.
-
-        :param volume: its name
-        :returns: what came of it; of kind OK with its size and wwn
-        :raises ConfigurationError: if the program cannot be run
-        """
-        reply, records = self._call('queryVolume', changes=False,
-                                    volName=volume)
+        """Ask for the size and World Wide Name of a volume or snapshot."""
+        reply, records = self.call('queryVolume', volName=volume)
         name, size = 'vol_name', 'vol_size'
         if reply.kind == result_codes.ABSENT:
-            reply, records = self._call('querySnapshot', changes=False,
-                                        snapName=volume)
+            reply, records = self.call('querySnapshot', snapName=volume)
             name, size = 'snap_name', 'snap_size'
         if reply.kind != result_codes.OK:
             return reply
@@ -282,68 +238,57 @@ class FSCAdapter(Adapter):
                 return dataclasses.replace(
                     reply, size=int(record[size]) * _MIB,
                     wwn=record.get('wwn', ''))
-        return Reply(result_codes.UNKNOWN,
-                     '%s did not describe %s' % (self.name, volume))
+        return Reply(result_codes.UNKNOWN, '%s did not describe %s'
+                     % (self._runner.name, volume))
 
-    def version(self) -> tuple[Reply, str]:
-        """Ask for the cluster's version, the cheapest of questions.
+    def call(self, op: str, changes: bool = False,
+             bound: int = fsc_cli.MAX_ANSWER, **args: str
+             ) -> tuple[Reply, tuple[dict[str, str], ...]]:
+        """Run an operation.
 
-        :returns: (what came of it, the version; empty for an older cluster,
-            which does not know the question)
+        :param op: its name
+        :param changes: whether it changes something
+        :param bound: bytes that the program may print
+        :param args: its arguments
+        :returns: (what came of it, records)
         :raises ConfigurationError: if the program cannot be run
         """
-        reply, records = self._call('getDSwareIdentifier', changes=False)
-        return reply, ''.join(record['version'] for record in records)
-
-    def wwns(self) -> tuple[Reply, dict[str, str]]:
-        """List all volumes that have a World Wide Name.
-
-        :returns: (what came of it, names of volumes by that name's digits)
-        :raises ConfigurationError: if the program cannot be run
-        """
-        reply, pools = self._call('queryAllPoolInfo', changes=False)
-        found: dict[str, str] = {}
-        for pool in pools:
-            if reply.kind == result_codes.OK:
-                reply, records = self._call(
-                    'queryAllVolume', changes=False, bound=_LISTING,
-                    poolId=pool['pool_id'])
-                found.update((devices.normal_wwn(record.get('wwn')),
-                              record['vol_name']) for record in records)
-        found.pop('', None)
-        return reply, found
-
-    def _call(self, op: str, changes: bool, bound: int = _ANSWER,
-              **args: str) -> tuple[Reply, tuple[dict[str, str], ...]]:
         try:
             argv = fsc_cli.command(
-                self._program, op, self._target.manager_ip,
-                self._target.agent_ip, self._target.agent_port, args)
+                self._program, op, self.target.manager_ip,
+                self.target.agent_ip, self.target.agent_port, args)
         except fsc_cli.ArgumentError as exc:
             raise exceptions.InvalidConnectionProperties(str(exc))
-        reply, said = self._run(
+        reply, said = self._runner.run(
             argv, functools.partial(fsc_cli.parse, op), changes, bound)
         return reply, said.records if said else ()
 
 
-class SDSAdapter(Adapter):
-    """SDSHypervisor's ``sds_cli``.
+class SDSCli:
+    """SDSHypervisor's ``sds_cli``; it runs as the service's user.
 
     It knows only this host, and of a volume only whether it is attached and
-    as which device. os-brick's own connector runs it as the service's user.
+    as which device.
     """
 
     tells_device = True
-    option = 'dsware_sds_cli'
-    runner = "the service's user"
+
+    def __init__(self, execute: Callable, program: str, timeout: int,
+                 target: Target):
+        """Nothing is run yet; see _Runner."""
+        self._program = program
+        self.target = target
+        self._runner = _Runner(
+            execute, program, timeout, program,
+            'option dsware_sds_cli in group os_brick must name the Dsware '
+            "command line program, which the service's user")
+
+    def is_run(self, argv: list[str], volume: str) -> bool:
+        """Tell whether a process runs the program for a volume."""
+        return _runs(argv, self._program, volume)
 
     def attach(self, volume: str) -> Reply:
-        """Attach a volume to this host.
-
-        :param volume: its name
-        :returns: what came of it; of kind ATTACHED when it already was
-        :raises ConfigurationError: if the program cannot be run
-        """
+        """Attach a volume; ATTACHED when it already was."""
         reply = self._call(sds_cli.ATTACH, volume, changes=True)
         if reply.kind in (result_codes.OK, result_codes.ATTACHED):
             reply = dataclasses.replace(
@@ -351,30 +296,20 @@ class SDSAdapter(Adapter):
         return reply
 
     def detach(self, volume: str) -> Reply:
-        """Detach a volume from this host.
+        """Detach a volume; DETACHED when it already was.
 
         50151209, which os-brick's own connector takes for a success, leaves
         the outcome unknown: the program said that the VBS is not well, and
         not that the device is gone.
-
-        :param volume: its name
-        :returns: what came of it; of kind DETACHED when it already was
-        :raises ConfigurationError: if the program cannot be run
         """
         return self._call(sds_cli.DETACH, volume, changes=True)
 
     def describe(self, volume: str) -> Reply:
-        """Ask which device a volume has on this host.
-
-        :param volume: its name
-        :returns: what came of it; of kind OK with its device, of kind
-            DETACHED or ABSENT when it is certain that it has none
-        :raises ConfigurationError: if the program cannot be run
-        """
+        """Ask which device a volume has; DETACHED or ABSENT for none."""
         reply = self._call(sds_cli.QUERY, volume, changes=False)
         if reply.kind == result_codes.OK and not reply.device:
             return Reply(result_codes.RETRY, '%s did not name the device of '
-                         '%s' % (self.name, volume))
+                         '%s' % (self._program, volume))
         return reply
 
     def _call(self, action: str, volume: str, changes: bool) -> Reply:
@@ -382,6 +317,6 @@ class SDSAdapter(Adapter):
             argv = sds_cli.command(self._program, action, volume)
         except fsc_cli.ArgumentError as exc:
             raise exceptions.InvalidConnectionProperties(str(exc))
-        reply, said = self._run(argv, sds_cli.parse, changes)
+        reply, said = self._runner.run(argv, sds_cli.parse, changes)
         return dataclasses.replace(
             reply, device=said.device if said else '')

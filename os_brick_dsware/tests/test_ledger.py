@@ -25,9 +25,8 @@ import testtools
 
 import fixtures
 
-from os_brick_dsware import attachments
 from os_brick_dsware import exceptions
-from os_brick_dsware import processes
+from os_brick_dsware import ledger as ledgers
 
 NAME = 'volume-1'
 
@@ -41,12 +40,12 @@ class LedgerFixtureTestCase(testtools.TestCase):
         self.ledger = self.new()
 
     def new(self, **kwargs):
-        return attachments.Ledger(self.root, **{'boot_id': 'b1', **kwargs})
+        return ledgers.Ledger(self.root, **{'boot_id': 'b1', **kwargs})
 
     def user(self, token='t', **kwargs):
-        return attachments.User(**{
-            'token': token, 'kind': attachments.PROCESS, 'agent': '127.0.0.1',
-            'process': processes.current(), **kwargs})
+        return ledgers.User(**{
+            'token': token, 'kind': ledgers.PROCESS, 'agent': '127.0.0.1',
+            'process': ledgers.this_process(), **kwargs})
 
     def file(self, name):
         return os.path.join(self.root, 'b1', name)
@@ -65,7 +64,7 @@ class LedgerTestCase(LedgerFixtureTestCase):
     def test_users(self):
         users = [self.user('a', device='/dev/sdb', generation='8.1',
                            path='/dev/disk/by-id/wwn-0x1'),
-                 self.user('b', kind=attachments.INSTANCE)]
+                 self.user('b', kind=ledgers.INSTANCE)]
         self.ledger.save(NAME, users)
         self.assertEqual(users, self.new().users(NAME))
         self.assertEqual([NAME], self.ledger.volumes())
@@ -93,7 +92,7 @@ class LedgerTestCase(LedgerFixtureTestCase):
     def test_a_directory_of_nobody_knows_whom(self):
         self.ledger.save(NAME, [self.user()])
         for name, content in (('odd', b'\xff\xfe'),
-                              ('long', b'x' * (attachments._LONGEST + 1))):
+                              ('long', b'x' * (ledgers._LONGEST + 1))):
             os.mkdir(os.path.join(self.root, name))
             with open(os.path.join(self.root, name, '.host'), 'wb') as host:
                 host.write(content)
@@ -122,7 +121,7 @@ class LedgerTestCase(LedgerFixtureTestCase):
         for text in ('', '{', '[]', '{}', '{"users": 1}', '{"users": [1]}',
                      '{"users": [{}]}', '\xff', '[' * 100_000,
                      '{"users": [{"token": 1, "kind": 2, "pid": Infinity}]}',
-                     '"%s"' % (' ' * attachments._LONGEST),
+                     '"%s"' % (' ' * ledgers._LONGEST),
                      '{"users": [{"token": 1, "kind": 2, "pid": "x"}]}'):
             with open(self.file(NAME + '.json'), 'w',
                       encoding='latin-1') as stream:
@@ -172,10 +171,10 @@ class LedgerTestCase(LedgerFixtureTestCase):
                                  in self.ledger.users(NAME)])
 
     def test_boot_id_is_the_kernels(self):
-        self.assertEqual(36, len(attachments.read_boot_id()))
+        self.assertEqual(36, len(ledgers.read_boot_id()))
         self.useFixture(fixtures.MonkeyPatch(
-            'os_brick_dsware.attachments.BOOT_ID', '/nonexistent'))
-        self.assertRaises(exceptions.StateError, attachments.Ledger, '/x')
+            'os_brick_dsware.ledger.BOOT_ID', '/nonexistent'))
+        self.assertRaises(exceptions.StateError, ledgers.Ledger, '/x')
 
     def test_who_may_write_to_the_parent_may_write(self):
         for parent, directory, record in (
@@ -183,7 +182,7 @@ class LedgerTestCase(LedgerFixtureTestCase):
                 (0o2770, 0o2770, 0o660), (0o2775, 0o2770, 0o660)):
             root = self.useFixture(fixtures.TempDir()).path
             os.chmod(root, parent)
-            ledger = attachments.Ledger(os.path.join(root, 'dsware'), 'b1')
+            ledger = ledgers.Ledger(os.path.join(root, 'dsware'), 'b1')
             ledger.save(NAME, [self.user()])
             for path in ('dsware', 'dsware/b1'):
                 self.assertEqual(directory,
@@ -198,15 +197,15 @@ class EventletTestCase(LedgerFixtureTestCase):
         import sys
         import eventlet
         eventlet.monkey_patch()
-        from os_brick_dsware import attachments
-        from os_brick_dsware import processes
+        from os_brick_dsware import ledger as ledgers
+        from os_brick_dsware import ledger as ledgers
 
         def use():
-            ledger = attachments.Ledger(sys.argv[1], 'b1')
+            ledger = ledgers.Ledger(sys.argv[1], 'b1')
             with ledger.lock('volume-1', 30):
                 ledger.save('volume-1', ledger.users('volume-1') + [
-                    attachments.User('t', attachments.INSTANCE,
-                                     processes.current(), 'agent')])
+                    ledgers.User('t', ledgers.INSTANCE,
+                                     ledgers.this_process(), 'agent')])
 
         for thread in [eventlet.spawn(use) for _number in range(8)]:
             thread.wait()
@@ -307,7 +306,7 @@ class ProcessTestCase(testtools.TestCase):
         super().setUp()
         self.proc = self.useFixture(fixtures.TempDir()).path
         os.makedirs(self.proc + '/self/ns')
-        self.enter(processes.INITIAL_NAMESPACE)
+        self.enter(ledgers.INITIAL_NAMESPACE)
 
     def enter(self, namespace):
         link = self.proc + '/self/ns/pid'
@@ -324,14 +323,13 @@ class ProcessTestCase(testtools.TestCase):
         with open(directory + '/status', 'w') as stream:
             stream.write('Name:\tx\nNSpid:\t%s\n' % (ids or pid))
 
-    def alive(self, pid, start=7, namespace=processes.INITIAL_NAMESPACE):
-        return processes.alive(processes.Process(pid, start, namespace),
-                               self.proc)
+    def alive(self, pid, start=7, namespace=ledgers.INITIAL_NAMESPACE):
+        return ledgers.Process(pid, start, namespace).alive(self.proc)
 
     def test_current(self):
-        me = processes.current()
+        me = ledgers.this_process()
         self.assertEqual(os.getpid(), me.pid)
-        self.assertTrue(processes.alive(me))
+        self.assertTrue(me.alive())
 
     def test_same_name_space(self):
         self.add(5)
