@@ -31,6 +31,7 @@ from os_brick.initiator.connectors import base
 from os_brick import utils
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_utils import importutils
 
 from os_brick_dsware import addresses
 from os_brick_dsware import devices
@@ -43,6 +44,7 @@ from os_brick_dsware import logs
 from os_brick_dsware import options
 from os_brick_dsware import programs
 from os_brick_dsware import properties
+from os_brick_dsware import registry
 from os_brick_dsware import sds_cli
 from os_brick_dsware import waiting
 
@@ -425,12 +427,24 @@ def _check_elsewhere(connection: properties.Connection,
                 connection.volume, agent)
 
 
+def sds_hypervisor(*args, **kwargs):
+    """Make the connector for SDSHypervisor that the operator asks for.
+
+    :param args: what os-brick gives to a connector
+    :param kwargs: the same
+    :returns: ours if option dsware_replace_sdshypervisor is set, else
+        os-brick's own
+    """
+    if CONF.os_brick.dsware_replace_sdshypervisor:
+        return SDSHypervisorConnector(*args, **kwargs)
+    return importutils.import_object(registry.SDS_REPLACED, *args, **kwargs)
+
+
 class SDSHypervisorConnector(_Connector):
     """Attaches SDSHypervisor's volumes with ``sds_cli``.
 
-    It takes the place of os-brick's HuaweiStorHyperConnector and the
-    connection properties that are made for that: ``volume_id`` is the
-    volume's name.
+    It understands the connection properties that are made for os-brick's
+    HuaweiStorHyperConnector: ``volume_id`` is the volume's name.
     """
 
     def _understood(self, connection_properties) -> dict:

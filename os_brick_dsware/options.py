@@ -47,6 +47,13 @@ dsware_opts = [
              'When not set, the environment variable '
              'HUAWEISDSHYPERVISORCLI_PATH names it, and without that it is '
              '/usr/local/bin/sds/sds_cli.'),
+    cfg.BoolOpt(
+        'dsware_replace_sdshypervisor',
+        default=False,
+        help='Whether volumes of SDSHypervisor (type huaweisdshypervisor) '
+             'are attached by cinder-dsware instead of os-brick\'s own '
+             'connector, and by nova-compute, which has no volume driver '
+             'for them. Change it while no such volume is attached.'),
     cfg.IntOpt(
         'dsware_cli_timeout',
         default=60,

@@ -15,15 +15,20 @@
 Both keep their classes in dicts and lists that have no plug-in point. Should a
 later version of either look different, one clear error is logged and the
 service starts as if this package were not there.
+
+SDSHypervisor's connector takes the place of os-brick's own only where option
+dsware_replace_sdshypervisor says so. A service reads its files after it has
+imported os-brick, but before it asks for a connector: what is registered
+there chooses when it is called. Nova's libvirt driver is imported afterwards.
 """
 
 import importlib
-import os
 import sys
 
 from oslo_log import log as logging
 
 from os_brick_dsware import logs
+from os_brick_dsware import options
 
 LOG = logging.getLogger(__name__)
 
@@ -32,11 +37,9 @@ CONNECTOR = 'os_brick_dsware.connector.DSWareConnector'
 
 #: What SDSHypervisor's volume driver asks os-brick for, in capitals.
 SDS_PROTOCOL = 'HUAWEISDSHYPERVISOR'
-SDS_CONNECTOR = 'os_brick_dsware.connector.SDSHypervisorConnector'
-#: os-brick's own, which ours takes the place of.
+SDS_CONNECTOR = 'os_brick_dsware.connector.sds_hypervisor'
+#: os-brick's own.
 SDS_REPLACED = 'os_brick.initiator.connectors.huawei.HuaweiStorHyperConnector'
-#: Set in a service's environment to keep os-brick's own, and Nova without.
-SDS_KEEP = 'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR'
 
 VOLUME_TYPE = 'dsware'
 SDS_VOLUME_TYPE = 'huaweisdshypervisor'
@@ -89,31 +92,9 @@ def _into_os_brick(module) -> None:
     _set(mapping, PROTOCOL, CONNECTOR)
     if CONNECTOR not in classes:
         classes.append(CONNECTOR)
-    _replace_sds(mapping)
-
-
-def _replace_sds(mapping: dict) -> None:
-    """Put our SDSHypervisor connector in the place of os-brick's.
-
-    Under the same name, for that is what volume drivers ask for. Who else
-    provides one is left alone.
-    """
-    if _keeps_sds():
-        return
-    if mapping.get(SDS_PROTOCOL) == SDS_REPLACED:
-        del mapping[SDS_PROTOCOL]
-    _set_unless_there(mapping, SDS_PROTOCOL, SDS_CONNECTOR)
-
-
-def _keeps_sds() -> bool:
-    return os.environ.get(SDS_KEEP, '0') not in ('', '0')
-
-
-def _set_unless_there(mapping: dict, key: str, value: str) -> None:
-    there = mapping.setdefault(key, value)
-    if there != value:
-        LOG.warning('Volumes of type %s are attached by %s, not by '
-                    'cinder-dsware', SDS_VOLUME_TYPE, there)
+    # Under the name that volume drivers ask for.
+    if mapping.get(SDS_PROTOCOL, SDS_REPLACED) == SDS_REPLACED:
+        mapping[SDS_PROTOCOL] = SDS_CONNECTOR
 
 
 def _into_nova(module) -> None:
@@ -122,8 +103,11 @@ def _into_nova(module) -> None:
     # ours needs of Nova is there.
     importlib.import_module(NOVA_MODULE)
     _set(mapping, VOLUME_TYPE, NOVA_DRIVER)
-    if not _keeps_sds():
-        _set_unless_there(mapping, SDS_VOLUME_TYPE, SDS_NOVA_DRIVER)
+    if options.register().dsware_replace_sdshypervisor:
+        there = mapping.setdefault(SDS_VOLUME_TYPE, SDS_NOVA_DRIVER)
+        if there != SDS_NOVA_DRIVER:
+            LOG.warning('Volumes of type %s are attached by %s, not by '
+                        'cinder-dsware', SDS_VOLUME_TYPE, there)
 
 
 def _into_command_line(module) -> None:

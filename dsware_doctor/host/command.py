@@ -99,7 +99,8 @@ class HostCheck:
         """
         report = reports.Report()
         users = [user for one in self._inventories() for user in one.users()]
-        report.sections['Installation'] = installation.check()
+        report.sections['Installation'] = installation.check(
+            self._settings)
         report.sections['Options'] = settings.check(self._settings)
         report.sections['Cluster'] = cluster.check(self._settings, users)
         report.sections['Records'] = [

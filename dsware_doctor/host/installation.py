@@ -22,6 +22,7 @@ import site
 import sys
 
 from dsware_doctor import findings
+from dsware_doctor.host import settings
 from os_brick_dsware import _startup
 from os_brick_dsware import registry
 
@@ -29,12 +30,15 @@ HOOK = 'cinder_dsware.pth'
 _PACKAGES = ('cinder-dsware', 'os-brick', 'nova', 'cinder')
 
 
-def check() -> list[findings.Finding]:
+def check(all_settings: list[settings.Settings]) -> list[findings.Finding]:
     """Look at this interpreter's packages.
 
+    :param all_settings: the settings of all services
     :returns: what was found
     """
-    return [_versions(), _hook(), _armed(), _os_brick(), _nova()]
+    replaces = [one.service for one in all_settings
+                if one.value('dsware_replace_sdshypervisor')]
+    return [_versions(), _hook(), _armed(), _os_brick(replaces), _nova()]
 
 
 def _version(package: str) -> str:
@@ -82,7 +86,7 @@ def _armed() -> findings.Finding:
         'site directories: reinstall cinder-dsware for %s' % sys.executable)
 
 
-def _os_brick() -> findings.Finding:
+def _os_brick(replaces: list[str]) -> findings.Finding:
     try:
         module = importlib.import_module('os_brick.initiator.connector')
         there = module._connector_mapping_linux.get(registry.PROTOCOL)
@@ -96,10 +100,13 @@ def _os_brick() -> findings.Finding:
             '%s)' % there,
             'see the start-up hook above; the log of a service says why it '
             'was not registered')
+    if sds == registry.SDS_CONNECTOR:
+        sds = "os-brick's own connector"
+        if replaces:
+            sds = 'cinder-dsware in %s' % ' and '.join(replaces)
     return findings.ok('registered in os-brick: %s; volumes of type %s are '
                        'attached by %s' % (
-                           registry.PROTOCOL, registry.SDS_PROTOCOL.lower(),
-                           sds))
+                           registry.PROTOCOL, registry.SDS_VOLUME_TYPE, sds))
 
 
 def _changed(package: str, why: str) -> findings.Finding:
@@ -126,8 +133,8 @@ def _nova() -> findings.Finding:
         return _changed('nova', 'it has a volume driver %s of its own, %s' % (
             registry.VOLUME_TYPE, drivers[registry.VOLUME_TYPE]))
     return findings.ok(
-        'nova-compute knows volumes of type %s and %s once it was restarted '
-        'with the hook' % (registry.VOLUME_TYPE, registry.SDS_VOLUME_TYPE))
+        'nova-compute knows volumes of type %s once it was restarted with '
+        'the hook' % registry.VOLUME_TYPE)
 
 
 def _volume_drivers(source: str) -> dict:

@@ -92,10 +92,10 @@ class InstallationTestCase(HostCheckTestCase):
         self.useFixture(fixtures.EnvironmentVariable(_startup.DISABLE, '1'))
         self.assertProblem(_startup.DISABLE, installation._armed())
 
-    def os_brick(self, **contents):
+    def os_brick(self, replaces=(), **contents):
         self.patch('importlib.import_module',
                    lambda name: types.SimpleNamespace(**contents))
-        return installation._os_brick()
+        return installation._os_brick(replaces)
 
     def test_os_brick(self):
         mapping = {registry.PROTOCOL: registry.CONNECTOR,
@@ -104,6 +104,15 @@ class InstallationTestCase(HostCheckTestCase):
                               unix_connector_list=[registry.CONNECTOR])
         self.assertEqual(findings.OK, found.level)
         self.assertIn('theirs.Connector', found.text)
+
+    def test_sdshypervisor(self):
+        for replaces, who in (([], "os-brick's own connector"), (
+                ['nova-compute'], 'cinder-dsware in nova-compute')):
+            self.assertIn('attached by ' + who, self.os_brick(
+                replaces, _connector_mapping_linux={
+                    registry.PROTOCOL: registry.CONNECTOR,
+                    registry.SDS_PROTOCOL: registry.SDS_CONNECTOR},
+                unix_connector_list=[registry.CONNECTOR]).text)
 
     def test_os_brick_does_not_know(self):
         self.assertProblem('does not know', self.os_brick(

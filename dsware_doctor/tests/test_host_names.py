@@ -360,10 +360,10 @@ class NamesTestCase(testtools.TestCase):
         with mock.patch('importlib.import_module', return_value=mock.Mock(
                 _connector_mapping_linux={'DSWARE': HOSTILE},
                 unix_connector_list=[])):
-            found = [installation._os_brick()]
+            found = [installation._os_brick([])]
         with mock.patch('importlib.import_module',
                         side_effect=ImportError(HOSTILE)):
-            found.append(installation._os_brick())
+            found.append(installation._os_brick([]))
         spec = mock.Mock(submodule_search_locations=[HOSTILE])
         with mock.patch('importlib.util.find_spec', return_value=spec):
             found.append(installation._nova())

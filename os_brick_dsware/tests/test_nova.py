@@ -414,6 +414,15 @@ class HostTestCase(NovaTestCase):
 class SDSTestCase(fakes.SDSTestCase, NovaTestCase):
     """Volumes of SDSHypervisor, as its volume driver describes them."""
 
+    def _libvirt_driver(self):
+        self.assertNotIn(registry.SDS_VOLUME_TYPE, nova_driver.VOLUME_DRIVERS)
+        patch = mock.patch.dict(nova_driver.VOLUME_DRIVERS)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.conf.config(group='os_brick', dsware_replace_sdshypervisor=True)
+        registry.register_into(nova_driver)
+        return super()._libvirt_driver()
+
     def info(self, token='missing', top=None, **changes):
         return {**super().info(token, top, **changes),
                 'driver_volume_type': registry.SDS_VOLUME_TYPE}

@@ -16,6 +16,8 @@ import types
 
 from os_brick.initiator import connector
 from os_brick.initiator.connectors import huawei
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
 import testtools
 
 import fixtures
@@ -59,25 +61,14 @@ class RegistryTestCase(testtools.TestCase):
         self.assertTrue(registry.register_into(module))
         return module._connector_mapping_linux['HUAWEISDSHYPERVISOR']
 
-    def test_replaces_the_sdshypervisor_connector(self):
+    def test_takes_the_place_of_the_sdshypervisor_connector(self):
+        """What is there chooses later: see the tests of the start."""
         self.assertEqual(registry.SDS_REPLACED,
                          '%s.HuaweiStorHyperConnector' % huawei.__name__)
         self.assertTrue(huawei.HuaweiStorHyperConnector)
         self.assertEqual(registry.SDS_CONNECTOR,
                          self.sds(registry.SDS_REPLACED))
-        self.assertEqual('', self.log.output)
-
-    def test_keeps_the_sdshypervisor_connector_on_demand(self):
-        for value, expected in (('1', registry.SDS_REPLACED),
-                                ('0', registry.SDS_CONNECTOR),
-                                ('', registry.SDS_CONNECTOR)):
-            self.useFixture(fixtures.EnvironmentVariable(
-                'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR', value))
-            self.assertEqual(expected, self.sds(registry.SDS_REPLACED))
-
-    def test_keeps_another_sdshypervisor_connector(self):
         self.assertEqual('theirs.Connector', self.sds('theirs.Connector'))
-        self.assertIn('theirs.Connector', self.log.output)
 
     def test_shape_has_changed(self):
         for changes in ({'_connector_mapping_linux': None},
@@ -133,8 +124,8 @@ class RegistryTestCase(testtools.TestCase):
         for _time in range(2):
             self.assertTrue(self.nova(drivers))
             self.assertEqual(
-                {'local': 'nova.x.Y', 'dsware': registry.NOVA_DRIVER,
-                 'huaweisdshypervisor': registry.SDS_NOVA_DRIVER}, drivers)
+                {'local': 'nova.x.Y', 'dsware': registry.NOVA_DRIVER},
+                drivers)
         self.assertEqual('', self.log.output)
         self.assertFalse(self.nova(['dsware']))
         self.assertIn('VOLUME_DRIVERS', self.log.output)
@@ -145,31 +136,35 @@ class RegistryTestCase(testtools.TestCase):
         self.assertEqual({'local': 'nova.x.Y'}, drivers)
         self.assertIn('os_brick_dsware.none', self.log.output)
 
-    def test_nova_keeps_another_sdshypervisor_driver(self):
-        drivers = {'huaweisdshypervisor': 'theirs.Driver'}
-        self.assertTrue(self.nova(drivers))
-        self.assertEqual('theirs.Driver', drivers['huaweisdshypervisor'])
-        self.assertEqual(registry.NOVA_DRIVER, drivers['dsware'])
-        self.assertIn('theirs.Driver', self.log.output)
+    def replace_sds(self, asked=True):
+        self.useFixture(config_fixture.Config(cfg.CONF)).config(
+            group='os_brick', dsware_replace_sdshypervisor=asked)
 
-    def test_nova_stays_without_sdshypervisor_on_demand(self):
-        self.useFixture(fixtures.EnvironmentVariable(
-            'OS_BRICK_DSWARE_KEEP_SDSHYPERVISOR', '1'))
-        drivers = {}
-        self.assertTrue(self.nova(drivers))
-        self.assertEqual({'dsware': registry.NOVA_DRIVER}, drivers)
+    def test_nova_gets_a_sdshypervisor_driver_on_demand(self):
+        self.replace_sds()
+        for drivers, expected in (
+                ({}, registry.SDS_NOVA_DRIVER),
+                ({'huaweisdshypervisor': 'theirs.Driver'}, 'theirs.Driver')):
+            self.assertTrue(self.nova(drivers))
+            self.assertEqual({'dsware': registry.NOVA_DRIVER,
+                              'huaweisdshypervisor': expected}, drivers)
+        self.assertIn('theirs.Driver', self.log.output)
 
     def test_register(self):
         self.assertTrue(registry.register())
-        self.assertIsInstance(
-            connector.InitiatorConnector.factory(
-                'dsware', 'sudo', execute=lambda *cmd, **kwargs: ('', '')),
-            dsware_connector.DSWareConnector)
-        self.assertIsInstance(
-            connector.InitiatorConnector.factory(
-                'huaweisdshypervisor', 'sudo',
-                execute=lambda *cmd, **kwargs: ('', '')),
-            dsware_connector.SDSHypervisorConnector)
+        self.assertIs(dsware_connector.DSWareConnector, self.made('dsware'))
+
+    def test_sdshypervisor(self):
+        registry.register()
+        self.assertIs(huawei.HuaweiStorHyperConnector,
+                      self.made('huaweisdshypervisor'))
+        self.replace_sds()
+        self.assertIs(dsware_connector.SDSHypervisorConnector,
+                      self.made('huaweisdshypervisor'))
+
+    def made(self, protocol):
+        return type(connector.InitiatorConnector.factory(
+            protocol, 'sudo', execute=lambda *cmd, **kwargs: ('', '')))
 
 
 class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
@@ -207,7 +202,8 @@ class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
         self.assertEqual('os_brick', group)
         self.assertEqual(
             ['dsware_manager_ip', 'dsware_agent_ip', 'dsware_agent_port',
-             'dsware_fsc_cli', 'dsware_sds_cli', 'dsware_cli_timeout',
+             'dsware_fsc_cli', 'dsware_sds_cli',
+             'dsware_replace_sdshypervisor', 'dsware_cli_timeout',
              'dsware_simulated_devices'],
             [option.name for option in found])
         self.assertTrue(all(option.help for option in found))

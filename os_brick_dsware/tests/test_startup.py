@@ -95,6 +95,21 @@ class StartupTestCase(testtools.TestCase):
         self.assertRegistered(self.YES)
         self.assertRegistered(self.YES, OS_BRICK_DSWARE_DISABLE='0')
 
+    def test_sdshypervisor_is_chosen_once_files_have_been_read(self):
+        """os-brick is imported before a service reads its files."""
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        for line, expected in (('', 'HuaweiStorHyperConnector'), (
+                'dsware_replace_sdshypervisor = true',
+                'SDSHypervisorConnector')):
+            pathlib.Path(path).write_text('[os_brick]\n%s\n' % line)
+            self.assertPrints(expected, '''
+                from os_brick.initiator import connector
+                from oslo_config import cfg
+                cfg.CONF(['--config-file', %r])
+                print(type(connector.InitiatorConnector.factory(
+                    'huaweisdshypervisor', 'sudo')).__name__)
+            ''' % path)
+
     def test_without_the_hook(self):
         self.assertRegistered(self.NO, arm=False)
 
