@@ -17,7 +17,7 @@ import shlex
 import socket
 import time
 
-from cinder.volume.drivers.dsware import access
+from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import config as backends
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
@@ -103,7 +103,7 @@ def _security(configuration):
     if not configuration.driver_use_ssl:
         return []
     found = []
-    if not access.is_verified(configuration):
+    if not config.is_verified(configuration):
         found.append(findings.problem(
             'the certificates of the agents are not verified: anybody on '
             'the network can pose as the cluster',

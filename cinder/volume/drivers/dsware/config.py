@@ -14,12 +14,15 @@
 
 import dataclasses
 import ipaddress
+import os
 
 from oslo_config import cfg
+from oslo_log import log as logging
 from oslo_utils import netutils
 
+from cinder import exception
 from cinder.i18n import _
-from cinder.volume.drivers.dsware import access
+from cinder.volume import configuration as cinder_configuration
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.client import cli_transport
@@ -27,13 +30,19 @@ from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login as signing
+from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import options
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 CONF.import_opt('volume_name_template', 'cinder.db.api')
 CONF.import_opt('snapshot_name_template', 'cinder.db.api')
 
+_VERIFY = 'driver_ssl_cert_verify'
+_SHARED = cinder_configuration.SHARED_CONF_GROUP
+# Who has set neither of the two has chosen nothing.
+_NOBODYS_CHOICE = (cfg.Locations.opt_default, cfg.Locations.set_default)
 # All ids of Cinder look like this one.
 _SOME_ID = '0fa2c5e8-1b4d-4e70-9a63-d7c6b5a49382'
 
@@ -63,16 +72,16 @@ def manager_address(configuration) -> str:
     """
     address = configuration.san_ip
     if not address:
-        access.refuse('san_ip', "''", _(
+        refuse('san_ip', "''", _(
             'the address of the Dsware manager is missing; set it to the '
             "cluster's floating management address"))
     if address.startswith('['):
-        access.refuse('san_ip', address, _(
+        refuse('san_ip', address, _(
             'write an IPv6 address without brackets, and without a port; the '
             'port belongs in san_api_port'))
     _endpoint('san_ip', address, options.DEFAULT_PORT)
     if not (netutils.is_valid_ip(address) or ':' not in address):
-        access.refuse('san_ip', address, _(
+        refuse('san_ip', address, _(
             'it must be an address without a port; the port belongs in '
             'san_api_port'))
     return address
@@ -92,7 +101,7 @@ def _endpoint(option, text, port):
     try:
         return endpoints.Endpoint.parse(text, port)
     except ValueError as error:
-        access.refuse(option, text, _(
+        refuse(option, text, _(
             '%s; expected host, host:port, or [IPv6 address]:port') % error)
 
 
@@ -148,7 +157,7 @@ def _network(text):
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        access.refuse('dsware_host_networks', text, _(
+        refuse('dsware_host_networks', text, _(
             '%s; expected a network such as 192.0.2.0/24 or 2001:db8::/32')
             % error)
 
@@ -161,7 +170,7 @@ def check_name_templates() -> None:
     """
     volume = _name_of_template('volume_name_template')
     if volume == _name_of_template('snapshot_name_template'):
-        access.refuse('snapshot_name_template', CONF.snapshot_name_template, _(
+        refuse('snapshot_name_template', CONF.snapshot_name_template, _(
             'it is the same as volume_name_template, but volumes and '
             'snapshots share their names on a Dsware cluster; make it '
             'another one'))
@@ -172,19 +181,19 @@ def _name_of_template(option):
     try:
         name = template % _SOME_ID
     except (TypeError, ValueError) as error:
-        access.refuse(option, template, _(
+        refuse(option, template, _(
             'it must have %%s once, for the id (%s)') % error)
     if _SOME_ID not in name:
-        access.refuse(option, template, _(
+        refuse(option, template, _(
             'it must have a plain %s: with a part of the id, or another form '
             'of it, names are not unique'))
     if not names.is_legal(name):
-        access.refuse(option, template, _(
+        refuse(option, template, _(
             'a name on a Dsware cluster has 1 to 95 of the characters A-Z '
             'a-z 0-9 _ . - and does not start with - or .; one made by this '
             'template has %d characters') % len(name))
     if names.is_temporary(name):
-        access.refuse(option, template, _(
+        refuse(option, template, _(
             'names that end like this are those of temporary snapshots of '
             'the driver; let it end in another way'))
     return name
@@ -200,10 +209,10 @@ def make_sign_ins(configuration, before=None) -> signing.SignIns | None:
         sign in with
     :raises InvalidConfigurationValue: options contradict each other
     """
-    credentials = access.credentials(configuration)
-    if credentials is None:
+    found = credentials(configuration)
+    if found is None:
         return None
-    return before or signing.SignIns(credentials, agents(configuration),
+    return before or signing.SignIns(found, agents(configuration),
                                      host_agents(configuration).values())
 
 
@@ -235,7 +244,7 @@ def make_array(configuration, sign_ins=None) -> array.Array:
 def _check_replication(configuration):
     if configuration.safe_get('replication_device'):
         # Its value is not shown, since there may be a password in it.
-        access.refuse('replication_device', '***', _(
+        refuse('replication_device', '***', _(
             'Dsware publishes no operation that replicates volumes; remove '
             'the option'))
 
@@ -243,10 +252,10 @@ def _check_replication(configuration):
 def _cli_transports(configuration, manage_ip):
     for option in ('driver_use_ssl', 'san_password'):
         if configuration.safe_get(option):
-            access.refuse('dsware_transport', 'cli', _(
+            refuse('dsware_transport', 'cli', _(
                 '%s has no effect with it, because fsc_cli makes its own '
                 'connection; remove one of the two') % option)
-    access.check_without_tls(configuration)
+    check_without_tls(configuration)
     return lambda endpoint: cli_transport.CLITransport(endpoint, manage_ip)
 
 
@@ -254,7 +263,7 @@ def _socket_transports(configuration, manage_ip, sign_ins):
     settings = connection.SocketSettings(
         manage_ip=manage_ip,
         connect_timeout=configuration.dsware_connect_timeout,
-        tls_settings=access.make_tls(configuration))
+        tls_settings=make_tls(configuration))
     sign_ins = make_sign_ins(configuration, sign_ins)
 
     def make(endpoint):
@@ -265,3 +274,126 @@ def _socket_transports(configuration, manage_ip, sign_ins):
                 password_withheld=bool(sign_ins and not sign_in)))
 
     return make
+
+
+def refuse(option, value, problem) -> None:
+    """Say that a configuration is wrong.
+
+    :param option: the option's name
+    :param value: what it is set to; ``***`` for a secret
+    :param problem: what is wrong and what would be right
+    :raises InvalidConfigurationValue: always
+    """
+    raise exception.InvalidConfigurationValue(
+        _('Option %(option)s = %(value)s: %(problem)s.') % {
+            'option': option, 'value': value, 'problem': problem})
+
+
+def is_verified(configuration) -> bool:
+    """Tell whether the certificates of the agents are verified.
+
+    The default of Cinder's own option, which is off, is nobody's choice:
+    only who sets it to false gets connections that are not verified.
+
+    :param configuration: the backend's configuration
+    :returns: False when driver_ssl_cert_verify is set to false, in the
+        backend's section or in backend_defaults
+    """
+    if configuration.driver_ssl_cert_verify:
+        return True
+    groups = (configuration.config_group, _SHARED)
+    return all(_location(configuration, group) in _NOBODYS_CHOICE
+               for group in groups)
+
+
+def _location(configuration, group):
+    # Not each of Cinder's kinds of configuration says where its values are
+    # from; all have them from the only one that a service has.
+    options = getattr(configuration.conf, 'local_conf', CONF)
+    return options.get_location(_VERIFY, group).location
+
+
+def credentials(configuration) -> signing.Credentials | None:
+    """Give what connections sign in with.
+
+    :param configuration: the backend's configuration
+    :returns: the :class:`signing.Credentials`, or None when there is nothing
+        to sign in with
+    :raises InvalidConfigurationValue: they contradict other options
+    """
+    if (not configuration.san_password
+            or configuration.dsware_transport == 'cli'):
+        return None
+    if not configuration.driver_use_ssl:
+        refuse('san_password', '***', _(
+            'a password is never sent without TLS; set driver_use_ssl = '
+            'true, or remove san_password if the cluster wants none'))
+    if not configuration.san_login:
+        refuse('san_login', "''", _('san_password is set, so the user '
+                                    'name must be too'))
+    if not is_verified(configuration):
+        refuse('san_password', '***', _(
+            'a password is never sent to an agent that has not proved who '
+            'it is; set driver_ssl_cert_verify = true, or remove it'))
+    if not configuration.driver_ssl_cert_path:
+        refuse('driver_ssl_cert_path', "''", _(
+            'san_password is set, so it must name the certificate of the '
+            "authority that issued the agents'; any authority that the "
+            'system trusts could let somebody else pass for an agent'))
+    return signing.Credentials(configuration.san_login,
+                               configuration.san_password)
+
+
+def check_without_tls(configuration) -> None:
+    """Refuse options that are of no use without TLS.
+
+    :param configuration: the backend's configuration
+    :raises InvalidConfigurationValue: when one is set
+    """
+    for option in (_VERIFY, 'driver_ssl_cert_path', 'dsware_client_cert',
+                   'dsware_client_key'):
+        value = configuration.safe_get(option)
+        if value and not configuration.driver_use_ssl:
+            refuse(option, value, _(
+                'it has no effect without TLS; set driver_use_ssl = true, '
+                'or remove it'))
+
+
+def make_tls(configuration) -> tls.TLSSettings | None:
+    """Give the TLS settings, with all files loaded once.
+
+    :param configuration: the backend's configuration
+    :returns: the :class:`tls.TLSSettings`, or None without TLS
+    :raises InvalidConfigurationValue: options contradict each other, or a
+        file cannot be used
+    """
+    check_without_tls(configuration)
+    if not configuration.driver_use_ssl:
+        return None
+    _check_files(configuration)
+    verified = is_verified(configuration)
+    if not verified:
+        LOG.warning('The certificates of the Dsware agents are not '
+                    'verified, so anybody on the network can pose as the '
+                    'cluster: remove driver_ssl_cert_verify = false.')
+    settings = tls.TLSSettings(
+        verified, configuration.driver_ssl_cert_path,
+        configuration.dsware_client_cert, configuration.dsware_client_key)
+    try:
+        settings.context()
+    except tls.BadFile as error:
+        refuse(error.option, error.path, error.problem)
+    return settings
+
+
+def _check_files(configuration):
+    if configuration.dsware_client_key and (
+            not configuration.dsware_client_cert):
+        refuse('dsware_client_key', configuration.dsware_client_key,
+               _('it needs dsware_client_cert'))
+    for option in ('driver_ssl_cert_path', 'dsware_client_cert',
+                   'dsware_client_key'):
+        path = configuration.safe_get(option)
+        if path and not os.access(path, os.R_OK):
+            refuse(option, path, _('it is not there or cannot be read by '
+                                   'this service'))

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 import dataclasses
 import re
 
+MIB_PER_GIB = 1024
 READY = 0
 VOLUME_COPYING = 6
 VOLUME_CREATING = 7

@@ -24,7 +24,6 @@ from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import connection as connections
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
-from cinder.volume.drivers.dsware.client import resolving
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
@@ -46,7 +45,7 @@ class SocketTransport:
     def __init__(self, endpoint, settings):
         self.endpoint = endpoint
         self._settings = settings
-        self._resolver = resolving.Resolver(endpoint.host, endpoint.port)
+        self._resolver = connections.Resolver(endpoint.host, endpoint.port)
         self._idle = collections.deque()
 
     def exchange(self, request: endpoints.Request,

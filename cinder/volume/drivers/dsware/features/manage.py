@@ -21,11 +21,11 @@ import datetime
 
 from oslo_log import log as logging
 from oslo_utils import excutils
-from oslo_utils import units
 
 from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
@@ -36,7 +36,6 @@ from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
-_MIB_PER_GIB = units.Gi // units.Mi
 # The key in a reference, as in Cinder's own drivers.
 _SOURCE_NAME = 'source-name'
 _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
@@ -45,7 +44,7 @@ _NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
 
 def whole_gib(mib: int) -> int:
     """Convert a size in MiB, rounding up as Cinder asks for."""
-    return -(-mib // _MIB_PER_GIB)
+    return -(-mib // models.MIB_PER_GIB)
 
 
 class Manage:
@@ -96,7 +95,7 @@ class Manage:
                 self._array.qos.give_back(name, before)
 
     def _grow(self, found):
-        size = whole_gib(found.size) * _MIB_PER_GIB
+        size = whole_gib(found.size) * models.MIB_PER_GIB
         if size > found.size:
             LOG.info('Volume %(name)s has %(now)d MiB; it is made %(new)d '
                      'MiB large, a whole number of GiB.',

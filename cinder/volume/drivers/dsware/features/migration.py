@@ -10,15 +10,25 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Migration and change of type: what the cluster does, what Cinder copies."""
+"""Migration and change of type: what the cluster does, what Cinder copies.
+
+Whether two backends use one cluster: a cluster publishes no identifier. What
+its backends have in common is the address of its manager, which each reports
+as location_info. On one host an address leads to one manager. On two hosts,
+in two sites for example, it may lead to two, so there a volume has to bear
+witness: one that Cinder keeps on the other backend and that is found on this
+cluster, under a name that holds its id.
+"""
 
 from oslo_log import log as logging
 
 from cinder import exception
 from cinder.i18n import _
+from cinder import objects
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
-from cinder.volume.drivers.dsware.features import same_cluster
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume.drivers.dsware.features import volume_types
 from cinder.volume.drivers.dsware import naming
@@ -26,6 +36,9 @@ from cinder.volume.drivers.dsware import reporting
 from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
+
+# How many volumes of the other backend are asked for at most.
+_WITNESSES = 5
 
 
 class Migration:
@@ -105,7 +118,7 @@ class Migration:
                      'Dsware pool') % host['host']
         if volume.volume_attachment:
             return _('it is attached')
-        if not same_cluster.leads_here(context, self._backend, host):
+        if not leads_here(context, self._backend, host):
             return _('it is not certain that both are backends of the same '
                      'Dsware cluster')
         return (self._other_thinness(volume, host)
@@ -230,3 +243,47 @@ def _service(where):
 
 def _changed(specs):
     return any(before != after for before, after in (specs or {}).values())
+
+
+def leads_here(context, backend, destination) -> bool:
+    """Tell whether a backend certainly uses the cluster of this one.
+
+    :param context: the request's context
+    :param backend: the :class:`config.Backend`
+    :param destination: host, cluster_name and capabilities of the other, as
+        Cinder's scheduler hands them out
+    :returns: False also when it only may be so
+    :raises DSWareError: when the cluster does not answer
+    """
+    theirs = (destination.get('capabilities') or {}).get('location_info')
+    if theirs != config.location_info(backend.configuration):
+        return False
+    cluster = destination.get('cluster_name')
+    if cluster and _backend(cluster) == _backend(backend.cluster_name):
+        return True
+    if _host(destination['host']) == _host(backend.host):
+        return True
+    return _has_witness(context, backend.array, destination['host'], cluster)
+
+
+def _host(host):
+    return volume_utils.extract_host(host, level='host')
+
+
+def _has_witness(context, array, host, cluster):
+    where = {'cluster_name': _backend(cluster)} if cluster else {
+        'host': _backend(host)}
+    volumes = objects.VolumeList.get_all(
+        context.elevated(), limit=_WITNESSES,
+        filters={**where, 'status': ['available', 'in-use']})
+    return any(_is_here(array, volume) for volume in volumes)
+
+
+def _is_here(array, volume):
+    name = naming.volume_name(volume)
+    # A name that was given on the cluster may be there twice, in two
+    # clusters; an id is nowhere else.
+    if volume.name_id not in name:
+        return False
+    found = array.queries.volume(name)
+    return found is not None and found.size == volume.size * models.MIB_PER_GIB

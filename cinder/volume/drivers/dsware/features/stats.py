@@ -13,7 +13,6 @@
 """The backend's statistics, as Cinder's scheduler wants them."""
 
 from oslo_log import log as logging
-from oslo_utils import units
 
 from cinder import context as cinder_context
 from cinder.i18n import _
@@ -28,7 +27,6 @@ from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
 
-_MIB_PER_GIB = units.Gi // units.Mi
 _SPARSE = 'sparse_copy_volume'
 GOODNESS = ('100 * capabilities.free_capacity_gb '
             '/ max(capabilities.total_capacity_gb, 1)')
@@ -42,7 +40,7 @@ def gib(mib: int) -> float:
     :param mib: MiB
     :returns: GiB, rounded to two digits
     """
-    return round(mib / _MIB_PER_GIB, 2)
+    return round(mib / models.MIB_PER_GIB, 2)
 
 
 def provisioning(configuration) -> str:

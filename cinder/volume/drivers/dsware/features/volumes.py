@@ -13,10 +13,10 @@
 """Volumes and snapshots: making, deleting, extending, cloning, reverting."""
 
 from oslo_log import log as logging
-from oslo_utils import units
 
 from cinder import exception
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import owners
@@ -25,8 +25,6 @@ from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import reporting
 
 LOG = logging.getLogger(__name__)
-
-_MIB_PER_GIB = units.Gi // units.Mi
 
 
 class Volumes:
@@ -48,7 +46,7 @@ class Volumes:
         with failures.for_creation(volume), self._limiter.of_new(volume):
             self._array.volumes.create(
                 naming.volume_name(volume), naming.pool_of(volume),
-                volume.size * _MIB_PER_GIB, wishes.thin)
+                volume.size * models.MIB_PER_GIB, wishes.thin)
         return naming.for_new(volume)
 
     def delete(self, volume):
@@ -110,7 +108,7 @@ class Volumes:
         with failures.for_extension(volume), failures.for_volume(volume), \
                 self._limiter.of_resized(volume, new_size):
             self._array.volumes.expand(naming.volume_name(volume),
-                                       new_size * _MIB_PER_GIB)
+                                       new_size * models.MIB_PER_GIB)
 
     def pool(self, volume):
         found = self._array.queries.volume(naming.volume_name(volume))
@@ -149,7 +147,7 @@ class Volumes:
         name = naming.volume_name(volume)
         wishes = volume_types.wishes(volume, self._configuration)
         pool_id = naming.pool_of(volume)
-        size = volume.size * _MIB_PER_GIB
+        size = volume.size * models.MIB_PER_GIB
         # A linked clone is always in its snapshot's pool.
         if wishes.full_clone or not self._array.queries.is_in_pool(
                 snapshot, pool_id):
@@ -176,4 +174,4 @@ class Volumes:
                 naming.snapshot_name(snapshot), name)
         with failures.for_volume(volume):
             self._array.rollbacks.roll_back(name, source,
-                                            volume.size * _MIB_PER_GIB)
+                                            volume.size * models.MIB_PER_GIB)

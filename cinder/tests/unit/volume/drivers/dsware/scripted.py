@@ -21,7 +21,6 @@ import testtools
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
-from cinder.volume.drivers.dsware.client import resolving
 from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import waiting
@@ -115,7 +114,7 @@ class TransportTestCase(testtools.TestCase):
         for module, name, stand_in in (
                 (connection.socket, 'create_connection', self.connect),
                 (tls, 'Stream', lambda sock: sock),
-                (resolving.Resolver, 'addresses',
+                (connection.Resolver, 'addresses',
                  lambda made, seconds: [(made._host, made._port)])):
             patcher = mock.patch.object(module, name, stand_in)
             patcher.start()

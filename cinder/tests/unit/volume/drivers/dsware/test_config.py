@@ -21,7 +21,6 @@ import testtools
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware import access
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
@@ -249,7 +248,7 @@ class SocketTestCase(BackendTestCase):
             'driver_ssl_cert_verify': True})
 
     def test_tls_that_is_not_verified_is_warned_of(self):
-        with self.assertLogs(access.LOG.logger, 'WARNING') as logs:
+        with self.assertLogs(config.LOG.logger, 'WARNING') as logs:
             settings = self.transport(
                 driver_use_ssl=True, driver_ssl_cert_verify=False)._settings
         self.assertFalse(settings.tls_settings.verify)
@@ -269,7 +268,7 @@ class SocketTestCase(BackendTestCase):
             for name, value in sections.items():
                 file.write(f'[{name}]\ndriver_ssl_cert_verify = {value}\n')
         made.conf.local_conf([], default_config_files=[path])
-        return access.is_verified(made)
+        return config.is_verified(made)
 
     def test_the_choice_in_a_file(self):
         self.assertTrue(self.verified())
@@ -285,7 +284,7 @@ class SocketTestCase(BackendTestCase):
         made = fakes.make_configuration(driver_use_ssl=True)
         made.conf.local_conf.set_default(
             'driver_ssl_cert_verify', False, group='backend_defaults')
-        self.assertTrue(access.is_verified(made))
+        self.assertTrue(config.is_verified(made))
 
 
 @ddt.ddt

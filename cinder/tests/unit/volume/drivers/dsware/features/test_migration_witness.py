@@ -18,7 +18,7 @@ import ddt
 from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import config
-from cinder.volume.drivers.dsware.features import same_cluster
+from cinder.volume.drivers.dsware.features import migration
 from tools import secret_marks
 
 SECRET = secret_marks.secret('same')
@@ -37,7 +37,7 @@ class SameClusterTestCase(base.DriverTestCase):
             self.dsware.cluster_name, self.dsware._array)
 
     def certain(self, host='there@dsware#1', cluster=None):
-        return same_cluster.leads_here(
+        return migration.leads_here(
             self.context, self.backend(), {
                 'host': host, 'cluster_name': cluster, 'capabilities': {
                     'location_info': 'dsware:192.0.2.10'}})
@@ -107,7 +107,7 @@ class SameClusterTestCase(base.DriverTestCase):
     def test_no_or_another_location(self, capabilities):
         self.witness()
         for host in ('host@other#1', 'there@dsware#1'):
-            self.assertFalse(same_cluster.leads_here(
+            self.assertFalse(migration.leads_here(
                 self.context, self.backend(),
                 {'host': host, 'capabilities': capabilities}))
 
