@@ -137,3 +137,35 @@ class FeaturesTestCase(test.TestCase):
                           r' +driver\.huawei_dsware=(?:complete|missing)\n',
                           FEATURES)
         self.assertEqual(MATRIX, tuple(rows))
+
+
+@ddt.ddt
+class MapTestCase(test.TestCase):
+    """The map names every module, and nothing that is not there."""
+
+    ROOT = DOCS.parents[1]
+    DRIVER = 'cinder/volume/drivers/dsware/'
+    MAP = (DOCS / 'contributor/map.rst').read_text()
+    NAMED = frozenset(re.findall(r'``([\w/.]+)``', MAP))
+
+    @ddt.data(*sorted(name for name in NAMED if name.endswith('/')))
+    def test_a_folder_exists(self, name):
+        self.assertTrue((self.ROOT / name).is_dir())
+
+    @ddt.data(*sorted(name for name in NAMED if name.endswith('.py')))
+    def test_a_file_exists(self, name):
+        self.assertTrue((self.ROOT / self.DRIVER / name).exists()
+                        or (self.ROOT / name).exists())
+
+    @ddt.data(DRIVER, DRIVER + 'features/', DRIVER + 'array/',
+              DRIVER + 'client/', 'os_brick_dsware/', 'dsware_doctor/',
+              'dsware_doctor/backend/', 'dsware_doctor/host/', 'dsware_sim/',
+              'dsware_sim/cluster/', 'dsware_sim/front/', 'dsware_sim/host/')
+    def test_every_module_is_named_in_its_table(self, folder):
+        tables = self.MAP.split('.. list-table::')[1:]
+        row, = [row for table in tables
+                for row in re.split(r'\n   \* - (?=``\w+/)', table)[1:]
+                if row.startswith(f'``{folder}``')]
+        there = {path.stem for path in (self.ROOT / folder).glob('*.py')
+                 if not path.stem.startswith('_')}
+        self.assertEqual(there, set(re.findall(r'``(\w+)``', row)))
