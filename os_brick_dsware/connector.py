@@ -88,6 +88,9 @@ def program_of(conf, target: programs.Target, as_root, as_user):
     if target.agent_ip == programs.THIS_HOST:
         return programs.SDSCli(as_user, sds_program(conf.dsware_sds_cli),
                                conf.dsware_cli_timeout, target)
+    # The host's own setting wins over what was recorded.
+    target = dataclasses.replace(
+        target, manager_ip=conf.dsware_manager_ip or target.manager_ip)
     return programs.FSCCli(as_root, conf.dsware_fsc_cli,
                            conf.dsware_cli_timeout, target)
 
@@ -118,6 +121,9 @@ def _program_found(program: str) -> bool:
 
 class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
     """Attaches volumes with a command line program of the Dsware family."""
+
+    #: Whether its program is sds_cli.
+    _is_sds = False
 
     def __init__(self, root_helper, driver=None, execute=None, *args,
                  **kwargs):
@@ -299,10 +305,11 @@ class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             ledger = self._ledger()
             host_volume.Leftovers(
                 ledger, self._host(), self._run_as_root,
-                host_volume.IN_PASSING, self._program_of_record,
+                host_volume.IN_PASSING, self._program,
                 lambda user: not ledger.alive(user),
-            ).clear_in_passing(lambda name, target: wanted(name, target)
-                               and self._is_mine(target))
+            ).clear_in_passing(
+                lambda name, target: wanted(name, target) and self._is_sds == (
+                    target.agent_ip == programs.THIS_HOST))
         except exceptions.ConfigurationError as exc:
             LOG.debug('Nothing is recorded on this host: %s', exc)
         except Exception as exc:
@@ -310,13 +317,6 @@ class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             logs.write(LOG, logging.WARNING,
                        'Volumes may have been left attached to this host by '
                        'processes that have ended: %s', exc)
-
-    def _is_mine(self, target: programs.Target) -> bool:
-        """Tell whether this connector's program reaches an agent."""
-        return target.agent_ip == programs.THIS_HOST
-
-    def _program_of_record(self, target: programs.Target):
-        return self._program(target)
 
 
 class DSWareConnector(_Connector):
@@ -363,13 +363,6 @@ class DSWareConnector(_Connector):
             return self._of(connection)
         _check_elsewhere(connection, self._host())
         return None
-
-    def _is_mine(self, target: programs.Target) -> bool:
-        return not super()._is_mine(target)
-
-    def _program_of_record(self, target: programs.Target):
-        manager = CONF.os_brick.dsware_manager_ip or target.manager_ip
-        return self._program(dataclasses.replace(target, manager_ip=manager))
 
     @staticmethod
     def get_connector_properties(root_helper, *args, **kwargs):
@@ -446,6 +439,8 @@ class SDSHypervisorConnector(_Connector):
     It understands the connection properties that are made for os-brick's
     HuaweiStorHyperConnector: ``volume_id`` is the volume's name.
     """
+
+    _is_sds = True
 
     def _understood(self, connection_properties) -> dict:
         return properties.of_sds(connection_properties)

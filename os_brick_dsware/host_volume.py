@@ -514,38 +514,34 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
+@dataclasses.dataclass(frozen=True)
 class Leftovers:
     """The volumes of a host that users who are gone have left there.
 
     Each is looked at again under its lock; what has changed since it was
     found is left alone.
+
+    :param ledger: who uses which volume
+    :param host: the block devices of this host
+    :param execute: runs a command as root
+    :param waits: how long to wait for what
+    :param program: gives access to the program for a programs.Target
+    :param gone: tells whether a user is gone for good
     """
 
-    def __init__(self, ledger: ledgers.Ledger, host: devices.Devices,
-                 execute: Callable, waits: waiting.Waits, program: Callable,
-                 gone: Callable[[ledgers.User], bool]):
-        """Nothing is looked at yet.
-
-        :param ledger: who uses which volume
-        :param host: the block devices of this host
-        :param execute: runs a command as root
-        :param waits: how long to wait for what
-        :param program: gives access to the program for a programs.Target
-        :param gone: tells whether a user is gone for good
-        """
-        self._ledger = ledger
-        self._host = host
-        self._execute = execute
-        self._waits = waits
-        self._program = program
-        self._gone = gone
+    ledger: ledgers.Ledger
+    host: devices.Devices
+    execute: Callable
+    waits: waiting.Waits
+    program: Callable
+    gone: Callable[[ledgers.User], bool]
 
     def found(self) -> list[tuple[str, programs.Target]]:
         """List what is left: volumes, each with an agent of theirs."""
         return list(dict.fromkeys(
             (name, programs.Target(user.manager, user.agent, user.port))
-            for name in self._ledger.volumes()
-            for user in self._users(name) if self._gone(user)))
+            for name in self.ledger.volumes()
+            for user in self._users(name) if self.gone(user)))
 
     def clear(self, name: str, target: programs.Target) -> str:
         """Remove what is left of a volume; see HostVolume.clear()."""
@@ -555,8 +551,8 @@ class Leftovers:
             manager_ip=target.manager_ip, agent_ip=target.agent_ip,
             agent_port=target.agent_port)
         return HostVolume(
-            connection, self._program(target), self._ledger, self._host,
-            self._execute, self._waits).clear(self._gone)
+            connection, self.program(target), self.ledger, self.host,
+            self.execute, self.waits).clear(self.gone)
 
     def clear_in_passing(self, wanted: Callable) -> None:
         """Remove some of what is left, for who has something else to do.
@@ -581,7 +577,7 @@ class Leftovers:
 
     def _users(self, name: str) -> list[ledgers.User]:
         try:
-            return self._ledger.users(name)
+            return self.ledger.users(name)
         except exceptions.DSWareError:
             # Another volume's trouble.
             return []

@@ -64,13 +64,14 @@ PROCESS = 'process'
 #: Has left, but the agent could not be told: the volume may still be attached.
 LEFTOVER = 'leftover'
 
+#: The file that names the host of a boot.
+HOST = '.host'
 BOOT_ID = '/proc/sys/kernel/random/boot_id'
 #: The name of the first process id name space of a Linux host.
 INITIAL_NAMESPACE = 'pid:[4026531836]'
 
 _FORMAT = 1
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}')
-_HOST = '.host'
 _POLL = 0.02
 #: A user takes about 400 characters.
 _LONGEST = 4 * 1024 * 1024
@@ -251,12 +252,20 @@ class Ledger:
     def _opened(self, make: bool = False):
         with shared_directory.opened(self.directory, make) as root:
             with root.enter(self._boot, make) as directory:
-                if make and not directory.exists(_HOST):
+                if make and not directory.exists(HOST):
                     # Should the directory be on a file system that hosts
                     # share, then each host removes only its own.
-                    directory.replace(_HOST, platform.node())
-                    self._forget(root)
+                    directory.replace(HOST, platform.node())
+                    self._forget_earlier_boots(root)
                 yield directory
+
+    def _forget_earlier_boots(self, root) -> None:
+        for name in root.names():
+            if name != self._boot and host_of(root, name) == platform.node():
+                LOG.info('Removing the records of volumes that were attached '
+                         'before this host was booted: %s',
+                         os.path.join(self.directory, name))
+                root.remove_tree(name)
 
     @contextlib.contextmanager
     def _explained(self):
@@ -364,35 +373,6 @@ class Ledger:
         check_name(volume)
         return os.path.join(self.this_boot, _record(volume))
 
-    # Earlier boots ----------------------------------------------------------
-
-    def other_boots(self) -> dict[str, str | None]:
-        """Map the directories of other boots or hosts to hosts' names."""
-        try:
-            with shared_directory.opened(self.directory) as root:
-                return {os.path.join(self.directory, name): host
-                        for name, host in self._others(root).items()}
-        except OSError:
-            return {}
-
-    def forget_earlier_boots(self) -> None:
-        """Remove the records of earlier boots of this host."""
-        with self._explained(), contextlib.suppress(FileNotFoundError):
-            with shared_directory.opened(self.directory) as root:
-                self._forget(root)
-
-    def _others(self, root) -> dict[str, str | None]:
-        return {name: _host_of(root, name) for name in root.names()
-                if name != self._boot and root.has_directory(name)}
-
-    def _forget(self, root) -> None:
-        for name, host in self._others(root).items():
-            if host == platform.node():
-                LOG.info('Removing the records of volumes that were attached '
-                         'before this host was booted: %s',
-                         os.path.join(self.directory, name))
-                root.remove_tree(name)
-
 
 def _record(volume: str) -> str:
     return volume + '.json'
@@ -402,10 +382,11 @@ def _lock(volume: str) -> str:
     return volume + '.lock'
 
 
-def _host_of(root, name: str) -> str | None:
+def host_of(root, boot: str) -> str | None:
+    """Tell which host the records of a boot are of, if that is known."""
     try:
-        with root.enter(name) as directory:
-            return directory.read(_HOST, _LONGEST)
+        with root.enter(boot) as directory:
+            return directory.read(HOST, _LONGEST)
     except (OSError, ValueError):
         return None
 

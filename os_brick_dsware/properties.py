@@ -85,11 +85,6 @@ class Connection:
         os-brick's own clean-up after a failed connect calls disconnect with
         what connect returned in place of the properties, so that is read
         the same way.
-
-        :param properties: the connection properties
-        :param device_info: what connect_volume returned, if it is known
-        :returns: the attachment
-        :raises InvalidConnectionProperties: if they do not name a volume
         """
         known = {key: value for source in (device_info or {}, properties)
                  for key, value in source.items() if value is not None}
@@ -114,12 +109,7 @@ class Connection:
 
 
 def device_info(path: str, properties: Mapping) -> dict:
-    """Say which device a volume has, for os-brick's callers.
-
-    :param path: path of the device
-    :param properties: the connection properties
-    :returns: os-brick's device info, with what disconnect needs to know
-    """
+    """Say which device a volume has, for os-brick's callers."""
     info = {'type': 'block', 'path': path}
     info.update((key, properties[key]) for key in _IDENTITY
                 if properties.get(key) is not None)
@@ -129,9 +119,8 @@ def device_info(path: str, properties: Mapping) -> dict:
 def of_sds(properties: Mapping) -> dict:
     """Read connection properties of SDSHypervisor.
 
-    :param properties: the connection properties; the volume's name is in
-        VOLUME_ID, or in VOLUME_NAME where this is what connect returned
-    :returns: the same, with the volume's name in VOLUME_NAME
+    The volume's name is in VOLUME_ID, or in VOLUME_NAME where this is what
+    connect returned.
     """
     found = dict(properties)
     found[VOLUME_NAME] = found.get(VOLUME_ID) or found.get(VOLUME_NAME)

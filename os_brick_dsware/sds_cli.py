@@ -50,27 +50,13 @@ class Output:
 
 
 def command(program: str, action: str, volume: str) -> list[str]:
-    """Build the argument list of one run.
-
-    :param program: name or path of ``sds_cli``
-    :param action: ATTACH, DETACH or QUERY
-    :param volume: name of the volume
-    :returns: the arguments, program first; they need no shell
-    :raises ArgumentError: if anything could be taken for something else than
-        the one value that it is
-    """
+    """Build the argument list of one run."""
     return [fsc_cli.checked_program(program), '-c', action,
             '-v', fsc_cli.checked_value('volume', volume)]
 
 
 def parse(text: str) -> Output:
-    """Understand what one run of the program printed.
-
-    :param text: everything the program printed to its standard output
-    :returns: the result code, the program's words and the device
-    :raises OutputError: if there is no result code, if lines contradict each
-        other, or if a bound is exceeded; what was done is then unknown
-    """
+    """Understand what one run of the program printed."""
     if len(text) > fsc_cli.MAX_LINE:
         raise fsc_cli.OutputError(
             "output of %d characters is too long (at most %d)"

@@ -21,6 +21,7 @@ nobody who may write somewhere on the way can have us read or write elsewhere.
 import contextlib
 import dataclasses
 import os
+import pathlib
 import secrets
 import shutil
 import stat
@@ -57,36 +58,22 @@ class Access:
 
     @classmethod
     def given_by(cls, parent: os.stat_result) -> 'Access':
-        """Read who may use what is in a directory.
-
-        :param parent: what the system tells of it
-        :returns: who may
-        """
+        """Read who may use what is in a directory."""
         return cls(parent.st_uid, parent.st_gid,
                    bool(parent.st_mode & stat.S_IWGRP),
                    bool(parent.st_mode & stat.S_IWOTH))
 
     def trusts(self, there: os.stat_result, user: int) -> bool:
-        """Tell whether what is there was made by who may make it.
-
-        :param there: what the system tells of a directory
-        :param user: id of the user who wants to use it
-        :returns: False if anybody at all could have made it
-        """
+        """Tell whether what is there was made by who may make it."""
         return not self.exposed or there.st_uid in (0, self.owner, user)
 
     def settle(self, descriptor: int) -> None:
-        """Give a directory its owner, group and mode, where we may.
-
-        :param descriptor: the open directory
-        """
+        """Give a directory its owner, group and mode, where we may."""
         there = os.fstat(descriptor)
         if os.geteuid() not in (0, there.st_uid):
             return
-        if there.st_uid == 0:
-            _give(descriptor, there, self.owner, self.group)
-        elif self.shared:
-            _give(descriptor, there, there.st_uid, self.group)
+        if there.st_uid == 0 or self.shared:
+            _give(descriptor, there, there.st_uid or self.owner, self.group)
         there = os.fstat(descriptor)
         # An operator may have given it to a group by hand.
         shared = there.st_mode & stat.S_IWGRP or (
@@ -107,35 +94,28 @@ def _give(descriptor: int, there: os.stat_result, owner: int,
 def foreign(path: str, user: int) -> str:
     """Look for what somebody else may have put on the way to a directory.
 
-    :param path: its path
-    :param user: id of the user who wants to use it
-    :returns: the first part of the path that another user, who is not root,
-        has in a directory that is open to everybody; empty if there is none
+    It is the first part of the path that another user, who is not root, has
+    in a directory that is open to everybody; empty if there is none.
     """
     for way in (os.path.abspath(path), os.path.realpath(path)):
-        parts = way.split(os.sep)
-        for length in range(2, len(parts) + 1):
-            part = os.sep.join(parts[:length])
+        path = pathlib.Path(way)
+        for part in [*reversed(path.parents), path][1:]:
             if os.path.lexists(part) and _is_foreign(part, user):
-                return part
+                return str(part)
     return ''
 
 
-def _is_foreign(path: str, user: int) -> bool:
-    parent = os.stat(os.path.dirname(path))
+def _is_foreign(path: pathlib.Path, user: int) -> bool:
+    parent = os.stat(path.parent)
     return bool(parent.st_mode & stat.S_IWOTH) and (
         os.lstat(path).st_uid not in (0, user))
 
 
 def opened(path: str, make: bool = False) -> 'Directory':
-    """Open a directory that services share.
+    """Open a directory that services share; raises OSError.
 
-    :param path: its path
-    :param make: whether it is to be made, and mended, if need be. The one
-        that it is in is made too, but not by root, who could only make one
-        that is root's own.
-    :returns: the directory, to be closed
-    :raises OSError: if it cannot be used
+    To make it is to mend it too. The one that it is in is made by others
+    than root, who could only make one that is root's own.
     """
     parent, name = os.path.split(os.path.abspath(path))
     if make and os.geteuid():
@@ -204,11 +184,7 @@ class Directory:
         os.close(self._descriptor)
 
     def check(self, mend: bool) -> None:
-        """See that it is only for those who may use it.
-
-        :param mend: whether to make that so, where we may
-        :raises NotTrusted: if others can use it
-        """
+        """See that it is only for those who may use it."""
         there = os.fstat(self._descriptor)
         if not self._access.trusts(there, os.geteuid()):
             raise NotTrusted('%s: %s' % (self._path, FOREIGN))
@@ -219,47 +195,25 @@ class Directory:
                 '%s: everybody can change what is in it' % self._path)
 
     def enter(self, name: str, make: bool = False) -> 'Directory':
-        """Open a directory in it, which is for the same users.
-
-        :param name: its name
-        :param make: whether it is to be made, and mended, if need be
-        :returns: the directory, to be closed
-        :raises OSError: if it cannot be used
-        """
+        """Open a directory in it, which is for the same users."""
         return _entered(self._descriptor, name,
                         os.path.join(self._path, name), make)
 
     def names(self) -> list[str]:
-        """List what is in it.
-
-        :returns: names, sorted
-        """
+        """List what is in it."""
         return sorted(os.listdir(self._descriptor))
 
     def exists(self, name: str) -> bool:
-        """Tell whether something is in it.
-
-        :param name: its name
-        :returns: True if it is
-        """
+        """Tell whether something is in it."""
         return self._stat(name) is not None
 
     def has_directory(self, name: str) -> bool:
-        """Tell whether a directory is in it.
-
-        :param name: its name
-        :returns: True if it is, and no link to one
-        """
+        """Tell whether a directory is in it."""
         there = self._stat(name)
         return bool(there) and stat.S_ISDIR(there.st_mode)
 
     def is_at(self, name: str, descriptor: int) -> bool:
-        """Tell whether an open file is the one that has a name.
-
-        :param name: the name
-        :param descriptor: the open file
-        :returns: True if it is
-        """
+        """Tell whether an open file is the one that has a name."""
         there = self._stat(name)
         return bool(there) and os.path.samestat(there, os.fstat(descriptor))
 
@@ -273,14 +227,7 @@ class Directory:
     # Files ------------------------------------------------------------------
 
     def read(self, name: str, longest: int) -> str:
-        """Read a file.
-
-        :param name: its name
-        :param longest: characters that it may have
-        :returns: its text
-        :raises OSError, ValueError: if it cannot be read, is
-            longer, or is not a file of who may write here
-        """
+        """Read a file; raises OSError or ValueError."""
         descriptor = self._open(name, os.O_RDONLY)
         with open(descriptor, encoding='utf-8') as stream:
             text = stream.read(longest + 1)
@@ -289,12 +236,7 @@ class Directory:
         return text
 
     def replace(self, name: str, text: str) -> None:
-        """Write a file in one step.
-
-        :param name: its name
-        :param text: what it is to have
-        :raises OSError: if it cannot be written; the old one stays
-        """
+        """Write a file in one step."""
         with self._new() as (temporary, descriptor):
             # Not os.fdopen(): eventlet's knows no closefd.
             with open(descriptor, 'w', encoding='utf-8',
@@ -306,27 +248,16 @@ class Directory:
                        dst_dir_fd=self._descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove a file; it need not be there.
-
-        :param name: its name
-        """
+        """Remove a file; it need not be there."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
 
     def remove_tree(self, name: str) -> None:
-        """Remove a directory with what is in it, as far as we may.
-
-        :param name: its name
-        """
+        """Remove a directory with what is in it, as far as we may."""
         shutil.rmtree(name, ignore_errors=True, dir_fd=self._descriptor)
 
     def open_lock(self, name: str) -> int:
-        """Open a file to lock it; it is made if need be.
-
-        :param name: its name
-        :returns: its descriptor, to be closed
-        :raises OSError: if it cannot be used
-        """
+        """Open a file to lock it; it is made if need be."""
         while True:
             try:
                 return self._open(name, os.O_RDWR)
@@ -380,9 +311,7 @@ class Directory:
     def _settle_file(self, descriptor: int) -> None:
         here, there = os.fstat(self._descriptor), os.fstat(descriptor)
         shared = bool(here.st_mode & stat.S_IWGRP)
-        if os.geteuid() == 0:
-            _give(descriptor, there, here.st_uid, here.st_gid)
-        elif shared:
-            _give(descriptor, there, there.st_uid, here.st_gid)
+        if shared or os.geteuid() == 0:
+            _give(descriptor, there, os.geteuid() or here.st_uid, here.st_gid)
         ours = os.fstat(descriptor).st_gid == here.st_gid
         os.fchmod(descriptor, 0o660 if shared and ours else 0o600)

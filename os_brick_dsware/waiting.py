@@ -44,13 +44,7 @@ class Waits:
 
 def pauses(timeout: float, first: float = 0.05,
            most: float = 2) -> Iterator[None]:
-    """Loop at growing intervals, at least once, until the time is over.
-
-    :param timeout: seconds after which the last round starts
-    :param first: seconds of the first pause
-    :param most: seconds of the longest pause
-    :returns: an iterator that sleeps between its rounds
-    """
+    """Loop at growing intervals, at least once, until the time is over."""
     deadline = time.monotonic() + timeout
     pause = first
     yield
@@ -61,12 +55,7 @@ def pauses(timeout: float, first: float = 0.05,
 
 
 def until(condition: Callable, timeout: float):
-    """Wait for a condition.
-
-    :param condition: called without arguments, again and again
-    :param timeout: seconds to wait at most
-    :returns: what the condition returned last: false if time was over
-    """
+    """Wait for a condition; gives what it returned last."""
     result = None
     for _round in pauses(timeout):
         result = condition()

@@ -18,6 +18,7 @@ and nothing is opened.
 """
 
 from collections.abc import Iterable
+import contextlib
 import dataclasses
 import grp
 import os
@@ -335,8 +336,36 @@ def check(ledger: ledgers.Ledger,
         stat.S_IMODE(there.st_mode)))] + _other_boots(ledger)
 
 
+def other_boots(ledger: ledgers.Ledger) -> dict[str, str | None]:
+    """List the records that are not of this boot of this host.
+
+    :param ledger: the ledger
+    :returns: names of hosts by path of directory, None if it is unknown
+    """
+    boot = os.path.basename(ledger.this_boot)
+    try:
+        with shared_directory.opened(ledger.directory) as root:
+            return {os.path.join(ledger.directory, name):
+                    ledgers.host_of(root, name) for name in root.names()
+                    if name != boot and root.has_directory(name)}
+    except OSError:
+        return {}
+
+
+def forget(ledger: ledgers.Ledger, boots: Iterable[str]) -> None:
+    """Remove the records of other boots.
+
+    :param ledger: the ledger
+    :param boots: paths of their directories
+    """
+    with (contextlib.suppress(FileNotFoundError),
+          shared_directory.opened(ledger.directory) as root):
+        for path in boots:
+            root.remove_tree(os.path.basename(path))
+
+
 def _other_boots(ledger) -> list[findings.Finding]:
     return [findings.note('%s has records of %s; they count for nothing' % (
         path, 'host %s before it was booted' % host if host
         else 'an unknown host')) for path, host
-        in ledger.other_boots().items()]
+        in other_boots(ledger).items()]

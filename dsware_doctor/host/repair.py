@@ -18,6 +18,7 @@ import os
 
 from dsware_doctor import findings
 from dsware_doctor.host import cluster
+from dsware_doctor.host import directory
 from dsware_doctor.host import inventory
 from dsware_doctor.host import settings
 from os_brick_dsware import connector
@@ -87,7 +88,7 @@ class Repairer:
         done += [self._unlink(*one) for one in self._dangling()]
         boots = self._earlier_boots()
         if boots:
-            self._ledger.forget_earlier_boots()
+            directory.forget(self._ledger, boots)
         return done + [findings.ok('removed %s' % path) for path in boots]
 
     # What there is ----------------------------------------------------------
@@ -111,7 +112,8 @@ class Repairer:
                 for link in looked.dangling(self._users(name))]
 
     def _earlier_boots(self) -> list[str]:
-        return [path for path, host in self._ledger.other_boots().items()
+        return [path for path, host
+                in directory.other_boots(self._ledger).items()
                 if host == os.uname().nodename]
 
     # What is done -----------------------------------------------------------

@@ -115,3 +115,14 @@ class WrongTestCase(test_shared_directory.UsersTestCase):
         told = self.told(0, ledger)
         self.assertIn('somebody else has made it', told)
         self.assertIn('`', told)
+
+    def test_other_boots(self):
+        ledger = self.make_locks(0, 0, 0o700)
+        self.join(ledger)
+        os.mkdir(self.path('b0'))
+        os.mkfifo(self.path('b0', '.host'))
+        os.symlink(self.path('b0'), self.path('b2'))
+        self.assertEqual({self.path('b0'): None},
+                         directory.other_boots(ledger))
+        directory.forget(ledger, [self.path('b0')])
+        self.assertEqual(['b1', 'b2'], sorted(os.listdir(self.path())))
