@@ -48,7 +48,7 @@ class Liar:
                              list(self.records))
 
 
-@ddt.ddt
+@ddt.ddt(testNameFormat=ddt.TestNameFormat.INDEX_ONLY)
 class HostileTestCase(testtools.TestCase):
 
     def setUp(self):

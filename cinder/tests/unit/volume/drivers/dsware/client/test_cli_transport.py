@@ -44,7 +44,7 @@ PRINTED = ('Dsware client 8.0\n'
            'real_size=0,pool_id=0,create_time=1420070400\n')
 
 
-@ddt.ddt
+@ddt.ddt(testNameFormat=ddt.TestNameFormat.INDEX_ONLY)
 class CLITransportTestCase(testtools.TestCase):
 
     def setUp(self):

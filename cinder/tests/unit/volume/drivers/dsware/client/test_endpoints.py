@@ -24,7 +24,7 @@ from tools import secret_marks
 SECRET = secret_marks.secret('request')
 
 
-@ddt.ddt
+@ddt.ddt(testNameFormat=ddt.TestNameFormat.INDEX_ONLY)
 class EndpointTestCase(testtools.TestCase):
 
     @ddt.data(

@@ -88,7 +88,7 @@ class MaliciousTestCase(testtools.TestCase):
         self.assertLess(len(line), 2000)
 
 
-@ddt.ddt
+@ddt.ddt(testNameFormat=ddt.TestNameFormat.INDEX_ONLY)
 class SocketTestCase(MaliciousTestCase):
 
     def agent(self, answer, **kwargs):
@@ -269,7 +269,7 @@ class SocketTestCase(MaliciousTestCase):
         self.assertGreater(agent.connections, 12)
 
 
-@ddt.ddt
+@ddt.ddt(testNameFormat=ddt.TestNameFormat.INDEX_ONLY)
 class ProgramTestCase(MaliciousTestCase):
 
     def of(self, script):
