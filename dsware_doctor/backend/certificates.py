@@ -37,7 +37,7 @@ def of_agent(name: str, endpoint, seconds: float) -> list[findings.Finding]:
     """Read the certificate of an agent.
 
     :param name: what to call the agent
-    :param endpoint: its :class:`operations.Endpoint`
+    :param endpoint: its :class:`endpoints.Endpoint`
     :param seconds: when to give up
     :returns: what was found; nothing when there is no certificate to read,
         which connecting in the driver's way tells better

@@ -205,7 +205,7 @@ def make_sign_ins(configuration, before=None) -> signing.SignIns | None:
     :param configuration: the backend's configuration
     :param before: what was given for the same backend before, which knows
         whether the password is good
-    :returns: the :class:`sign_in.SignIns`, or None when there is nothing to
+    :returns: the :class:`login.SignIns`, or None when there is nothing to
         sign in with
     :raises InvalidConfigurationValue: options contradict each other
     """
@@ -317,7 +317,7 @@ def credentials(configuration) -> signing.Credentials | None:
     """Give what connections sign in with.
 
     :param configuration: the backend's configuration
-    :returns: the :class:`signing.Credentials`, or None when there is nothing
+    :returns: the :class:`login.Credentials`, or None when there is nothing
         to sign in with
     :raises InvalidConfigurationValue: they contradict other options
     """

@@ -49,7 +49,7 @@ class Hosts:
         unknown outcome, because the agent then says that it is attached.
 
         :param name: the volume's or snapshot's name
-        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param agent: the :class:`endpoints.Endpoint` of the host's agent
         :param patience: seconds after which to give up when the agent cannot
             be reached; by default the request timeout decides
         :returns: the device's path on that host, or an empty string when
@@ -80,7 +80,7 @@ class Hosts:
         A volume that is not attached there, or is gone, is a success.
 
         :param name: the volume's name
-        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param agent: the :class:`endpoints.Endpoint` of the host's agent
         :param seconds: how long to try; never longer than for any request
         :raises ObjectBusy: the device is in use
         :raises DSWareError: for all other reasons

@@ -157,7 +157,7 @@ class SignIns:
     def of(self, endpoint) -> SignIn | None:
         """Give what connections to an agent sign in with.
 
-        :param endpoint: the :class:`operations.Endpoint`
+        :param endpoint: the :class:`endpoints.Endpoint`
         :returns: None for an agent that does not get the password
         """
         return self._by_agent.get(endpoint)

@@ -99,7 +99,7 @@ class Detacher:
         by force, so that is only for a host that gives no answer at all.
 
         :param volume: the Cinder volume
-        :param agent: the :class:`operations.Endpoint` of the host's agent
+        :param agent: the :class:`endpoints.Endpoint` of the host's agent
         :raises VolumeIsBusy: the device is in use
         :raises VolumeBackendAPIException: for all other reasons
         """
