@@ -27,7 +27,6 @@ from cinder.tests.unit.volume.drivers.dsware import scripted
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
-from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import waiting
 
