@@ -234,9 +234,9 @@ class DSWareDriver(driver.VolumeDriver):
     def backup_use_temp_snapshot(self):
         """Tell that a backup cannot read a snapshot."""
         if super().backup_use_temp_snapshot():
-            LOG.warning('backup_use_temp_snapshot has no effect: no '
-                        'published operation attaches a snapshot. A backup '
-                        'reads a linked clone.')
+            LOG.warning('backup_use_temp_snapshot has no effect: a backup '
+                        'reads a linked clone, which takes no longer to '
+                        'make.')
         return False
 
     # -- attaching --------------------------------------------------------

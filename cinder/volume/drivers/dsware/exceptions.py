@@ -203,3 +203,23 @@ def from_result(op, name, result, desc, endpoint, changes):
     error = _BY_CLASS[result_codes.classify(result, changes)]
     return error(op=op, name=name, result=result, desc=desc,
                  endpoint=endpoint)
+
+
+def full_pool(error, args, room):
+    """Make the error about a full pool that says how full the pools are.
+
+    :param error: the :class:`CapacityExceeded` of the request
+    :param args: the arguments of the request, as far as they matter
+    :param room: the free MiB of the pools, as text
+    :returns: an exception, not raised
+    """
+    if 'volSize' not in args:
+        advice = _('Free MiB by pool: %(room)s')
+    elif 'poolId' not in args:
+        advice = _('Asked for %(volSize)d MiB; free MiB by pool: %(room)s')
+    else:
+        advice = _('Pool %(poolId)d, asked for %(volSize)d MiB; free MiB by '
+                   'pool: %(room)s')
+    return CapacityExceeded(
+        op=error.op, name=error.name, result=error.result, desc=error.desc,
+        endpoint=error.endpoint, advice=advice % {**args, 'room': room})

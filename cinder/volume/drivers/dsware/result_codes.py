@@ -13,9 +13,9 @@
 """The result codes of the Dsware management interface.
 
 Codes, names and meanings are published facts; the class says what a code
-tells the client to do (see :class:`ResultClass`). The table is the one that
-the connector has too; a test compares it with the specification's
-``result_codes.csv``.
+tells the client to do (see :class:`ResultClass`). The table itself is shared
+with the connector, in ``os_brick_dsware/result_codes.py``: add a code there.
+A test compares it with the specification's ``result_codes.csv``.
 """
 
 from collections.abc import Mapping

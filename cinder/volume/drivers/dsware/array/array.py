@@ -32,6 +32,7 @@ class Array:
 
     :param client: the :class:`client.Client` that carries the calls
     :param copy_timeout: seconds that a copy inside the cluster may take
+    :ivar client: what carries the calls
     :ivar queries: what there is
     :ivar volumes: makes, deletes, expands and moves volumes
     :ivar snapshots: makes and deletes snapshots

@@ -72,7 +72,7 @@ class Copies:
         with operation.marked(late), self._operation.undone(
                 self._volumes.delete, name):
             self._operation.wait(self._queries.volume, name,
-                                 'createVolumeFromSnap', deadline)
+                                 _LINKED, deadline)
 
     def full(self, name: str, pool_id: int, size: int, thin: bool,
              snapshot: str) -> None:

@@ -42,16 +42,14 @@ class Hosts:
     def __init__(self, client):
         self._client = client
 
-    def attach(self, name: str, agent, patience: float | None = None) -> str:
-        """Attach a volume to the host of an agent, or a snapshot read-only.
+    def attach(self, name: str, agent) -> str:
+        """Attach a volume to the host of an agent.
 
         There is no query for attachments; attaching again settles an
         unknown outcome, because the agent then says that it is attached.
 
-        :param name: the volume's or snapshot's name
+        :param name: the volume's name
         :param agent: the :class:`endpoints.Endpoint` of the host's agent
-        :param patience: seconds after which to give up when the agent cannot
-            be reached; by default the request timeout decides
         :returns: the device's path on that host, or an empty string when
             it was attached already
         :raises ObjectAbsent: there is no such volume
@@ -60,8 +58,7 @@ class Hosts:
         """
         names.check(name)
         try:
-            reply = self._on_host('attachVolume', name, agent=agent,
-                                  patience=patience)
+            reply = self._on_host('attachVolume', name, agent=agent)
         except exceptions.AlreadyAttached:
             return ''
         paths = {record.get('devName', '') for record in reply.records}
@@ -73,22 +70,20 @@ class Hosts:
                 op='attachVolume', name=name, endpoint=str(agent),
                 desc=str(error)) from error
 
-    def detach(self, name: str, agent,
-               seconds: float = _DETACH_SECONDS) -> None:
+    def detach(self, name: str, agent) -> None:
         """Detach a volume from the host of an agent.
 
         A volume that is not attached there, or is gone, is a success.
 
         :param name: the volume's name
         :param agent: the :class:`endpoints.Endpoint` of the host's agent
-        :param seconds: how long to try; never longer than for any request
         :raises ObjectBusy: the device is in use
         :raises DSWareError: for all other reasons
         """
         names.check(name)
         try:
-            self._on_host('detachVolume', name, seconds, agent=agent,
-                          patience=min(seconds, _PATIENCE))
+            self._on_host('detachVolume', name, _DETACH_SECONDS,
+                          agent=agent, patience=_PATIENCE)
         except (exceptions.NotAttached, exceptions.ObjectAbsent):
             LOG.debug('Volume %s is not attached at %s.', name, agent)
 

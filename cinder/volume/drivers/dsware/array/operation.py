@@ -207,7 +207,7 @@ class Operation:
                 reporting.log_once(
                     LOG, logging.WARNING, error,
                     f'{name} stays on the cluster for now. It is removed '
-                    f'when the volume that it was made for is deleted.')
+                    f'when what it was made for is deleted.')
                 if isinstance(error, _NO_ANSWER):
                     # Each of the others would have to wait as long.
                     break
@@ -233,6 +233,7 @@ class Operation:
         :param deadline: when to give up; by default a copy's time from now
         :raises BackendFault: it failed, vanished or took too long
         """
+        limited = deadline is not None
         deadline = deadline or waiting.Deadline(self._copy_timeout)
         series = reporting.Series(LOG)
         # Unlike a change, a look is worth its while at the very end, too.
@@ -242,8 +243,9 @@ class Operation:
         raise exceptions.BackendFault(
             op=op, name=name,
             desc=_('not ready after %d s') % deadline.seconds,
-            advice=_('Raise dsware_copy_timeout if a copy only needs more '
-                     'time'))
+            advice=_('Raise %s if it only needs more time') % (
+                'dsware_request_timeout' if limited
+                else 'dsware_copy_timeout'))
 
     def at_rest(self, name, op):
         """Give a volume; one that is in work is waited for.
@@ -289,7 +291,7 @@ class Operation:
 def marked(doubts):
     """Mark what fails when a request may have been carried out, or yet.
 
-    :param doubts: the errors that such requests ended with
+    :param doubts: true, or not empty, if there is such a request
     """
     try:
         yield

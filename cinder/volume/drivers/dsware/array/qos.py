@@ -104,18 +104,16 @@ class QoS:
         with self._operation.undone(self._volumes.delete, volume):
             self._give(volume, limits, None)
 
-    def unlimit(self, volume: str, patience: float | None = None) -> None:
+    def unlimit(self, volume: str) -> None:
         """Take from a volume the limits that :meth:`limit` gave it.
 
         One that has none, or a QoS of another name, is left as it is.
 
         :param volume: the volume's name
-        :param patience: seconds after which to give up when no agent can
-            be reached
         :raises DSWareError: when that does not work
         """
-        self._disassociate(names.policy(volume), volume, patience)
-        self.delete(volume, patience)
+        self._disassociate(names.policy(volume), volume)
+        self.delete(volume)
 
     def delete(self, volume: str,
                patience: float | None = None) -> None:

@@ -67,13 +67,12 @@ class Queries:
         :returns: the pools, capacities in MiB
         :raises DSWareError: when the cluster does not answer
         """
+        op, args = 'queryAllPoolInfo', {}
         if self.single_pool(patience):
-            reply = self._client.call('queryPoolInfo', patience=patience,
-                                      poolId=_ONLY_POOL)
-        else:
-            reply = self._client.call('queryAllPoolInfo', patience=patience)
-        return [self._read(models.Pool, record, 'queryAllPoolInfo',
-                           reply.endpoint) for record in reply.records]
+            op, args = 'queryPoolInfo', {'poolId': _ONLY_POOL}
+        reply = self._client.call(op, patience=patience, **args)
+        return [self._read(models.Pool, record, op, reply.endpoint)
+                for record in reply.records]
 
     def volume(self, name: str, deadline: waiting.Deadline | None = None
                ) -> models.Volume | None:
@@ -153,7 +152,8 @@ class Queries:
             raise exceptions.OutcomeUnknown(
                 op='querySnapOfVolume', name=volume,
                 endpoint=str(reply.endpoint),
-                desc=_('there is an answer about another volume: %s')
+                desc=_('it names a snapshot that is of another volume, or has an '
+                       'illegal name: %s')
                 % (wrong[0],))
         return [item.name for item in found]
 
@@ -225,10 +225,7 @@ class Queries:
             room = ', '.join(f'{p.pool_id}: {p.free}' for p in self.pools())
         except exceptions.DSWareError as failure:
             room = failure.msg
-        return exceptions.CapacityExceeded(
-            op=error.op, name=error.name, result=error.result,
-            desc=error.desc, endpoint=error.endpoint,
-            advice=_asked(args) % {**args, 'room': room})
+        return exceptions.full_pool(error, args, room)
 
     def what_is_there(self, name, args):
         asked = ', '.join(f'{k}={v}' for k, v in args.items())
@@ -240,16 +237,6 @@ class Queries:
                  'alone; remove or rename it on the cluster if it is not in '
                  'use') % {'asked': asked, 'found': exceptions.printable(
                      str(found), _MAX_DESCRIPTION)}
-
-
-def _asked(args):
-    """Give the words for a full pool, with what a request says itself."""
-    if 'volSize' not in args:
-        return _('Free MiB by pool: %(room)s')
-    if 'poolId' not in args:
-        return _('Asked for %(volSize)d MiB; free MiB by pool: %(room)s')
-    return _('Pool %(poolId)d, asked for %(volSize)d MiB; free MiB by pool: '
-             '%(room)s')
 
 
 def matches(found, **expected):

@@ -15,7 +15,6 @@
 from collections.abc import Mapping
 
 from oslo_log import log as logging
-from oslo_utils import excutils
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import names
@@ -124,12 +123,17 @@ class Snapshots:
                                                             deadline),
                 volNameList=','.join(sources.values()),
                 snapNameList=','.join(sources))
-        except exceptions.CapacityExceeded as error:
-            raise self._queries.with_room(error, {}) from error
-        except exceptions.OutcomeUnknown:
-            self._operation.expect(*sources)
-            with excutils.save_and_reraise_exception():
+        except (exceptions.ObjectExists, exceptions.ObjectMismatch):
+            # Of these names one at least is somebody else's.
+            raise
+        except exceptions.DSWareError as error:
+            if error.in_doubt:
+                self._operation.expect(*sources)
+            if isinstance(error, exceptions.OutcomeUnknown):
                 self._operation.remove_quietly(self.delete, *sources)
+            if isinstance(error, exceptions.CapacityExceeded):
+                raise self._queries.with_room(error, {}) from error
+            raise
         with self._operation.undone(self.delete, *sources):
             for name in sources:
                 self._operation.wait(self._queries.snapshot, name, _TOGETHER,

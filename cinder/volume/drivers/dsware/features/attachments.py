@@ -58,8 +58,9 @@ class Attachments:
             raise exception.InvalidConnectorException(error.msg) from error
 
     def attach(self, volume, connector):
-        wishes = volume_types.wishes(volume, self._configuration)
-        return self._configured.attach(volume, connector, wishes.thin)
+        return self._configured.attach(
+            volume, connector,
+            volume_types.discards(volume, self._configuration))
 
     def detach(self, volume, connector):
         """Let go of a host, or detach what the driver attached there.

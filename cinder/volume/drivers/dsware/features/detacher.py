@@ -42,27 +42,33 @@ class Detacher:
 
         :param volume: the Cinder volume
         :param attachments: Cinder's
-        :raises EndpointUnavailable: nobody answers
+        :raises EndpointUnavailable: nobody answers, or one host's agent
         :raises InvalidInput: the agent of a host is not known
         :raises VolumeIsBusy: a device is in use
         """
-        failures = []
+        failed = []
         hosts = {self._place_of(connector): connector for connector
                  in filter(None, map(connector_of, attachments))}
         for place in sorted(hosts):
             try:
                 self._detach_from_host(volume, hosts[place])
-            except exceptions.EndpointUnavailable:
-                # So the other hosts' turn would come to nothing.
-                raise
+            except exceptions.EndpointUnavailable as error:
+                if _is_of_all(error):
+                    # So the other hosts' turn would come to nothing.
+                    raise
+                self._note(volume, place, error, failed)
             except exception.CinderException as error:
-                reporting.log_once(
-                    LOG, logging.ERROR, error,
-                    f'Volume {naming.described(volume)} stays attached '
-                    f'at {place}; it is detached from other hosts.')
-                failures.append(error)
-        if failures:
-            raise failures[0]
+                self._note(volume, place, error, failed)
+        if failed:
+            raise failed[0]
+
+    @staticmethod
+    def _note(volume, place, error, failed):
+        reporting.log_once(
+            LOG, logging.ERROR, error,
+            f'Volume {naming.described(volume)} stays attached at {place}; '
+            f'it is detached from other hosts.')
+        failed.append(error)
 
     def _place_of(self, connector):
         """Name the place where a volume is attached, once for each."""
@@ -117,6 +123,12 @@ class Detacher:
                     f'{naming.described(volume)} is detached from its '
                     f'host by way of another agent.')
                 self._array.hosts.detach_by_ip(name, agent.host)
+
+
+def _is_of_all(error):
+    """Tell whether no agent can be asked, rather than that of one host."""
+    return (isinstance(error, exceptions.CommandUnavailable)
+            or error.op == 'detachVolumeByIp')
 
 
 def _is_silence(error):

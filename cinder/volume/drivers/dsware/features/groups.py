@@ -133,7 +133,8 @@ class Groups:
         def make(name, snapshot):
             volume = members[name][0]
             with self._limiter.of_new(volume):
-                updates.append(self._volumes.make_from(volume, snapshot))
+                self._volumes.make_from(volume, snapshot)
+            updates.append(naming.for_new(volume))
             made.append(volume)
 
         with (_all_or_none(self._volumes.delete) as made,

@@ -34,9 +34,9 @@ from cinder.volume.drivers.dsware import naming
 
 LOG = logging.getLogger(__name__)
 
-# Attaching and detaching take turns, with all services of the deployment.
 # Stock os-brick and Nova know it.
 LOCAL_VOLUME_TYPE = 'local'
+# Attaching and detaching take turns, with all services of the deployment.
 _LOCK = 'dsware-attach-{volume.id}'
 # States in which Cinder has a volume attached itself, without an attachment,
 # and detaches it when it is done. Users may leave meanwhile. That is not so

@@ -79,9 +79,8 @@ class PoolWatch:
 
         :returns: those that are used
         :raises DSWareError: when it does not answer
-        :raises BackendFault: when a configured pool is not there
+        :raises ObjectAbsent: when a configured pool is not there
         """
-        self.up = False
         found = {pool.pool_id: pool
                  for pool in self._array.queries.pools(self._PATIENCE)}
         missing = [p for p in self._wanted if p not in found]
@@ -105,6 +104,7 @@ class PoolWatch:
         try:
             self.query()
         except exceptions.DSWareError as error:
+            self.up = False
             reporting.log_once(
                 LOG, logging.ERROR if was_up else logging.WARNING, error,
                 'The backend is reported down until the cluster answers.')

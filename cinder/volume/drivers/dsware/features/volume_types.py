@@ -71,6 +71,19 @@ def of_type(volume_type, configuration) -> Wishes:
     return Wishes(thin=thin, full_clone=clone == 'full' or not thin)
 
 
+def discards(volume, configuration) -> bool:
+    """Tell whether a volume gives back space that its user discards.
+
+    It is attached all the same when its type has become a wrong one.
+
+    :param volume: the Cinder volume
+    :param configuration: the backend's configuration
+    """
+    specs = (volume.volume_type.extra_specs if volume.volume_type else None)
+    default = 'thin' if configuration.san_thin_provision else 'thick'
+    return (specs or {}).get(PROVISIONING_KEY, default) != 'thick'
+
+
 def is_thin(volume_type, default) -> bool:
     """Tell whether volumes of a type are thin.
 

@@ -155,6 +155,16 @@ class SnapshotTogetherTestCase(TogetherTestCase):
         self.nothing_left()
         self.assertEqual(0, self.cluster.count('deleteSnapshot'))
 
+    @ddt.data('result', 'unsent')
+    def test_a_refusal_after_a_doubt(self, kind):
+        """They may be made late, so their deletion waits for that."""
+        self.cluster.fail('activeSnapshots', 'lost')
+        self.cluster.fail('activeSnapshots', kind, 50150009, times=10 ** 6)
+        self.raises(exceptions.DSWareError, self.snapshot)
+        start = self.clock.now
+        self.array.snapshots.delete('s2')
+        self.assertGreater(self.clock.now - start, 30)
+
     def test_a_failed_snapshot_takes_the_others_with_it(self):
         self.cluster.fail('querySnapshot', 'records', [{
             'snap_name': 's2', 'father_name': 'v2', 'status': '9',

@@ -109,6 +109,11 @@ class HostTestCase(AttachTestCase):
         self.stored(thick)
         self.assertFalse(self.attach(volume=thick)['data']['discard'])
 
+    def test_a_type_that_has_become_a_wrong_one(self):
+        odd = self.make_volume(specs={'dsware:clones': 'full'})
+        self.stored(odd)
+        self.assertTrue(self.attach(volume=odd)['data']['discard'])
+
     def test_gone(self):
         error = self.assertRaises(exception.VolumeNotFound, self.attach,
                                   volume=self.make_volume())
@@ -328,6 +333,23 @@ class HostTestCase(AttachTestCase):
                           self.driver.terminate_connection, self.volume,
                           None)
         self.assertEqual(1, len(self.on()))
+
+    def test_force_detach_where_one_agent_has_a_wrong_certificate(self):
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector(), connector('compute-2', TWO))
+        detach = self.driver._array.hosts.detach
+
+        def refused(name, agent):
+            if agent.host == ONE:
+                raise exceptions.CertificateRefused(
+                    op='detachVolume', endpoint=str(agent))
+            detach(name, agent)
+
+        with mock.patch.object(self.driver._array.hosts, 'detach', refused):
+            self.assertRaises(exceptions.CertificateRefused,
+                              self.driver.terminate_connection, self.volume,
+                              None)
+        self.assertEqual({ONE}, self.on())
 
     def test_a_deleted_volume_is_left_to_its_hosts(self):
         self.driver.delete_volume(self.volume)
