@@ -18,12 +18,16 @@ Names are compared whole, and a record of another object is never believed.
 from collections.abc import Iterator
 import contextlib
 
+from oslo_log import log as logging
+
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
 
 _ONLY_POOL = 0
 _MAX_DESCRIPTION = 500
@@ -152,8 +156,8 @@ class Queries:
             raise exceptions.OutcomeUnknown(
                 op='querySnapOfVolume', name=volume,
                 endpoint=str(reply.endpoint),
-                desc=_('it names a snapshot that is of another volume, or has an '
-                       'illegal name: %s')
+                desc=_('it names a snapshot that is of another volume, or '
+                       'has an illegal name: %s')
                 % (wrong[0],))
         return [item.name for item in found]
 
@@ -204,13 +208,22 @@ class Queries:
         return self._listed(models.Snapshot, 'queryAllSnapshot', pool_id)
 
     def _listed(self, model, op, pool_id):
+        unread, first = 0, None
         with contextlib.closing(self._client.stream(
                 op, poolId=pool_id)) as records:
             for record in records:
-                yield self._read(model, record, op)
+                try:
+                    yield model.from_record(record)
+                except models.RecordError as error:
+                    unread, first = unread + 1, first or error
+        if unread:
+            LOG.warning('%(op)s of pool %(pool)d: records that cannot be read '
+                        'are left out: %(number)d. The first: %(error)s.', {
+                            'op': op, 'pool': pool_id,
+                            'number': unread, 'error': first})
 
     @staticmethod
-    def _read(model, record, op, endpoint=''):
+    def _read(model, record, op, endpoint):
         try:
             return model.from_record(record)
         except models.RecordError as error:

@@ -97,7 +97,9 @@ class Migration:
 
     def _pool_now(self, volume):
         found = self._array.queries.volume(naming.volume_name(volume))
-        return found and found.pool_id
+        if found is None:
+            raise exception.VolumeNotFound(volume_id=volume.id)
+        return found.pool_id
 
     def _how_to_name_a_pool(self, volume, host):
         if host.get('cluster_name'):

@@ -122,6 +122,7 @@ def of_backend(driver, pools, online_extend) -> dict:
     :param online_extend: whether volumes in use can be extended
     """
     found = pools.refresh()
+    up = pools.up
     return {
         'volume_backend_name':
             driver.configuration.safe_get('volume_backend_name')
@@ -129,10 +130,10 @@ def of_backend(driver, pools, online_extend) -> dict:
         'vendor_name': 'Huawei',
         'driver_version': driver.VERSION,
         'storage_protocol': host_attacher.DRIVER_VOLUME_TYPE,
-        'backend_state': 'up' if pools.up else 'down',
+        'backend_state': 'up' if up else 'down',
         # A new volume reads as zeros, so Cinder need not write them.
         _SPARSE: True,
-        'pools': [_of_pool(pool, pools.up, driver, online_extend)
+        'pools': [_of_pool(pool, up, driver, online_extend)
                   for pool in found],
     }
 

@@ -18,6 +18,7 @@ import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 
 BAD_NAMES = ('', '-v', '.v', 'a b', 'a,b', 'a/b', 'a\nb', 'a\n', 'v\xe9',
@@ -219,6 +220,16 @@ class QueriesTestCase(fakes.ArrayTestCase):
         self.assertEqual(['snap-1', 'snap-2'],
                          self.array.queries.snapshots_of('vol-1'))
         self.assertEqual([], self.array.queries.snapshots_of('vol-2'))
+
+    def test_what_cannot_be_read_is_left_out_of_a_listing(self):
+        self.cluster.add_volume('vol-2', pool_id=1)
+        self.cluster.volumes['vol-1']['create_time'] = 'now'
+        with self.assertLogs(queries.LOG.logger, 'WARNING') as logs:
+            self.assertEqual(['vol-2'], [
+                found.name
+                for found in self.array.queries.volumes_of_pool(1)])
+        self.assertIn('left out: 1. The first: field create_time',
+                      logs.output[0])
 
     def test_listings(self):
         self.cluster.add_volume('vol-2', pool_id=0)

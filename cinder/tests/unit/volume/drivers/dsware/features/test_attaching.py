@@ -14,6 +14,7 @@
 
 import itertools
 import json
+from unittest import mock
 import uuid
 
 import certifi

@@ -128,7 +128,8 @@ class LimitTests:
         arrays = self.arrays() * 3
 
         def change(number):
-            arrays[number].limit(volume.name, self.only(maxIOPS=number + 1))
+            arrays[number].qos.limit(volume.name,
+                                     self.only(maxIOPS=number + 1))
 
         with futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(change, range(6)))

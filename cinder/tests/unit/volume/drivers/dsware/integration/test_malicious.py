@@ -175,7 +175,8 @@ class SocketTestCase(MaliciousTestCase):
             answer=None, greeting=b'\x16\x03\x03\x40\0\x02' + b'\0' * 16_383)
         made = self.of(agent, tls_settings=tls.TLSSettings(
             True, authority.path))
-        self.drips(agent, made.queries.pools, error=exceptions.EndpointUnavailable)
+        self.drips(agent, made.queries.pools,
+                   error=exceptions.EndpointUnavailable)
 
     def test_a_reply_that_drips_through_tls(self):
         authority, agent = self.secure(

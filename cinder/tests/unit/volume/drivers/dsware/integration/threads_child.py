@@ -24,7 +24,6 @@ if SETTINGS['eventlet']:
     import eventlet
     eventlet.monkey_patch()
 
-import os  # noqa: E402
 import random  # noqa: E402
 import threading  # noqa: E402
 
@@ -180,31 +179,6 @@ class Jobs:
             raise Failed('nothing hung')
         quick.get_pool(self.volumes[0])
 
-    def fork(self):
-        """Let a child process use the driver beside this one."""
-        self.all_slots_are_free()
-        child = os.fork()
-        if not child:
-            # No clean-up of the parent's things in the child.
-            os._exit(self.in_child())
-        in_threads(self.work, 3)
-        _pid, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status):
-            raise Failed('the child process failed')
-        self.all_slots_are_free()
-
-    def in_child(self):
-        try:
-            for number in range(SETTINGS['workers']):
-                self.look(number)
-            volume = making.make_volume()
-            self.dsware.create_volume(volume)
-            self.dsware.delete_volume(volume)
-            return 0
-        except BaseException as error:
-            sys.stderr.write(f'child: {error!r}\n')
-            return 1
-
 
 def main():
     cfg.CONF([], project='cinder')
@@ -213,7 +187,6 @@ def main():
     in_threads(jobs.work, SETTINGS['workers'])
     most = jobs.most
     jobs.interrupted()
-    jobs.fork()
     for volume in jobs.volumes:
         jobs.dsware.delete_volume(volume)
     sys.stdout.write(json.dumps({'most': most}) + '\n')
