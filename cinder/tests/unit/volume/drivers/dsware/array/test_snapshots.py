@@ -160,7 +160,7 @@ class SnapshotTogetherTestCase(TogetherTestCase):
         """They may be made late, so their deletion waits for that."""
         self.cluster.fail('activeSnapshots', 'lost')
         self.cluster.fail('activeSnapshots', kind, 50150009, times=10 ** 6)
-        self.raises(exceptions.DSWareError, self.snapshot)
+        self.assertRaises(exceptions.DSWareError, self.snapshot)
         start = self.clock.now
         self.array.snapshots.delete('s2')
         self.assertGreater(self.clock.now - start, 30)

@@ -343,9 +343,10 @@ class FromSourceTestCase(GroupTestCase):
     @ddt.data('from_snapshots', 'from_volumes')
     def test_what_the_driver_tells_of_a_volume_is_kept(self, what):
         told = {'metadata': {'key': 'value'}, 'id': 'x', 'status': 'x'}
-        for make in ('make_from', 'clone', 'create_from_snapshot'):
-            self.patch(volumes.__name__ + '.Volumes.' + make,
-                       return_value=told)
+        self.patch(volumes.__name__ + '.Volumes.make_from')
+        self.patch(volumes.__name__ + '.Volumes.create_from_snapshot',
+                   return_value=told)
+        self.patch(volumes.naming.__name__ + '.for_new', return_value=told)
         new = self.new_volumes()
         _group, made = self.make_sources(what)(new)
         self.assertEqual([
