@@ -44,8 +44,9 @@ class Server(fixtures.Fixture):
 
     def _stop(self):
         self._stopping = True
-        # Wakes the one who waits for a connection.
-        socket.create_connection(self.agents[0]).close()
+        # Wakes the one who waits for a connection, unless it has seen that.
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(self.agents[0]).close()
 
     def _serve(self):
         with self._socket:
