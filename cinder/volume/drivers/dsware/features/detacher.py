@@ -52,23 +52,17 @@ class Detacher:
         for place in sorted(hosts):
             try:
                 self._detach_from_host(volume, hosts[place])
-            except exceptions.EndpointUnavailable as error:
+            except exception.CinderException as error:
                 if _is_of_all(error):
                     # So the other hosts' turn would come to nothing.
                     raise
-                self._note(volume, place, error, failed)
-            except exception.CinderException as error:
-                self._note(volume, place, error, failed)
+                reporting.log_once(
+                    LOG, logging.ERROR, error,
+                    f'Volume {naming.described(volume)} stays attached at '
+                    f'{place}; it is detached from other hosts.')
+                failed.append(error)
         if failed:
             raise failed[0]
-
-    @staticmethod
-    def _note(volume, place, error, failed):
-        reporting.log_once(
-            LOG, logging.ERROR, error,
-            f'Volume {naming.described(volume)} stays attached at {place}; '
-            f'it is detached from other hosts.')
-        failed.append(error)
 
     def _place_of(self, connector):
         """Name the place where a volume is attached, once for each."""
@@ -127,8 +121,9 @@ class Detacher:
 
 def _is_of_all(error):
     """Tell whether no agent can be asked, rather than that of one host."""
-    return (isinstance(error, exceptions.CommandUnavailable)
-            or error.op == 'detachVolumeByIp')
+    return isinstance(error, exceptions.EndpointUnavailable) and (
+        isinstance(error, exceptions.CommandUnavailable)
+        or error.op == 'detachVolumeByIp')
 
 
 def _is_silence(error):

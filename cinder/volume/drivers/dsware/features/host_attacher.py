@@ -20,6 +20,7 @@ from cinder import utils
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware.features import connectors
 from cinder.volume.drivers.dsware.features import detacher
+from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
 from os_brick_dsware import connector as brick
 
@@ -68,7 +69,7 @@ class HostAttacher:
         :raises InvalidInput: the host cannot attach Dsware volumes
         """
         self.check(connector)
-        found = existing(self._array, volume)
+        found = volumes.existing(self._array, volume)
         return self._told(found, connector, discard)
 
     def _told(self, found, connector, discard):
@@ -121,20 +122,3 @@ class HostAttacher:
     def _release_abandoned(name=None):
         brick.DSWareConnector(
             utils.get_root_helper()).release_abandoned(name)
-
-
-def existing(array, volume):
-    """Look a volume up that has to be there.
-
-    :param array: the :class:`array.Array`
-    :param volume: the Cinder volume
-    :returns: the :class:`models.Volume`
-    :raises VolumeNotFound: it is not on the cluster
-    """
-    found = array.queries.volume(naming.volume_name(volume))
-    if found is None:
-        raise exception.VolumeNotFound(
-            _('Volume %(name)s is not on the Dsware cluster.')
-            % {'name': naming.described(volume)},
-            volume_id=volume.id)
-    return found

@@ -30,6 +30,7 @@ from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import connectors
 from cinder.volume.drivers.dsware.features import detacher
 from cinder.volume.drivers.dsware.features import host_attacher
+from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
 
 LOG = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class ManagerAttacher:
         """
         connectors.check(connector)
         agent = self._agents.needed_of(connector)
-        found = host_attacher.existing(self._array, volume)
+        found = volumes.existing(self._array, volume)
         return _connection_info(
             found, self._attach(volume, found, connector, agent), discard)
 

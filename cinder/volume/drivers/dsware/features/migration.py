@@ -31,6 +31,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume import volume_utils
@@ -93,13 +94,7 @@ class Migration:
                 and _service(host) == _service(volume)
                 and pool_id is not None
                 and pool_id == naming.pool_id(volume.host)
-                and self._pool_now(volume) == pool_id)
-
-    def _pool_now(self, volume):
-        found = self._array.queries.volume(naming.volume_name(volume))
-        if found is None:
-            raise exception.VolumeNotFound(volume_id=volume.id)
-        return found.pool_id
+                and volumes.existing(self._array, volume).pool_id == pool_id)
 
     def _how_to_name_a_pool(self, volume, host):
         if host.get('cluster_name'):
@@ -275,10 +270,10 @@ def _host(host):
 def _has_witness(context, array, host, cluster):
     where = {'cluster_name': _backend(cluster)} if cluster else {
         'host': _backend(host)}
-    volumes = objects.VolumeList.get_all(
+    known = objects.VolumeList.get_all(
         context.elevated(), limit=_WITNESSES,
         filters={**where, 'status': ['available', 'in-use']})
-    return any(_is_here(array, volume) for volume in volumes)
+    return any(_is_here(array, volume) for volume in known)
 
 
 def _is_here(array, volume):

@@ -111,10 +111,7 @@ class Volumes:
                                        new_size * models.MIB_PER_GIB)
 
     def pool(self, volume):
-        found = self._array.queries.volume(naming.volume_name(volume))
-        if found is None:
-            raise exception.VolumeNotFound(volume_id=volume.id)
-        return str(found.pool_id)
+        return str(existing(self._array, volume).pool_id)
 
     def create_snapshot(self, snapshot):
         with failures.for_volume(snapshot.volume):
@@ -175,3 +172,20 @@ class Volumes:
         with failures.for_volume(volume):
             self._array.rollbacks.roll_back(name, source,
                                             volume.size * models.MIB_PER_GIB)
+
+
+def existing(array, volume):
+    """Look a volume up that has to be there.
+
+    :param array: the :class:`array.Array`
+    :param volume: the Cinder volume
+    :returns: the :class:`models.Volume`
+    :raises VolumeNotFound: it is not on the cluster
+    """
+    found = array.queries.volume(naming.volume_name(volume))
+    if found is None:
+        raise exception.VolumeNotFound(
+            _('Volume %(name)s is not on the Dsware cluster.')
+            % {'name': naming.described(volume)},
+            volume_id=volume.id)
+    return found
