@@ -23,7 +23,6 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 from dsware_doctor.backend import certificates
-from dsware_doctor.backend import settings
 from dsware_doctor import findings
 
 # Seconds for the answer of one agent, if less than dsware_request_timeout.
@@ -39,9 +38,6 @@ _ADVICE = {
     exceptions.AccessDenied:
         'correct san_login{login} and san_password in section [{section}]; '
         'without TLS, or without san_password, nobody signs in',
-    exceptions.CommandUnavailable:
-        'see fsc_cli above; run this check as the user of cinder-volume, or '
-        'as root: `{again}`',
     exceptions.EndpointUnavailable:
         'see whether the agent runs, and whether a firewall is in between: '
         '`nc -vz {host} {port}`; correct the address or port',
@@ -179,7 +175,7 @@ class _Agent:
             host=shlex.quote(self._endpoint.host),
             port=self._endpoint.port, section=conf.config_group,
             login=_is(conf.san_login),
-            authority=_is(conf.driver_ssl_cert_path), again=settings.again())
+            authority=_is(conf.driver_ssl_cert_path))
 
     def _version(self):
         try:

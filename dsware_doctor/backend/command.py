@@ -13,10 +13,15 @@
 """The command line of the check."""
 
 import argparse
+import os
+import shlex
 import sys
 
 from oslo_config import cfg
+from oslo_privsep import priv_context
 
+import cinder.privsep
+from cinder import utils
 from dsware_doctor.backend import report as reports
 from dsware_doctor.backend import run
 from dsware_doctor.backend import settings
@@ -59,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _gain_privileges():
+    """Have fsc_cli run as root, as cinder-volume has it."""
+    if os.geteuid() == 0:
+        cinder.privsep.sys_admin_pctxt.set_client_mode(False)
+    else:
+        priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
+
+
 def _refuse(parser, error):
     parser.error('the configuration cannot be used: %s'
                  % shared.shown(str(error)))
@@ -78,6 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         chosen = settings.choose(args.backend)
     except (cfg.Error, ValueError) as error:
         _refuse(parser, error)
+    _gain_privileges()
     check = run.Check(chosen, listing=not args.no_listing)
     try:
         report = check.all()

@@ -17,7 +17,6 @@ from oslo_config import cfg
 from cinder import exception
 from cinder.volume.drivers.dsware import config as backends
 from dsware_doctor.backend import agents
-from dsware_doctor.backend import command_line
 from dsware_doctor.backend import coordination
 from dsware_doctor.backend import objects
 from dsware_doctor.backend import pools
@@ -70,8 +69,6 @@ class Check:
                 array.client.close()
 
     def _ask(self, add, backend, array):
-        if backend.configuration.dsware_transport == 'cli':
-            add('fsc_cli', command_line.check(backend.configuration))
         found, answers = agents.check(backend.configuration, array)
         add('agents', found)
         if not answers:

@@ -12,11 +12,7 @@
 
 """Parts of the check that look at this host."""
 
-import re
-import shlex
 import socket
-import stat
-import subprocess
 import sys
 from unittest import mock
 
@@ -32,7 +28,6 @@ from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions
 from dsware_doctor.backend import agents
 from dsware_doctor.backend import certificates as checked
-from dsware_doctor.backend import command_line
 from dsware_doctor.backend import coordination
 from dsware_doctor.backend import records
 from dsware_doctor.backend import settings
@@ -228,9 +223,7 @@ class AgentTestCase(PartTestCase):
     @ddt.data((exceptions.CertificateRefused,
                "-connect '[2001:db8::1]:443' </dev/null"),
               (exceptions.CertificateRefused,
-               'driver_ssl_cert_path (/etc/ca.pem)'),
-              (exceptions.CommandUnavailable,
-               '-m dsware_doctor backend'))
+               'driver_ssl_cert_path (/etc/ca.pem)'))
     @ddt.unpack
     def test_advice_can_be_pasted(self, error, text):
         conf = fakes.make_configuration(driver_ssl_cert_path='/etc/ca.pem')
@@ -251,75 +244,11 @@ class AgentTestCase(PartTestCase):
             self.assertNotIn('{', advice)
             self.assertEqual(0, advice.count('`') % 2, advice)
 
-    def test_every_error_that_is_no_answer_has_advice(self):
-        for error in (exceptions.CertificateRefused,
-                      exceptions.CommandUnavailable):
-            self.assertIn(error, agents._ADVICE)
-            # Before what it is a kind of.
-            self.assertLess(
-                list(agents._ADVICE).index(error),
-                list(agents._ADVICE).index(exceptions.EndpointUnavailable))
-
-
-class RootwrapTestCase(PartTestCase):
-
-    def check(self, text):
-        path = self.directory + '/rootwrap.conf'
-        with open(path, 'w') as stream:
-            stream.write(text)
-        self.flags(rootwrap_config=path)
-        return command_line._rootwrap(fakes.make_configuration())
-
-    def filters(self, text):
-        directory = self.useFixture(fixtures.TempDir()).path
-        with open(directory + '/some.filters', 'w') as stream:
-            stream.write(text)
-        return directory
-
-    def test_it_has_no_filters_path(self):
-        found, = self.check('[DEFAULT]\n')
-        self.assertProblem('cannot be used', found)
-
-    def test_the_directory_is_not_there(self):
-        found = self.check('[DEFAULT]\nfilters_path=/no/such\n')
-        self.assertProblem('/no/such cannot be looked at', found[0])
-        self.assertProblem('rootwrap refuses', found[1])
-
-    def test_filters_that_cannot_be_read(self):
-        filters = self.filters('nonsense')
-        found = self.check('[DEFAULT]\nfilters_path=%s\n' % filters)
-        self.assertProblem('the filters in', found[-1])
-
-    def test_the_command_that_installs_the_filters(self):
-        empty = self.useFixture(fixtures.TempDir()).path
-        problem, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
-        command = re.search('`sudo (install .*)`', problem.advice)[1]
-        subprocess.run(shlex.split(command), check=True)
-        found, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
-        self.assertEqual(findings.OK, found.level, found)
-
-    def test_the_filters_are_not_where_they_were_installed(self):
-        empty = self.useFixture(fixtures.TempDir()).path
-        self.patch('importlib.metadata.files', return_value=[])
-        problem, = self.check('[DEFAULT]\nfilters_path=%s\n' % empty)
-        self.assertIn('copy etc/cinder/rootwrap.d/dsware.filters',
-                      problem.advice)
-
-    def test_timeout_is_not_found(self):
-        filters = self.filters(
-            '[Filters]\ntimeout: CommandFilter, timeout, root\n')
-        found = self.check('[DEFAULT]\nfilters_path=%s\nexec_dirs=/no\n'
-                           % filters)
-        self.assertProblem('does not find timeout', found[-1])
-
-    def test_who_can_change_the_filters(self):
-        for owner, mode, problems in ((0, 0o755, 0), (0, 0o775, 1),
-                                      (0, 0o757, 1), (7, 0o755, 1)):
-            with mock.patch.object(command_line.os, 'stat') as looked:
-                looked.return_value = mock.Mock(
-                    st_uid=owner, st_mode=stat.S_IFDIR | mode)
-                found = command_line._directory('/filters')
-            self.assertEqual(problems, len(found), (owner, oct(mode)))
+    def test_what_is_more_than_unavailable_comes_first(self):
+        # Before what it is a kind of.
+        kinds = list(agents._ADVICE)
+        self.assertLess(kinds.index(exceptions.CertificateRefused),
+                        kinds.index(exceptions.EndpointUnavailable))
 
 
 class SettingsTestCase(PartTestCase):

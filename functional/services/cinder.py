@@ -170,8 +170,7 @@ class Cinder(object):
         database.close()
 
     def _write_rootwrap(self):
-        filters = [programs.data_directory('cinder', 'etc/cinder/rootwrap.d'),
-                   programs.project_root() / 'etc/cinder/rootwrap.d']
+        filters = programs.data_directory('cinder', 'etc/cinder/rootwrap.d')
         programs.write_config(self.config_path.parent / 'rootwrap.conf', {
             'DEFAULT': {'filters_path': filters,
                         'exec_dirs': self._path.split(os.pathsep)}})

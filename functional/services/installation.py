@@ -154,10 +154,9 @@ class Cinder(cinder.Cinder):
         self._machine.write(ROOTWRAP, text.replace(
             'exec_dirs=', 'exec_dirs=%s,' % _PYTHON_PATH))
         filters = self._machine.path('/etc/cinder/rootwrap.d')
-        for directory in (
-                programs.data_directory('cinder', 'etc/cinder/rootwrap.d'),
-                programs.project_root() / 'etc/cinder/rootwrap.d'):
-            shutil.copytree(directory, filters, dirs_exist_ok=True)
+        shutil.copytree(
+            programs.data_directory('cinder', 'etc/cinder/rootwrap.d'),
+            filters, dirs_exist_ok=True)
 
 
 class RootService(host.Service):

@@ -182,4 +182,5 @@ class SecurePathTest(base.FunctionalTestCase):
                          'The end of all tries')
         # None is repeated within a try.
         self.assertEqual(STARTS, len(re.findall(
-            'sudo cinder-rootwrap .*" returned: ', self.log())))
+            "Running privsep helper: .'sudo', 'cinder-rootwrap'",
+            self.log())))

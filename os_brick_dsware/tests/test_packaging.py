@@ -75,15 +75,15 @@ class WheelTestCase(testtools.TestCase):
         for name in ('os_brick_dsware/connector.py',
                      'dsware_doctor/backend/command.py',
                      'dsware_doctor/host/command.py',
+                     'cinder/privsep/dsware/__init__.py',
                      'cinder/volume/drivers/dsware/__init__.py',
                      'dsware_sim/__init__.py'):
             self.assertIn(name, names)
         self.assertEqual([], [name for name in names if 'tests' in name])
-        self.assertEqual(1, len([name for name in names if name.endswith(
-            '.data/data/etc/cinder/rootwrap.d/dsware.filters')]))
         # These belong to Cinder.
         self.assertEqual(set(), {
-            'cinder/__init__.py', 'cinder/volume/__init__.py',
+            'cinder/__init__.py', 'cinder/privsep/__init__.py',
+            'cinder/volume/__init__.py',
             'cinder/volume/drivers/__init__.py'} & set(names))
 
     def test_editable_wheel(self):
@@ -96,7 +96,8 @@ class WheelTestCase(testtools.TestCase):
         finder_hook, = (name for name in names if name.startswith('__editable')
                         and name.endswith('.pth'))
         self.assertLess(finder_hook, HOOK)
-        for package in ('cinder.volume.drivers.dsware', 'dsware_doctor',
+        for package in ('cinder.privsep.dsware',
+                        'cinder.volume.drivers.dsware', 'dsware_doctor',
                         'os_brick_dsware',
                         'cinder.tests.unit.volume.drivers.dsware'):
             self.assertIn("'%s'" % package, mapping)

@@ -230,14 +230,18 @@ def make_array(configuration, sign_ins=None) -> array.Array:
     """
     _check_replication(configuration)
     manage_ip = manager_address(configuration)
+    asked = agents(configuration)
+    capacity = configuration.dsware_max_connections
     if configuration.dsware_transport == 'cli':
         make_transport = _cli_transports(configuration, manage_ip)
+        # An agent that hangs must leave the others room to run.
+        capacity = min(capacity, max(
+            cli_transport.parallel_runs() // len(asked), 1))
     else:
         make_transport = _socket_transports(configuration, manage_ip,
                                             sign_ins)
-    caller = client.Client(agents(configuration), make_transport,
-                           configuration.dsware_request_timeout,
-                           configuration.dsware_max_connections)
+    caller = client.Client(asked, make_transport,
+                           configuration.dsware_request_timeout, capacity)
     return array.Array(caller, configuration.dsware_copy_timeout)
 
 

@@ -55,8 +55,9 @@ DSWARE_OPTS = [
     cfg.IntOpt('dsware_max_connections',
                default=16,
                min=1,
-               help='Connections (or fsc_cli processes) to one agent at a '
-                    'time.'),
+               help='Connections to one agent at a time. With fsc_cli, all '
+                    'agents together have thread_pool_size of '
+                    '[cinder_sys_admin] at most.'),
     cfg.StrOpt('dsware_clone',
                default='linked',
                choices=[('linked', 'a clone shares unchanged data with its '

@@ -31,6 +31,7 @@ from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.client import agents
+from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
@@ -94,7 +95,8 @@ class Clock:
         patcher = mock.patch.object(agents, 'threading', self)
         patcher.start()
         case.addCleanup(patcher.stop)
-        for module in (waiting, agents, client, connection, login, tls):
+        for module in (waiting, agents, cli_transport, client, connection,
+                       login, tls):
             patcher = mock.patch.object(module, 'time', self)
             patcher.start()
             case.addCleanup(patcher.stop)

@@ -15,7 +15,7 @@
 Names, descriptions, metadata, extra specs, QoS specs, connectors and names
 of what is to be managed are any text. What the driver asks for because of
 them is looked at in both forms that a request has: the lines of the socket
-protocol, and the command line as rootwrap sees it.
+protocol, and the command line that root runs.
 """
 
 import shlex
@@ -23,22 +23,21 @@ from unittest import mock
 
 import hypothesis
 from hypothesis import strategies
-from oslo_rootwrap import wrapper
 import testtools
 
 from cinder import exception
+from cinder.privsep import dsware as privileged
 from cinder.tests.unit.volume.drivers.dsware import base
+from cinder.tests.unit.volume.drivers.dsware.client import test_abuse
+from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware import test_rootwrap
-from cinder.tests.unit.volume.drivers.dsware import test_rootwrap_abuse
-from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
-from cinder.volume.drivers.dsware import exceptions
 from cinder.volume import volume_types
+from os_brick_dsware import fsc_cli
 
 HOSTILE = strategies.sampled_from((
-    *test_rootwrap_abuse.OTHERS[:60], 'a\nop=deleteVolume', 'a\r\nseq=1',
+    *test_abuse.OTHERS[:60], 'a\nop=deleteVolume', 'a\r\nseq=1',
     'a --op deleteVolume', '--volName=x', 'x;reboot', '%0Aop=login',
     'volume-1,volume-2', "' || reboot '", '\x85', '\u2028'))
 TEXTS = HOSTILE | strategies.text(max_size=12)
@@ -60,11 +59,6 @@ class Judge:
 
     def __init__(self, test):
         self._test = test
-        self._filters = [
-            found for found in wrapper.load_filters(
-                [str(test_rootwrap.FILTERS)])
-            if found.name != 'privsep-helper']
-        self._shapes = list(test_rootwrap_abuse.legal_shapes())
 
     def check_lines(self, request):
         """On the socket there is one line for each argument.
@@ -92,24 +86,25 @@ class Judge:
         :param request: the request
         :param endpoint: the agent that it is for
         """
-        cli = cli_transport.CLITransport(
-            endpoint, '192.0.2.9')
+        asked = (request.op, '192.0.2.9', endpoint.host, endpoint.port,
+                 dict(request.args))
         try:
-            argv = cli.argv(request)
-        except exceptions.InvalidRequest:
+            argv = privileged.command(*asked)
+        except fsc_cli.ArgumentError:
+            self._test.assertFalse(test_abuse.is_legal(*asked))
             return False
-        words = [word for key, value in request.args.items()
-                 for word in ('--' + key, str(value))]
-        self._test.assertEqual(['--op', request.op, *words],
-                               argv[argv.index('--op'):])
+        self._test.assertTrue(test_abuse.is_legal(*asked))
+        words = argv[argv.index('--op'):]
+        self._test.assertEqual(
+            {'op': request.op, **{key: str(value) for key, value
+                                  in request.args.items()}},
+            {key.removeprefix('--'): value
+             for key, value in zip(words[::2], words[1::2])})
         for value in map(str, request.args.values()):
             self._test.assertFalse(value.startswith('-'), value)
             # A shell would take it as it is.
             self._test.assertEqual(value, shlex.quote(value))
-        passed = any(found.match(argv) for found in self._filters)
-        self._test.assertEqual(
-            test_rootwrap_abuse.is_legal(argv, self._shapes), passed)
-        return passed
+        return True
 
 
 class RequestTestCase(testtools.TestCase):
@@ -120,7 +115,7 @@ class RequestTestCase(testtools.TestCase):
         self.judge = Judge(self)
 
     @hypothesis.given(
-        strategies.sampled_from([sample for sample in test_rootwrap.REQUESTS
+        strategies.sampled_from([sample for sample in test_privileged.REQUESTS
                                  if sample[1]]),
         strategies.integers(0, 20), TEXTS)
     @fakes.HYPOTHESIS

@@ -227,10 +227,8 @@ class SimulatorTestCase(test.TestCase):
     def _take_fsc_cli_from(self, directory):
         self.useFixture(fixtures.EnvironmentVariable(
             'PATH', directory + os.pathsep + os.environ['PATH']))
-        if os.geteuid() != 0:
-            # The simulated fsc_cli needs no root, so nothing has to be
-            # configured for sudo where the tests do not run as root.
-            self.patch('cinder.utils.get_root_helper', return_value='env')
+        # The simulated fsc_cli needs no root, and no daemon.
+        self.patch('cinder.privsep.sys_admin_pctxt.client_mode', False)
 
     def raw_driver(self, agents=None, cluster_name=None, **options):
         """Make a driver that has not been set up.

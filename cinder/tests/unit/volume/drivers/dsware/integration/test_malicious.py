@@ -278,9 +278,8 @@ class ProgramTestCase(MaliciousTestCase):
         malicious.write_program(self.directory, script)
         self.useFixture(fixtures.EnvironmentVariable(
             'PATH', self.directory + os.pathsep + os.environ['PATH']))
-        if os.geteuid() != 0:
-            self.useFixture(fixtures.MockPatch(
-                'cinder.utils.get_root_helper', return_value='env'))
+        self.useFixture(fixtures.MockPatch(
+            'cinder.privsep.sys_admin_pctxt.client_mode', False))
         return self.array(
             lambda endpoint: cli_transport.CLITransport(
                 endpoint, MANAGER),

@@ -97,9 +97,8 @@ class CLITestCase(OutageTestCase):
         malicious.write_program(directory, 'exit 1')
         self.useFixture(fixtures.EnvironmentVariable(
             'PATH', directory + os.pathsep + os.environ['PATH']))
-        if os.geteuid() != 0:
-            self.useFixture(fixtures.MockPatch(
-                'cinder.utils.get_root_helper', return_value='env'))
+        self.useFixture(fixtures.MockPatch(
+            'cinder.privsep.sys_admin_pctxt.client_mode', False))
         self.outage(endpoints.Endpoint('127.0.0.1', 10519),
                     lambda endpoint: cli_transport.CLITransport(
                         endpoint, MANAGER))

@@ -1,0 +1,233 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What the privileged daemon runs for the driver, called in this process."""
+
+import ast
+import os
+import pathlib
+import time
+
+import ddt
+import fixtures
+import testtools
+
+from cinder.privsep import dsware as privileged
+from cinder.volume.drivers.dsware.array import array
+from cinder.volume.drivers.dsware.array import models
+from os_brick_dsware import fsc_cli
+
+_LIMITS = {key: 100 for key in models.QOS_LIMITS}
+#: Each operation that the driver asks for, with arguments as it gives them.
+REQUESTS = (
+    ('getDSwareIdentifier', {}),
+    ('queryAllPoolInfo', {}),
+    ('queryPoolInfo', {'poolId': 0}),
+    ('queryVolume', {'volName': 'volume-1'}),
+    ('querySnapshot', {'snapName': 'snapshot-1'}),
+    ('queryAllVolume', {'poolId': 12}),
+    ('queryAllSnapshot', {'poolId': 12}),
+    ('querySnapOfVolume', {'volName': 'volume-1'}),
+    ('createVolume', {'volName': 'volume-1', 'poolId': 0, 'volSize': 1024,
+                      'thinFlag': 1}),
+    ('deleteVolume', {'volName': 'volume-1'}),
+    ('expandVolume', {'volName': 'volume-1', 'volSize': 2048}),
+    ('createSnapshot', {'volName': 'volume-1', 'snapName': 'snapshot-1',
+                        'smartFlag': 0}),
+    ('activeSnapshots', {'volNameList': 'volume-1,volume-2',
+                         'snapNameList': 'snapshot-1,snapshot-2'}),
+    ('deleteSnapshot', {'snapName': 'snapshot-1'}),
+    ('createVolumeFromSnap', {'volName': 'volume-2', 'volSize': 1024,
+                              'snapNameSrc': 'snapshot-1'}),
+    ('createFullVolumeFromSnap', {'volName': 'volume-2',
+                                  'snapName': 'snapshot-1'}),
+    ('migrateVolumeCold', {'volNameSrc': 'volume-1', 'poolIdDst': 1}),
+    ('rollbackSnapshot', {'snapName': 'snapshot-1', 'volName': 'volume-1'}),
+    ('attachVolume', {'volName': 'volume-1'}),
+    ('detachVolume', {'volName': 'volume-1'}),
+    ('detachVolumeByIp', {'volName': 'volume-1', 'detachIp': '192.0.2.7'}),
+    ('createQoS', {'qosName': 'volume-1.qos', **_LIMITS}),
+    ('setQoS', {'qosName': 'volume-1.qos', **_LIMITS}),
+    ('deleteQoS', {'qosName': 'volume-1.qos'}),
+    ('associateQoSWithVolume', {'qosName': 'volume-1.qos',
+                                'volName': 'volume-1'}),
+    ('disassociateQoSWithVolume', {'qosName': 'volume-1.qos',
+                                   'volName': 'volume-1'}),
+    ('queryVolumeQoSInfo', {'volName': 'volume-1'}),
+)
+MANAGER = '192.0.2.9'
+AGENT = '192.0.2.1'
+PORT = 10519
+SECONDS = 60
+
+
+def asked_for(directory):
+    """Find the operations that the modules of the driver name.
+
+    :param directory: where the modules are
+    :returns: a set of names
+    """
+    known = {op for op, _args in REQUESTS} | {
+        'queryVolumeOfSnap', 'duplicateSnapshot', 'queryPoolType'}
+    return {node.value
+            for module in directory.rglob('*.py')
+            if module.name != 'privileged.py'
+            for node in ast.walk(ast.parse(module.read_text()))
+            if isinstance(node, ast.Constant) and node.value in known}
+
+
+class Program(fixtures.Fixture):
+    """A shell script in the place of fsc_cli.
+
+    :param script: what it does
+    """
+
+    def __init__(self, script, mode=0o755):
+        self._script = script
+        self._mode = mode
+
+    def _setUp(self):
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        path = os.path.join(self.directory, 'fsc_cli')
+        with open(path, 'w') as program:
+            program.write('#!/bin/sh\n%s\n' % self._script)
+        os.chmod(path, self._mode)
+        self.useFixture(fixtures.EnvironmentVariable(
+            'PATH', self.directory + os.pathsep + os.environ['PATH']))
+
+
+@ddt.ddt
+class CommandTestCase(testtools.TestCase):
+
+    @ddt.data(*REQUESTS)
+    @ddt.unpack
+    def test_every_operation(self, op, args):
+        argv = privileged.command(op, MANAGER, AGENT, PORT, args)
+        words = [word for key, value in args.items()
+                 for word in ('--' + key, str(value))]
+        self.assertEqual(
+            ['fsc_cli', '--manage_ip', MANAGER, '--ip', AGENT, '--port',
+             str(PORT), '--op', op, *words], argv)
+
+    def test_these_are_all_operations_of_the_driver(self):
+        used = asked_for(pathlib.Path(array.__file__).parents[1])
+        self.assertEqual(used, set(privileged.OPERATIONS))
+        self.assertEqual(used, {op for op, _args in REQUESTS})
+
+    def test_the_order_of_arguments_is_not_the_callers(self):
+        args = dict(REQUESTS)['createVolume']
+        self.assertEqual(
+            privileged.command('createVolume', MANAGER, AGENT, PORT, args),
+            privileged.command('createVolume', MANAGER, AGENT, PORT,
+                               dict(reversed(args.items()))))
+
+    @ddt.data('2001:db8::1', 'fe80::1%eth0', 'agent-1.example.org')
+    def test_every_kind_of_address(self, host):
+        argv = privileged.command('getDSwareIdentifier', host, host, 1, {})
+        self.assertEqual(2, argv.count(host))
+
+
+@ddt.ddt
+class RunTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MockPatch(
+            'cinder.privsep.sys_admin_pctxt.client_mode', False))
+
+    def run_it(self, script, seconds=SECONDS, op='queryVolume'):
+        self.useFixture(Program(script))
+        return privileged.run(op, MANAGER, AGENT, PORT, dict(REQUESTS)[op],
+                              time.monotonic() + seconds)
+
+    def test_what_it_gives(self):
+        self.assertEqual(
+            (7, b'--manage_ip 192.0.2.9 --ip 192.0.2.1 --port 10519 --op '
+                b'queryVolume --volName volume-1\n', b'b\xff\n'),
+            self.run_it(r'echo "$@"; printf "b\377\n" >&2; exit 7'))
+
+    def test_there_is_nothing_to_read(self):
+        self.assertEqual((0, b'', b''), self.run_it('exec cat'))
+
+    def test_it_is_killed_with_what_it_started(self):
+        self.assertRaisesRegex(
+            privileged.Killed, 'in time', self.run_it,
+            'sleep 1000 & echo $! > "$(dirname "$0")/child"\n'
+            'trap "" TERM; wait; sleep 1000', 0.5)
+        with open(os.environ['PATH'].split(os.pathsep)[0] + '/child') as file:
+            self.assertDead(int(file.read()))
+
+    def assertDead(self, pid):
+        """A child that nobody waits for stays a zombie at most."""
+        try:
+            with open('/proc/%d/stat' % pid) as stat:
+                state = stat.read().rpartition(')')[2].split()[0]
+        except FileNotFoundError:
+            return
+        self.assertIn(state, 'ZX')
+
+    @ddt.data('exec >&- 2>&-; sleep 1000', 'sleep 1000 & echo result=0',
+              'exec yes >&2')
+    def test_it_does_not_end(self, script):
+        self.assertRaises(privileged.Killed, self.run_it, script, 0.5)
+
+    @ddt.data(('queryVolume', 2 ** 20), ('querySnapOfVolume', 2 ** 22),
+              ('queryAllVolume', 2 ** 26))
+    @ddt.unpack
+    def test_it_prints_too_much(self, op, bound):
+        self.assertRaisesRegex(
+            privileged.Killed, 'more than %d bytes' % bound,
+            self.run_it, 'exec yes', op=op)
+        # To the last byte that it may.
+        _code, printed, _said = self.run_it(
+            'head -c %d /dev/zero' % bound, op=op)
+        self.assertEqual(bound, len(printed))
+
+    def test_it_complains_a_lot(self):
+        code, _printed, said = self.run_it(
+            'yes | head -c 1000000 >&2; exit 3')
+        self.assertEqual((3, 64 * 1024), (code, len(said)))
+
+    @ddt.data(0, -1, float('-inf'), float('nan'))
+    def test_no_time_is_left(self, seconds):
+        self.assertRaises(privileged.TooLate, self.run_it,
+                          'touch "$0.was-run"', seconds)
+        directory = os.environ['PATH'].split(os.pathsep)[0]
+        self.assertEqual(['fsc_cli'], os.listdir(directory))
+
+    def test_time_without_end_has_one(self):
+        self.useFixture(fixtures.MockPatchObject(privileged, '_LONGEST', 0.3))
+        self.assertRaises(privileged.Killed, self.run_it, 'sleep 1000',
+                          float('inf'))
+
+    def test_there_is_no_program(self):
+        self.useFixture(fixtures.EnvironmentVariable('PATH', '/no/such'))
+        self.assertRaisesRegex(
+            privileged.NotStarted, 'No such file.*fsc_cli', privileged.run,
+            'getDSwareIdentifier', MANAGER, AGENT, PORT, {},
+            time.monotonic() + SECONDS)
+
+    def test_it_cannot_be_executed(self):
+        directory = self.useFixture(Program('exit', 0o644)).directory
+        self.useFixture(fixtures.EnvironmentVariable('PATH', directory))
+        self.assertRaisesRegex(
+            privileged.NotStarted, 'Permission denied', privileged.run,
+            'getDSwareIdentifier', MANAGER, AGENT, PORT, {},
+            time.monotonic() + SECONDS)
+
+    def test_nothing_is_run_that_is_refused(self):
+        directory = self.useFixture(Program('touch "$0.was-run"')).directory
+        self.assertRaises(
+            fsc_cli.ArgumentError, privileged.run, 'login', MANAGER, AGENT,
+            PORT, {}, time.monotonic() + SECONDS)
+        self.assertEqual(['fsc_cli'], os.listdir(directory))

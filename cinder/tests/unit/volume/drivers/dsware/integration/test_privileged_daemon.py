@@ -1,0 +1,209 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""fsc_cli in a real privileged daemon, which programs stand in to start."""
+
+import itertools
+import os
+import signal
+import sys
+import threading
+
+import fixtures
+from oslo_config import cfg
+import testtools
+
+import cinder.privsep
+from cinder.tests.unit.volume.drivers.dsware.client import test_abuse
+from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
+from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.volume.drivers.dsware.client import cli_transport
+from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import waiting
+
+CONTEXT = cinder.privsep.sys_admin_pctxt
+QUERY = endpoints.Request('queryVolume', {'volName': 'volume-1'})
+CREATE = endpoints.Request('createVolume', {
+    'volName': 'volume-1', 'poolId': 0, 'volSize': 1024, 'thinFlag': 1})
+THREADS = 8
+# Tells the process that runs it.
+ANSWER = 'echo result=0; echo desc=$PPID'
+SECONDS = 60
+HOSTILE = ('', '--op', 'a b', 'a;reboot', '$(reboot)', 'a\n', '../a', '\ud800',
+           *test_abuse.NO_TEXTS)
+
+
+class DaemonTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.useFixture(fixtures.TempDir()).path
+        self.helper('exec "$@"')
+        self.addCleanup(CONTEXT.stop)
+
+    def helper(self, sudo):
+        """Say how the daemon is started.
+
+        :param sudo: what a shell script in the place of sudo does
+        """
+        self.write('sudo', '#!/bin/sh\n%s\n' % sudo)
+        os.chmod(self.path('sudo'), 0o755)
+        # Who is not root cannot have capabilities.
+        self.write('conf', '[cinder_sys_admin]\nthread_pool_size = %d\n%s' % (
+            THREADS, 'capabilities =\n' if os.geteuid() else ''))
+        cfg.CONF.set_override(
+            'helper_command', '%s %s/privsep-helper --config-file %s' % (
+                self.path('sudo'), os.path.dirname(sys.executable),
+                self.path('conf')), CONTEXT.cfg_section)
+        self.addCleanup(cfg.CONF.clear_override, 'helper_command',
+                        CONTEXT.cfg_section)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        with open(self.path(name), 'w') as file:
+            file.write(text)
+
+    def program(self, script=ANSWER):
+        """Let fsc_cli be a shell script, for a daemon that starts then."""
+        self.useFixture(test_privileged.Program(script))
+
+    def ask(self, request=QUERY, seconds=SECONDS):
+        transport = cli_transport.CLITransport(
+            endpoints.Endpoint('192.0.2.1', 10519), '192.0.2.9')
+        frame, = transport.exchange(request, waiting.Deadline(seconds))
+        return frame
+
+    def daemon(self):
+        """Tell the process of the daemon."""
+        return int(self.ask().desc)
+
+    def in_threads(self, number, call):
+        """Call something in many threads.
+
+        :returns: what it gave, or raised
+        """
+        results = []
+
+        def one():
+            try:
+                results.append(call())
+            except exceptions.DSWareError as error:
+                results.append(error)
+
+        threads = [threading.Thread(target=one) for _number in range(number)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    def test_many_start_one_daemon_and_run_at_a_time(self):
+        # None ends before the last one has begun.
+        self.program('touch %s.$$; while set -- %s.*; [ $# -lt %d ]; do\n'
+                     'sleep 0.01; done; %s' % (
+                         self.path('run'), self.path('run'), THREADS, ANSWER))
+        found = self.in_threads(THREADS, self.daemon)
+        self.assertEqual(THREADS, len(found))
+        self.assertEqual(1, len(set(found)), found)
+        self.assertNotEqual(os.getpid(), found[0])
+
+    def test_one_that_died_is_started_anew(self):
+        self.program()
+        first = self.daemon()
+        os.kill(first, signal.SIGKILL)
+        base.wait_until(lambda: not CONTEXT.channel.running, 'its end')
+        found = set(self.in_threads(THREADS, self.daemon))
+        self.assertEqual(1, len(found), found)
+        self.assertNotIn(first, found)
+
+    def test_it_dies_while_it_runs_something(self):
+        self.program('kill -9 $PPID; touch %s' % self.path('run'))
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.ask, CREATE)
+        self.assertEqual('volume-1', error.name)
+        self.program()
+        self.assertNotEqual(0, self.daemon())
+
+    def test_it_hangs(self):
+        self.program()
+        stopped = self.daemon()
+        os.kill(stopped, signal.SIGSTOP)
+        self.addCleanup(os.kill, stopped, signal.SIGCONT)
+        self.useFixture(fixtures.MockPatchObject(
+            cli_transport, '_MARGIN', 0))
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.ask,
+                                  CREATE, 1)
+        self.assertIn('does not answer', str(error))
+
+    def test_others_leave_no_time(self):
+        self.program('echo >> %s; sleep 1.5; %s' % (self.path('runs'), ANSWER))
+        self.write('conf', '[cinder_sys_admin]\nthread_pool_size = 1\n%s' % (
+            'capabilities =\n' if os.geteuid() else ''))
+        self.ask()
+        results = self.in_threads(2, lambda: self.ask(CREATE, 1))
+        self.assertEqual(
+            [exceptions.OutcomeUnknown, exceptions.TryAgain],
+            sorted(map(type, results), key=lambda kind: kind.__name__))
+        with open(self.path('runs')) as runs:
+            self.assertEqual(2, len(runs.readlines()))
+        late = next(error for error in results
+                    if isinstance(error, exceptions.TryAgain))
+        self.assertIn('thread_pool_size', late.advice)
+
+    def test_it_cannot_be_started(self):
+        self.program()
+        for sudo in ('echo "sudo: a password is required" >&2; exit 1',
+                     'exit 0'):
+            with self.subTest(sudo=sudo):
+                self.helper('echo >> %s; %s' % (self.path('runs'), sudo))
+                if 'exit 0' in sudo:
+                    os.unlink(self.path('sudo'))
+                error = self.assertRaises(exceptions.CommandUnavailable,
+                                          self.ask)
+                self.assertIn('sudoers', error.advice)
+        with open(self.path('runs')) as runs:
+            self.assertEqual(1, len(runs.readlines()))
+
+    def test_its_python_does_not_have_the_driver(self):
+        self.program()
+        self.helper('exec env PYTHONPATH=%s "$@"' % self.directory)
+        os.makedirs(self.path('os_brick_dsware'))
+        self.write('os_brick_dsware/__init__.py', 'raise ImportError("no")')
+        error = self.assertRaises(exceptions.CommandUnavailable, self.ask)
+        self.assertIn('privsep-helper', error.advice)
+
+    def test_nothing_else_is_run(self):
+        """What the caller does not check, the daemon does."""
+        self.program('touch %s' % self.path('run'))
+        for op, args in test_privileged.REQUESTS[-3:]:
+            for key, value in itertools.product(args, HOSTILE):
+                self.assertRaises(exceptions.InvalidRequest, self.ask,
+                                  endpoints.Request(op, {**args, key: value}))
+        for name in ('os.system', cli_transport.privileged.__name__ + '._run'):
+            self.assertRaises(
+                NameError, CONTEXT.channel.remote_call, name,
+                ('touch %s' % self.path('run'),), {}, SECONDS)
+        self.assertFalse(os.path.exists(self.path('run')))
+
+    def test_a_long_answer(self):
+        self.program('echo result=0; yes vol_name=a | head -n 100000; '
+                     'echo vol_name=b')
+        transport = cli_transport.CLITransport(
+            endpoints.Endpoint('192.0.2.1', 10519), '192.0.2.9')
+        request = endpoints.Request('queryAllVolume', {'poolId': 0})
+        last = None
+        for frame in transport.exchange(request, waiting.Deadline(SECONDS)):
+            last = frame.records[-1:] or last
+        self.assertEqual([{'vol_name': 'b'}], last)
