@@ -12,6 +12,8 @@
 
 """Makes drivers and Cinder's objects, without any test case."""
 
+import os
+import sys
 import uuid
 
 from oslo_config import cfg
@@ -51,6 +53,22 @@ def make_driver(group, agents, cluster_name=None, **options):
     for name, value in values.items():
         CONF.set_override(name, value, group=group)
     return made
+
+
+def privileged_helper(path, threads):
+    """Say how a privileged daemon is started without sudo.
+
+    :param path: a file to write for it
+    :param threads: how many programs it may run at a time
+    :returns: the command
+    """
+    with open(path, 'w') as file:
+        file.write(f'[cinder_sys_admin]\nthread_pool_size = {threads}\n')
+        if os.geteuid() != 0:
+            # Who is not root cannot have any.
+            file.write('capabilities =\n')
+    return (f'{os.path.dirname(sys.executable)}/privsep-helper '
+            f'--config-file {path}')
 
 
 def make_volume(size=1, pool=0, **values):

@@ -16,7 +16,6 @@
 import itertools
 import os
 import signal
-import sys
 import threading
 
 import fixtures
@@ -27,6 +26,7 @@ import cinder.privsep
 from cinder.tests.unit.volume.drivers.dsware.client import test_abuse
 from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
 from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.tests.unit.volume.drivers.dsware.integration import making
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions
@@ -52,20 +52,17 @@ class DaemonTestCase(testtools.TestCase):
         self.helper('exec "$@"')
         self.addCleanup(CONTEXT.stop)
 
-    def helper(self, sudo):
+    def helper(self, sudo, threads=THREADS):
         """Say how the daemon is started.
 
         :param sudo: what a shell script in the place of sudo does
+        :param threads: how many programs it may run at a time
         """
         self.write('sudo', '#!/bin/sh\n%s\n' % sudo)
         os.chmod(self.path('sudo'), 0o755)
-        # Who is not root cannot have capabilities.
-        self.write('conf', '[cinder_sys_admin]\nthread_pool_size = %d\n%s' % (
-            THREADS, 'capabilities =\n' if os.geteuid() else ''))
-        cfg.CONF.set_override(
-            'helper_command', '%s %s/privsep-helper --config-file %s' % (
-                self.path('sudo'), os.path.dirname(sys.executable),
-                self.path('conf')), CONTEXT.cfg_section)
+        helper = making.privileged_helper(self.path('conf'), threads)
+        cfg.CONF.set_override('helper_command', '%s %s' % (
+            self.path('sudo'), helper), CONTEXT.cfg_section)
         self.addCleanup(cfg.CONF.clear_override, 'helper_command',
                         CONTEXT.cfg_section)
 
@@ -149,8 +146,7 @@ class DaemonTestCase(testtools.TestCase):
 
     def test_others_leave_no_time(self):
         self.program('echo >> %s; sleep 1.5; %s' % (self.path('runs'), ANSWER))
-        self.write('conf', '[cinder_sys_admin]\nthread_pool_size = 1\n%s' % (
-            'capabilities =\n' if os.geteuid() else ''))
+        self.helper('exec "$@"', 1)
         self.ask()
         results = self.in_threads(2, lambda: self.ask(CREATE, 1))
         self.assertEqual(

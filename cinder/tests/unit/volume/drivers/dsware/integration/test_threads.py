@@ -17,6 +17,8 @@ import os
 import subprocess
 import sys
 
+import fixtures
+
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import making
 
@@ -33,6 +35,7 @@ class ThreadTests:
         settings = json.dumps({
             'agents': self.simulator.agents, 'eventlet': eventlet,
             'state': self.simulator.state_dir,
+            'helper': self.useFixture(fixtures.TempDir()).join('helper.conf'),
             'transport': self.TRANSPORT, 'workers': self.WORKERS,
             'rounds': self.ROUNDS})
         environment = {

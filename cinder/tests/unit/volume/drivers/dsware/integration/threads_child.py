@@ -13,7 +13,8 @@
 """Many workers on one driver, in one thread world: run as a program.
 
 The one argument is JSON: agents, state (the simulator's directory),
-eventlet (bool), transport, workers, rounds. Prints a line of JSON at the end.
+eventlet (bool), transport, workers, rounds, helper (a file for the privileged
+daemon to read). Prints a line of JSON at the end.
 """
 
 import json
@@ -31,6 +32,7 @@ from oslo_config import cfg  # noqa: E402
 
 from cinder import exception  # noqa: E402
 from cinder import objects  # noqa: E402
+import cinder.privsep  # noqa: E402
 from dsware_sim.front import control  # noqa: E402
 
 # A program's own directory is on its path.
@@ -182,6 +184,10 @@ class Jobs:
 
 def main():
     cfg.CONF([], project='cinder')
+    if SETTINGS['transport'] == 'cli':
+        context = cinder.privsep.sys_admin_pctxt
+        cfg.CONF.set_override('helper_command', making.privileged_helper(
+            SETTINGS['helper'], SETTINGS['workers']), context.cfg_section)
     objects.register_all()
     jobs = Jobs()
     in_threads(jobs.work, SETTINGS['workers'])
