@@ -51,14 +51,6 @@ def change_volume(volume, **values):
     db.volume_update(_admin(), volume.id, values)
 
 
-def remove_volume(volume):
-    """Delete a volume from the database.
-
-    :param volume: the Cinder volume
-    """
-    db.volume_destroy(_admin(), volume.id)
-
-
 def add_attachment(volume, connector=None, attach_status=None, **values):
     """Add an attachment to the database.
 

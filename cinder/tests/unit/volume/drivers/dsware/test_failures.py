@@ -10,31 +10,32 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the log says of failures: once, at the right level, with all."""
+"""Errors of the array as errors of Cinder, and what the log says of them."""
 
 import ast
 import collections
 import pathlib
+import types
 
 import ddt
 from oslo_log import formatters
 from oslo_log import log as logging
 import testtools
 
-from cinder import context as cinder_context
 from cinder import exception
-from cinder import objects
 from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
-from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
 from os_brick_dsware import logs as brick_logs
 
 DRIVER = 'cinder.volume.drivers.dsware'
 FOR_EVER = 10 ** 6
+THING = types.SimpleNamespace(id='the-id', name='the-name',
+                              name_id='the-name-id', provider_id=None)
+LIMITS = (50152401, 50152501, 50152502, 50153012)
 LONGEST = 2500
 Class = result_codes.ResultClass
 CODES = sorted(code for code in result_codes.RESULT_CODES if code)
@@ -44,9 +45,6 @@ _BY_CLASS = collections.defaultdict(lambda: {'ERROR': 1}, {
     Class.RETRY: {'WARNING': 1, 'ERROR': 1},
     Class.UNKNOWN: {'WARNING': 1, 'ERROR': 1},
     Class.BUSY: {'INFO': 1, 'ERROR': 1}})
-# And when it is answered once.
-_ONCE = {Class.RETRY: {'WARNING': 1}, Class.UNKNOWN: {'WARNING': 1},
-         Class.BUSY: {'INFO': 1}}
 
 
 class LogTestCase(base.DriverTestCase):
@@ -117,59 +115,35 @@ class ResultCodesTestCase(LogTestCase):
     OPS = ('createVolume', 'deleteVolume', 'expandVolume', 'createSnapshot',
            'deleteSnapshot')
 
-    def expected(self, op, code, by_class):
+    @staticmethod
+    def expected(op, code):
         kind = result_codes.classify(code, True)
         if op in ('deleteVolume', 'deleteSnapshot') and (
                 kind is Class.ABSENT):
             # That is what was wanted.
             return {'INFO': 1} if op == 'deleteVolume' else {}
-        return by_class[kind]
-
-    def outcomes(self, op, code, times):
-        self.cluster.faults.clear()
-        function, *args = getattr(Operations(self), op)()
-        self.cluster.fail(op, 'result', code, times=times)
-        return self.log_of(function, *args), args[0]
+        return _BY_CLASS[kind]
 
     @ddt.data(*OPS)
     def test_again_and_again(self, op):
         for code in CODES:
-            records, thing = self.outcomes(op, code, FOR_EVER)
+            self.cluster.faults.clear()
+            function, *args = getattr(Operations(self), op)()
+            self.cluster.fail(op, 'result', code, times=FOR_EVER)
+            records = self.log_of(function, *args)
             self.assertEqual(
-                self.expected(op, code, _BY_CLASS), self.levels(records),
+                self.expected(op, code), self.levels(records),
                 (code, [record.getMessage() for record in records]))
             for record in records:
                 if record.levelname == 'ERROR':
-                    self.check_error(record.getMessage(), op, code, thing)
+                    self.check_error(record.getMessage(), op, code,
+                                     args[0])
 
     def check_error(self, text, op, code, thing):
         name = result_codes.RESULT_CODES[code].name
         for part in (thing.id, thing.name, op, ' at 192.0.2.', str(code),
                      name, 'is given up after ', 'Cinder gets '):
             self.assertIn(part, text)
-
-    @ddt.data(*OPS)
-    def test_once(self, op):
-        for code in CODES:
-            kind = result_codes.classify(code, True)
-            if kind not in _ONCE:
-                continue
-            records, thing = self.outcomes(op, code, 1)
-            self.assertEqual(_ONCE[kind], self.levels(records), (
-                code, [record.getMessage() for record in records]))
-            text = records[0].getMessage()
-            for part in (thing.name, op, ' at 192.0.2.', str(code)):
-                self.assertIn(part, text)
-
-    @ddt.data((50150016, r'It is tried next at 192\.0\.2\.[12]:10519\.$'),
-              (50150017, r'Whether it was carried out is found out by a '
-                         r'query; if not, it is repeated, for at most \d+ '
-                         r's\.$'),
-              (50151005, r'That is waited for, for at most \d+ s\.$'))
-    @ddt.unpack
-    def test_what_is_done_next(self, code, plan):
-        records, _thing = self.outcomes('createVolume', code, 1)
-        self.assertRegex(records[0].getMessage(), plan)
 
 
 @ddt.ddt
@@ -202,15 +176,6 @@ class NoAnswerTestCase(LogTestCase):
                                   self.make_volume())
             self.assertEqual({'ERROR': 1}, self.levels(records))
 
-    def test_an_agent_whose_outage_is_known_costs_no_more_records(self):
-        self.cluster.dead = {fakes.ENDPOINTS[0].host}
-        seen = collections.Counter()
-        for _ in range(5):
-            seen.update(self.levels(self.log_of(
-                self.dsware.create_volume, self.make_volume())))
-            self.clock.now += 120
-        self.assertEqual({'WARNING': 1}, dict(seen))
-
     def test_what_cannot_be_found_out_is_one_error(self):
         self.cluster.fail('createVolume', 'result', 50150017)
         self.cluster.fail('queryVolume', 'result', 50151015)
@@ -218,14 +183,6 @@ class NoAnswerTestCase(LogTestCase):
         self.assertEqual({'WARNING': 1, 'ERROR': 1}, self.levels(records))
         self.assertIn('Whether it was carried out cannot be found out: '
                       'queryVolume of ', records[1].getMessage())
-
-    def test_many_agents_are_not_all_named(self):
-        self.dsware = self.make_started_driver(
-            dsware_agents=['192.0.2.%d' % number for number in range(1, 9)])
-        self.cluster.fail('createVolume', 'unsent')
-        records = self.log_of(self.dsware.create_volume, self.make_volume())
-        self.assertRegex(records[0].getMessage(),
-                         r'meanwhile: \S+, \S+, \S+ and 4 more\.$')
 
 
 class NestedTestCase(LogTestCase):
@@ -243,44 +200,12 @@ class NestedTestCase(LogTestCase):
                               volumes)
         self.assertEqual({'ERROR': 2}, self.levels(records))
 
-    def test_a_group_whose_name_is_not_loaded(self):
-        self.cluster.fail('createVolumeFromSnap', 'result', 50151015)
-        volume = self.make_volume()
-        snapshot = self.make_snapshot(self.make_volume())
-        self.patch('cinder.volume.volume_utils.is_group_a_cg_snapshot_type',
-                   lambda group: True)
-        group = objects.Group(id=self.make_id())
-        records = self.log_of(
-            self.dsware.create_group_from_src, self.context, group, [volume],
-            objects.GroupSnapshot(id=self.make_id()), [snapshot])
-        self.assertIn(f'create_group_from_src of group {group.id} ()',
-                      records[-1].getMessage())
-
     def test_what_is_not_of_the_cluster_is_left_to_cinder(self):
         volume = self.make_volume()
         volume.host = 'host@dsware'
         with self.assertNoLogs(DRIVER, 'INFO'):
             self.assertRaises(exception.InvalidInput,
                               self.dsware.create_volume, volume)
-
-    def test_an_operation_with_no_object(self):
-        self.cluster.fail('queryAllPoolInfo', 'result', 50151015)
-        self.cluster.fail('queryAllVolume', 'result', 50151015)
-        records = self.log_of(
-            self.dsware.get_manageable_volumes, [], None, 1, 0, ['size'],
-            ['asc'])
-        self.assertEqual({'ERROR': 1}, self.levels(records))
-        self.assertIn('get_manageable_volumes is given up',
-                      records[0].getMessage())
-
-
-class OtherErrorsTestCase(LogTestCase):
-
-    def test_an_error_that_is_not_of_the_cluster(self):
-        with self.assertLogs(DRIVER, 'INFO') as logs:
-            reporting.log_once(failures.LOG, logging.WARNING,
-                               ValueError('odd.'), 'Next.')
-        self.assertEqual('odd. Next.', logs.records[0].getMessage())
 
 
 @ddt.ddt
@@ -314,40 +239,6 @@ class RecordsTestCase(LogTestCase):
                 self.assertEqual(1, line.count(str(code)), line)
                 self.assertNotIn('exceptions.', line)
 
-    def test_nor_does_one_of_what_is_undone(self):
-        """It would tell the error that it is undone for."""
-        self.cluster.fail('createVolume', 'does', lambda: self.cluster.fail(
-            'queryVolume', 'result', 50150015))
-        self.cluster.fail('deleteVolume', 'result', 50090153)
-        undone, failed = self.formatted(self.dsware.create_volume,
-                                        self.make_volume())
-        for line, code, other in ((undone, '50090153', '50150015'),
-                                  (failed, '50150015', '50090153')):
-            self.assertEqual(1, line.count(code), line)
-            self.assertNotIn(other, line)
-
-    def test_nor_statistics(self):
-        self.cluster.fail('', 'unsent', times=FOR_EVER)
-        for line in self.formatted(self.dsware.get_volume_stats, True):
-            self.assertEqual(1, line.count('cannot connect'), line)
-
-    def test_the_request_id_of_cinder(self):
-        context = cinder_context.RequestContext('user', 'project')
-        context.update_store()
-        self.cluster.fail('createVolume', 'result', 50150016)
-        line, = self.formatted(self.dsware.create_volume, self.make_volume())
-        self.assertIn(context.request_id, line)
-
-    def test_text_of_the_cluster_is_cut_and_made_harmless(self):
-        error = exceptions.from_result(
-            'createVolume', 'v', 50150009, 'a\n2026 ERROR b\x1b[2J' * 500,
-            'agent:1', True)
-        with self.assertLogs(DRIVER, 'DEBUG') as logs:
-            reporting.log_once(failures.LOG, logging.ERROR, error, 'Next.')
-        text = logs.records[0].getMessage()
-        self.assertTrue(text.isprintable())
-        self.assertLess(len(text), 500)
-
 
 class HandlersTestCase(testtools.TestCase):
     """Who logs while an error is handled sees to it that it is told once."""
@@ -372,3 +263,102 @@ class HandlersTestCase(testtools.TestCase):
             (name, ast.unparse(call)) for name, handler in self.handlers()
             for call in ast.walk(handler) if isinstance(call, ast.Call)
             and ast.unparse(call.func) in ('LOG.warning', 'LOG.error')])
+
+
+def raising(error):
+    raise error
+
+
+def for_volume(function, *args):
+    with failures.for_volume(THING):
+        return function(*args)
+
+
+def for_snapshot(function, *args):
+    with failures.for_snapshot(THING):
+        return function(*args)
+
+
+@ddt.ddt
+class TranslationTestCase(testtools.TestCase):
+
+    def translated(self, translate, error):
+        raised = self.assertRaises(BaseException, translate, raising, error)
+        if raised is not error:
+            # All that was said is said on.
+            self.assertIn(error.summary, str(raised))
+            self.assertIs(error, raised.__cause__)
+        return raised
+
+    @staticmethod
+    def make(error_class, result=None):
+        return error_class(op='op', name='object', result=result,
+                           desc='words', endpoint='192.0.2.1:10519')
+
+    def test_nothing_to_translate(self):
+        self.assertEqual(3, for_volume(lambda: 3))
+        self.assertEqual(3, for_snapshot(lambda: 3))
+
+    @ddt.data(None, 50150005, 50150006, 50151404)
+    def test_absent(self, code):
+        error = self.make(exceptions.ObjectAbsent, code)
+        self.assertIs(exception.VolumeNotFound,
+                      type(self.translated(for_volume, error)))
+        self.assertIs(exception.SnapshotNotFound,
+                      type(self.translated(for_snapshot, error)))
+
+    @ddt.data(50150021, 50151010, -157210)
+    def test_an_absent_pool_or_qos_is_no_absent_volume(self, code):
+        error = self.make(exceptions.ObjectAbsent, code)
+        self.assertIs(error, self.translated(for_volume, error))
+        self.assertIs(error, self.translated(for_snapshot, error))
+
+    def test_busy(self):
+        error = self.make(exceptions.ObjectBusy, 50150013)
+        self.assertIs(exception.VolumeIsBusy,
+                      type(self.translated(for_volume, error)))
+        self.assertIs(exception.SnapshotIsBusy,
+                      type(self.translated(for_snapshot, error)))
+
+    @ddt.data(*LIMITS)
+    def test_limits_of_a_source(self, code):
+        error = self.make(exceptions.CapacityExceeded, code)
+        for translate in (for_volume, for_snapshot):
+            self.assertIs(exception.SnapshotLimitReached,
+                          type(self.translated(translate, error)))
+
+    @ddt.data(50150009, 50150011, 50151402, 50151409)
+    def test_other_limits(self, code):
+        error = self.make(exceptions.CapacityExceeded, code)
+        for translate in (for_volume, for_snapshot):
+            self.assertIs(error, self.translated(translate, error))
+
+    @ddt.data(exceptions.ObjectExists, exceptions.TryAgain,
+              exceptions.OutcomeUnknown, exceptions.InvalidRequest,
+              exceptions.AccessDenied, exceptions.BackendFault,
+              exceptions.EndpointUnavailable, exceptions.ObjectMismatch,
+              exceptions.AlreadyAttached, exceptions.NotAttached)
+    def test_all_others_are_backend_errors(self, error_class):
+        error = self.make(error_class)
+        self.assertIsInstance(error, exception.VolumeBackendAPIException)
+        for translate in (for_volume, for_snapshot):
+            self.assertIs(error, self.translated(translate, error))
+
+    def test_what_is_no_exception_passes(self):
+        error = fakes.Interrupted()
+        self.assertIs(error, self.translated(for_volume, error))
+
+    @ddt.data(failures.for_volume, failures.for_snapshot)
+    def test_an_object_that_was_taken_over_is_named_twice(self, translate):
+        error = self.make(exceptions.ObjectBusy, 50150013)
+        thing = types.SimpleNamespace(**vars(THING))
+        thing.id = thing.name_id
+        thing.provider_id = 'legacy@the-name-id'
+
+        def call():
+            with translate(thing):
+                raise error
+
+        raised = self.assertRaises(exception.CinderException, call)
+        self.assertIn('the-name (legacy on the cluster): ' + error.summary,
+                      str(raised))

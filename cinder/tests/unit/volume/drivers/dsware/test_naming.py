@@ -17,6 +17,8 @@ import types
 import ddt
 import testtools
 
+from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import naming
 
 THING = types.SimpleNamespace(id='the-id', name='the-name',
@@ -75,3 +77,73 @@ class NamesTestCase(testtools.TestCase):
         self.thing.provider_id = 'legacy@other'
         self.assertEqual({'provider_id': None},
                          naming.for_new(self.thing))
+
+
+@ddt.ddt
+class TakenOverTestCase(base.DriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver = self.make_started_driver()
+        self.volume = self.make_taken_over('legacy')
+        self.stored(self.volume, data='theirs')
+
+    def make_taken_snapshot(self):
+        snapshot = self.make_snapshot(self.volume)
+        snapshot.provider_id = naming.snapshot_provider_id(snapshot,
+                                                           'monday')
+        self.driver.create_snapshot(snapshot)
+        return snapshot
+
+    def test_delete(self):
+        self.cluster.add_volume(self.volume.name)
+        self.driver.delete_volume(self.volume)
+        self.assertEqual([self.volume.name], list(self.cluster.volumes))
+
+    def test_busy(self):
+        self.cluster.attached['legacy'].add('192.0.2.1')
+        error = self.assertRaises(exception.VolumeIsBusy,
+                                  self.driver.delete_volume, self.volume)
+        self.assertIn(f'{self.volume.name} (legacy on the cluster)',
+                      str(error))
+
+    def test_snapshots(self):
+        snapshot = self.make_taken_snapshot()
+        self.assertEqual('legacy',
+                         self.cluster.snapshots['monday']['father_name'])
+        self.driver.create_volume_from_snapshot(self.make_volume(), snapshot)
+        self.driver.delete_snapshot(snapshot)
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_attach(self):
+        info = self.driver.initialize_connection(
+            self.volume, {'host': 'h', 'ip': '192.0.2.1'})
+        self.assertEqual('legacy', info['data']['volume_name'])
+
+    def copy(self):
+        """Copy the record, as Cinder does for a volume of its own."""
+        return self.make_volume(provider_id=self.volume.provider_id)
+
+    def test_a_copied_record_is_another_volume(self):
+        for make in (
+                self.driver.create_volume,
+                lambda new: self.driver.create_cloned_volume(new,
+                                                             self.volume),
+                lambda new: self.driver.create_volume_from_snapshot(
+                    new, self.make_taken_snapshot())):
+            new = self.copy()
+            self.assertEqual({'provider_id': None}, make(new))
+            self.assertIn(new.name, self.cluster.volumes)
+            self.driver.delete_volume(new)
+        self.assertEqual('theirs', self.cluster.volumes['legacy']['data'])
+
+    def test_deleting_a_copied_record_leaves_the_original(self):
+        # So Cinder does when it could not make the volume.
+        self.driver.delete_volume(self.copy())
+        self.assertEqual('theirs', self.cluster.volumes['legacy']['data'])
+
+    def test_deleting_leaves_what_another_owner_named_alike(self):
+        self.cluster.add_volume('other')
+        self.cluster.add_snapshot('legacy.clone', 'other')
+        self.driver.delete_volume(self.volume)
+        self.assertEqual(['legacy.clone'], list(self.cluster.snapshots))

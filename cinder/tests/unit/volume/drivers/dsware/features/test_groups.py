@@ -23,9 +23,7 @@ from cinder.tests.unit import fake_constants
 from cinder.tests.unit import fake_group
 from cinder.tests.unit import fake_group_snapshot
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware.features import volumes
 
 NOW = datetime.datetime(2020, 1, 1)
 
@@ -97,21 +95,6 @@ class OtherTypesTestCase(GroupTestCase):
         self.assertRaises(exceptions.BackendFault, self.snapshot_on_cluster)
         self.holds(*self.volumes)
 
-    def test_delete_snapshots(self):
-        self.snapshot_on_cluster()
-        group, snapshots = self.driver.delete_group_snapshot(
-            self.context, self.group_snapshot, self.snapshots)
-        self.assertEqual({'status': 'deleted'}, group)
-        self.holds(*self.volumes)
-
-    def test_a_busy_volume_stays(self):
-        # Cinder itself would forget it.
-        self.cluster.add_snapshot('other', self.volumes[1].name)
-        group, _volumes = self.driver.delete_group(
-            self.context, self.group, self.volumes)
-        self.assertEqual({'status': 'error'}, group)
-        self.assertIn(self.volumes[1].name, self.cluster.volumes)
-
     def test_volumes_are_cloned_one_after_the_other(self):
         new = self.new_volumes()
         group, _updates = self.from_volumes(new)
@@ -126,33 +109,6 @@ class OtherTypesTestCase(GroupTestCase):
         self.assertRaises(exceptions.BackendFault, self.from_volumes,
                           self.new_volumes())
         self.holds(*self.volumes)
-
-    def test_volumes_of_snapshots(self):
-        self.snapshot_on_cluster()
-        new = self.new_volumes()
-        self.driver.create_group_from_src(
-            self.context, self.group, new, self.group_snapshot,
-            self.snapshots)
-        self.holds(*self.volumes, *self.snapshots, *new)
-
-
-class MembersTestCase(GroupTestCase):
-
-    def test_create(self):
-        self.assertEqual({'status': 'available'}, self.driver.create_group(
-            self.context, self.group))
-        self.assertEqual([], self.cluster.requests)
-
-    def test_update(self):
-        self.assertEqual((None, None, None), self.driver.update_group(
-            self.context, self.group, self.volumes[:1], self.volumes[1:]))
-        self.assertEqual([], self.cluster.requests)
-
-    def test_pools_report_it(self):
-        stats = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual([True, True], [
-            pool['consistent_group_snapshot_enabled']
-            for pool in stats['pools']])
 
 
 class DeleteTestCase(GroupTestCase):
@@ -171,10 +127,6 @@ class DeleteTestCase(GroupTestCase):
         self.assertEqual(self.statuses(self.volumes, *['deleted'] * 3),
                          volumes)
         self.holds()
-
-    def test_what_is_gone_is_deleted(self):
-        self.cluster.volumes.clear()
-        self.assertEqual({'status': 'deleted'}, self.delete()[0])
 
     def test_a_busy_volume_stays(self):
         self.cluster.add_snapshot('other', self.volumes[1].name)
@@ -261,18 +213,6 @@ class SnapshotTestCase(GroupTestCase):
         self.assertRaises(error, self.create)
         self.holds(*self.volumes)
 
-    def test_a_volume_that_is_gone(self):
-        del self.cluster.volumes[self.volumes[1].name]
-        self.assertRaises(exception.VolumeNotFound, self.create)
-        self.assertEqual({}, self.cluster.snapshots)
-
-    def test_a_volume_that_kept_its_name(self):
-        self.cluster.add_volume('theirs')
-        self.volumes[0].provider_id = f'theirs@{self.volumes[0].id}'
-        self.create()
-        self.assertEqual('theirs', self.cluster.snapshots[
-            self.snapshots[0].name]['father_name'])
-
 
 @ddt.ddt
 class FromSourceTestCase(GroupTestCase):
@@ -340,20 +280,6 @@ class FromSourceTestCase(GroupTestCase):
         self.make_sources(what)(new)
         self.assertEqual(3, self.cluster.count('createFullVolumeFromSnap'))
 
-    @ddt.data('from_snapshots', 'from_volumes')
-    def test_what_the_driver_tells_of_a_volume_is_kept(self, what):
-        told = {'metadata': {'key': 'value'}, 'id': 'x', 'status': 'x'}
-        self.patch(volumes.__name__ + '.Volumes.make_from')
-        self.patch(volumes.__name__ + '.Volumes.create_from_snapshot',
-                   return_value=told)
-        self.patch(volumes.naming.__name__ + '.for_new', return_value=told)
-        new = self.new_volumes()
-        _group, made = self.make_sources(what)(new)
-        self.assertEqual([
-            {'id': volume.id, 'status': 'available', 'host': volume.host,
-             'launched_at': NOW, 'metadata': {'key': 'value'}}
-            for volume in new], made)
-
     @ddt.data(('from_snapshots', 0), ('from_snapshots', 2),
               ('from_volumes', 0), ('from_volumes', 2))
     @ddt.unpack
@@ -362,13 +288,6 @@ class FromSourceTestCase(GroupTestCase):
         self.cluster.fail('createVolumeFromSnap', 'result', 50150015,
                           skip=skip)
         self.assertRaises(exceptions.BackendFault, call, self.new_volumes())
-        self.check_unchanged()
-
-    @ddt.data('from_snapshots', 'from_volumes')
-    def test_no_volume_stays_after_an_interruption(self, what):
-        call = self.make_sources(what)
-        self.cluster.fail('createVolumeFromSnap', 'stopped', skip=1)
-        self.assertRaises(fakes.Interrupted, call, self.new_volumes())
         self.check_unchanged()
 
     @ddt.data('from_snapshots', 'from_volumes')
@@ -392,20 +311,6 @@ class FromSourceTestCase(GroupTestCase):
         start = self.clock.now
         self.assertRaises(exceptions.BackendFault, call, new)
         self.assertLess(self.clock.now - start, 2 * 60)
-
-    def test_a_source_volume_that_is_gone(self):
-        call = self.make_sources('from_volumes')
-        del self.cluster.volumes[self.volumes[1].name]
-        self.assertRaises(exception.VolumeNotFound, call, self.new_volumes())
-        self.assertEqual({}, self.cluster.snapshots)
-
-    def test_a_source_snapshot_that_is_gone(self):
-        call = self.make_sources('from_snapshots')
-        del self.cluster.snapshots[self.snapshots[1].name]
-        self.assertRaises(exception.SnapshotNotFound, call,
-                          self.new_volumes())
-        self.assertEqual({volume.name for volume in self.volumes},
-                         set(self.cluster.volumes))
 
     def test_what_is_left_of_an_interrupted_one_goes_with_the_volume(self):
         call = self.make_sources('from_volumes')

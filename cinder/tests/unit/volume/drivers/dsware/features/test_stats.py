@@ -15,12 +15,29 @@
 import ddt
 
 from cinder import objects
+from cinder.scheduler.filters import driver_filter
+from cinder.scheduler import host_manager
+from cinder.scheduler.weights import goodness
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume import volume_types
+
+
+GIB = base.GIB
+
+
+def scheduled(capabilities, name='host@dsware#0'):
+    """Make of statistics what the scheduler's filters are given.
+
+    :param capabilities: the statistics of a pool
+    :returns: the pool as the scheduler knows it
+    """
+    state = host_manager.PoolState(name, None, {}, '0')
+    state.update_from_volume_capability({'timestamp': None,
+                                         **capabilities})
+    return state
 
 
 @ddt.ddt
@@ -52,10 +69,6 @@ class StatsTestCase(base.DriverTestCase):
             'backend_state': 'up', 'sparse_copy_volume': True}, found)
         self.assertEqual(['0', '1'], [pool['pool_name'] for pool in pools])
 
-    def test_the_name_without_an_option(self):
-        self.assertEqual('DSWareDriver', self.get(
-            self.make_started_driver())['volume_backend_name'])
-
     def test_a_pool(self):
         self.cluster.pools = {3: 100 * 1024}
         self.cluster.add_volume('v', 30 * 1024, 3)
@@ -78,33 +91,12 @@ class StatsTestCase(base.DriverTestCase):
             'consistent_group_snapshot_enabled': True,
             'replication_enabled': False}, pool)
 
-    def test_filters(self):
-        pool, _other = self.get(self.make_started_driver(
-            filter_function='volume.size < 10',
-            goodness_function='100'))['pools']
-        self.assertEqual(('volume.size < 10', '100'),
-                         (pool['filter_function'],
-                          pool['goodness_function']))
-
     @ddt.data(('host', True), ('manager', False))
     @ddt.unpack
     def test_online_extend(self, attach_by, expected):
         pool, _other = self.get(self.make_started_driver(
             dsware_attach_by=attach_by))['pools']
         self.assertIs(expected, pool['online_extend_support'])
-
-    @ddt.data(True, False)
-    def test_automatic_ratio(self, thin):
-        # The pools support thin provisioning whatever the default is.
-        pool, _other = self.get(self.make_started_driver(
-            max_over_subscription_ratio='auto',
-            san_thin_provision=thin))['pools']
-        self.assertEqual('auto', pool['max_over_subscription_ratio'])
-
-    def test_one_request_for_all_pools(self):
-        made = self.make_started_driver()
-        self.get(made)
-        self.assertEqual(['queryAllPoolInfo'], self.cluster.ops())
 
     def test_without_refresh_nothing_is_asked(self):
         made = self.make_started_driver()
@@ -119,12 +111,6 @@ class StatsTestCase(base.DriverTestCase):
         self.assertEqual([('2', 4), ('0', 1)], [
             (pool['pool_name'], pool['total_capacity_gb'])
             for pool in found['pools']])
-
-    def test_an_older_cluster(self):
-        self.cluster.single_pool = True
-        self.cluster.pools = {0: 1024}
-        found = self.get(self.make_started_driver())
-        self.assertEqual(['0'], [p['pool_name'] for p in found['pools']])
 
     def test_an_outage(self):
         made = self.make_started_driver()
@@ -188,16 +174,6 @@ class StatsTestCase(base.DriverTestCase):
         self.assertEqual(['0', '1', '7'], [
             p['pool_name'] for p in self.get(made)['pools']])
 
-    def test_outages_are_logged_once_as_errors(self):
-        made = self.make_started_driver()
-        self.outage()
-        with self.assertLogs(stats.LOG.logger, 'WARNING') as logs:
-            self.get(made)
-            self.get(made)
-        self.assertEqual(['ERROR', 'WARNING'],
-                         [record.levelname for record in logs.records])
-        self.assertIn('reported down', logs.output[0])
-
 
 class PoolWatchTestCase(fakes.ArrayTestCase):
 
@@ -207,15 +183,6 @@ class PoolWatchTestCase(fakes.ArrayTestCase):
         self.assertIn('dsware_pools names pool 7, 8; the cluster has pools '
                       '0, 1', str(error))
         self.assertFalse(watch.up)
-
-    def test_what_was_seen_last_is_kept(self):
-        watch = stats.PoolWatch(self.array, [])
-        self.assertEqual([], watch.refresh()[2:])
-        seen = watch.refresh()
-        self.cluster.fail('', 'unsent', times=10 ** 9)
-        self.assertEqual(seen, watch.refresh())
-        self.assertFalse(watch.up)
-        self.assertIsInstance(seen[0], models.Pool)
 
 
 @ddt.ddt
@@ -253,13 +220,69 @@ class SparseCopyTestCase(base.DriverTestCase):
         self.assertIs(expected, found['sparse_copy_volume'])
         self.assertIn('properties', found)
 
-    def test_afterwards(self):
-        self.copied('retyping', volume_types.create(self.context, 'x').id)
-        self.assertIs(False, self.driver.capabilities['sparse_copy_volume'])
-        self.changed.side_effect = [False]
-        self.assertIs(True, self.driver.capabilities['sparse_copy_volume'])
-
     def test_a_service_that_starts_meanwhile(self):
         self.copied('retyping', volume_types.create(self.context, 'x').id)
         self.driver.init_capabilities()
         self.assertIn('vendor_prefix', self.driver.capabilities)
+
+
+@ddt.ddt
+class SchedulerTestCase(base.DriverTestCase):
+    """Formulas, as the scheduler evaluates them."""
+
+    def pool(self, used=0, **overrides):
+        self.cluster.pools = {0: 100 * GIB}
+        if used:
+            # Half of a volume is in use.
+            self.cluster.add_volume('big', 2 * used * GIB)
+        driver = self.make_started_driver(**overrides)
+        stats = driver.get_volume_stats(True)
+        return scheduled({**stats, **stats['pools'][0]})
+
+    def passes(self, state, size=10):
+        return driver_filter.DriverFilter().backend_passes(
+            state, {'request_spec': {'volume_properties': {'size': size}},
+                    'volume_type': {'extra_specs': {}}})
+
+    def rating(self, state):
+        return goodness.GoodnessWeigher()._weigh_object(
+            state, {'request_spec': {'volume_properties': {'size': 10}},
+                    'volume_type': {'extra_specs': {}}})
+
+    @ddt.data((0, 0, True), (90, 0, True), (100, 0, False), (90, 9, True),
+              (90, 10, False), (50, 10, True))
+    @ddt.unpack
+    def test_the_documented_formula(self, used, reserved, passes):
+        self.assertIs(passes, self.passes(self.pool(
+            used, reserved_percentage=reserved,
+            filter_function='capabilities.free_capacity_gb > '
+            'capabilities.total_capacity_gb '
+            '* capabilities.reserved_percentage / 100')))
+
+    @ddt.data((0, 100), (25, 75), (100, 0))
+    @ddt.unpack
+    def test_the_share_that_is_free(self, used, expected):
+        self.assertAlmostEqual(expected, self.rating(self.pool(used)))
+
+    def test_a_pool_that_is_down(self):
+        self.cluster.pools = {0: 100 * GIB}
+        driver = self.make_started_driver()
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        stats = driver.get_volume_stats(True)
+        state = scheduled({**stats, **stats['pools'][0]})
+        self.assertEqual(0, self.rating(state))
+
+
+class CapabilitiesTestCase(base.DriverTestCase):
+
+    def capabilities(self, **overrides):
+        driver = self.make_started_driver(**overrides)
+        driver.init_capabilities()
+        return driver.capabilities
+
+    def test_vendor_properties(self):
+        found = self.capabilities(dsware_clone='full')['properties']
+        clone = found['dsware:clone']
+        self.assertEqual(('string', ['linked', 'full'], 'full'),
+                         (clone['type'], clone['enum'], clone['default']))
+        self.assertIn('linked', clone['description'])

@@ -87,14 +87,6 @@ class WishesTestCase(testtools.TestCase):
         self.assertIn('provisioning:type = thick', str(error))
         self.assertIn('dsware:clone = linked', str(error))
 
-    def test_only_the_default_is_another(self):
-        """A linked clone is thin, so there is none of a thick volume."""
-        wanted = volume_types.Wishes(thin=False, full_clone=True)
-        self.assertEqual(wanted, self.wishes(
-            Thing({'provisioning:type': 'thick'}), dsware_clone='linked'))
-        self.assertEqual(wanted, self.wishes(
-            Thing({'dsware:clone': 'linked'}), san_thin_provision=False))
-
     @ddt.data('dsware:clones', 'dsware:', 'dsware:thin')
     def test_unknown_keys(self, key):
         error = self.assertRaises(exception.InvalidInput, self.wishes,

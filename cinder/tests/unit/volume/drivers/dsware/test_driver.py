@@ -17,7 +17,6 @@ from unittest import mock
 import certifi
 import ddt
 
-from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
@@ -27,12 +26,6 @@ from tools import secret_marks
 
 @ddt.ddt
 class StartTestCase(base.DriverTestCase):
-
-    def test_options_are_checked_before_anything_is_contacted(self):
-        self.assertRaises(exception.InvalidConfigurationValue,
-                          self.make_driver, san_ip='')
-        self.make_driver()
-        self.assertEqual([], self.cluster.requests)
 
     def test_start(self):
         made = self.make_driver()
@@ -100,19 +93,6 @@ class StartTestCase(base.DriverTestCase):
         raised = self.assertRaises(
             error, self.make_driver().check_for_setup_error)
         self.assertIn('bad', str(raised))
-
-    def test_an_unknown_pool(self):
-        made = self.make_driver(dsware_pools=[0, 9])
-        error = self.assertRaises(exceptions.ObjectAbsent,
-                                  made.check_for_setup_error)
-        self.assertIn('dsware_pools names pool 9', str(error))
-
-    def test_options_that_the_driver_reads(self):
-        names = [opt.name for opt in driver.DSWareDriver.get_driver_options()]
-        for name in ('san_ip', 'san_password', 'driver_use_ssl',
-                     'reserved_percentage', 'dsware_agents'):
-            self.assertIn(name, names)
-        self.assertEqual(len(names), len(set(names)))
 
 
 class ReplicationTestCase(base.DriverTestCase):
