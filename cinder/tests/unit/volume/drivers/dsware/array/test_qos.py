@@ -16,7 +16,6 @@ import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.array import models
-from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import qos
 from cinder.volume.drivers.dsware import exceptions
 
@@ -40,14 +39,6 @@ class QoSTestCase(fakes.ArrayTestCase):
 
 @ddt.ddt
 class QueryTestCase(QoSTestCase):
-
-    def test_none(self):
-        self.assertIsNone(self.array.queries.qos_of('v'))
-
-    def test_one(self):
-        self.array.qos.limit('v', GOLD)
-        self.assertEqual(models.QoS('v.qos', GOLD),
-                         self.array.queries.qos_of('v'))
 
     def test_no_volume(self):
         self.raises(exceptions.ObjectAbsent, self.array.queries.qos_of, 'gone')
@@ -149,47 +140,16 @@ class LimitTestCase(QoSTestCase):
         self.assertEqual({}, self.cluster.qos)
         self.assertEqual({'other'}, set(self.cluster.volumes))
 
-    def test_a_busy_cluster_is_waited_for(self):
-        self.cluster.fail('createQoS', 'result', 50151002)
-        self.cluster.fail('setQoS', 'result', 50151002)
-        self.array.qos.limit('v', GOLD)
-        self.array.qos.limit('v', SILVER)
-        self.assertEqual({'maxIOPS': 50}, self.cluster.limits_of('v'))
-
     def test_a_volume_that_goes_meanwhile(self):
         self.cluster.fail('associateQoSWithVolume', 'does',
                           lambda: self.cluster.volumes.pop('v'))
         self.raises(exceptions.ObjectAbsent, self.array.qos.limit, 'v', GOLD)
         self.assertEqual({}, self.cluster.qos)
 
-    def test_a_volume_that_goes_in_doubt(self):
-        def vanish():
-            self.cluster.volumes.pop('v', None)
-
-        self.array.qos.limit('v', GOLD)
-        self.cluster.fail('setQoS', 'lost')
-        self.cluster.fail('queryVolumeQoSInfo', 'does', vanish, skip=1)
-        # The cluster still has the QoS, and takes the values.
-        self.array.qos.limit('v', SILVER)
-        self.assertEqual({'v.qos': SILVER}, self.cluster.qos)
-
-    def test_the_name_is_checked(self):
-        self.raises(exceptions.InvalidRequest,
-                    self.array.qos.limit, '-v', GOLD)
-        self.assertEqual([], self.cluster.requests)
-
 
 @ddt.ddt
 class DoubtTestCase(QoSTestCase):
     """What became of a request is found out."""
-
-    @ddt.data('lost', 'unanswered', 'hangs')
-    def test_give(self, kind):
-        for op in ('createQoS', 'associateQoSWithVolume'):
-            self.cluster.fail(op, kind)
-        self.array.qos.limit('v', GOLD)
-        self.assertEqual({'maxIOPS': 100, 'maxMBPS': 10},
-                         self.cluster.limits_of('v'))
 
     def test_give_with_two_doubts(self):
         self.cluster.fail('createQoS', 'unanswered')
@@ -201,27 +161,6 @@ class DoubtTestCase(QoSTestCase):
         self.cluster.fail('createQoS', 'result', 50150007)
         self.array.qos.limit('v', GOLD)
         self.assertEqual({'v.qos': GOLD}, self.cluster.qos)
-
-    @ddt.data('lost', 'unanswered', 'hangs')
-    def test_change(self, kind):
-        self.array.qos.limit('v', GOLD)
-        self.cluster.fail('setQoS', kind)
-        self.array.qos.limit('v', SILVER)
-        self.assertEqual({'maxIOPS': 50}, self.cluster.limits_of('v'))
-
-    @ddt.data('lost', 'unanswered', 'hangs')
-    def test_take(self, kind):
-        self.array.qos.limit('v', GOLD)
-        for op in ('disassociateQoSWithVolume', 'deleteQoS'):
-            self.cluster.fail(op, kind)
-        self.array.qos.unlimit('v')
-        self.assertEqual(({}, {}), (self.cluster.qos, self.cluster.qos_of))
-
-    def test_never_answered(self):
-        self.cluster.fail('createQoS', 'lost', times=10 ** 9)
-        self.raises(exceptions.OutcomeUnknown, self.array.qos.limit, 'v', GOLD)
-        self.cluster.fail('deleteQoS', 'lost', times=10 ** 9)
-        self.raises(exceptions.OutcomeUnknown, self.array.qos.delete, 'v')
 
 
 class RemoveTestCase(QoSTestCase):
@@ -246,19 +185,3 @@ class RemoveTestCase(QoSTestCase):
     def test_delete_in_use(self):
         self.array.qos.limit('v', GOLD)
         self.raises(exceptions.ObjectBusy, self.array.qos.delete, 'v')
-
-
-class NameTestCase(QoSTestCase):
-
-    def test_names(self):
-        self.assertEqual('volume-1.qos', names.policy('volume-1'))
-        self.assertEqual('v' * 91 + '.qos', names.policy('v' * 91))
-
-    def test_long_names(self):
-        made = [names.policy('v' * 91 + end) for end in ('a', 'b', 'aa')]
-        self.assertEqual(3, len(set(made)))
-        for name in made:
-            self.assertEqual(95, len(name))
-            names.check(name)
-            self.assertTrue(name.endswith('.qos'))
-        self.assertEqual(made[0], names.policy('v' * 91 + 'a'))

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Snapshots of several volumes at one point in time."""
+"""Snapshots, of one volume and of several at one point in time."""
 
 import ddt
 
@@ -19,6 +19,55 @@ from cinder.volume.drivers.dsware import exceptions
 
 SOURCES = {'s1': 'v1', 's2': 'v2', 's3': 'v3'}
 CLONES = {'n1': 'v1', 'n2': 'v2'}
+
+
+@ddt.ddt
+class SnapshotTestCase(fakes.ArrayTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.add_volume('v', data='now')
+
+    def test_create(self):
+        self.array.snapshots.create('s', 'v')
+        self.assertEqual('now', self.cluster.snapshots['s']['data'])
+        self.assertEqual({'volName': 'v', 'snapName': 's', 'smartFlag': 0},
+                         self.cluster.requests[0][0].args)
+
+    def test_what_exists_is_never_adopted(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.snapshots['s']['data'] = 'old'
+        error = self.raises(exceptions.ObjectExists,
+                            self.array.snapshots.create, 's', 'v')
+        self.assertEqual(50150008, error.result)
+        self.assertIn("Snapshot(name='s'", str(error))
+        self.assertEqual('old', self.cluster.snapshots['s']['data'])
+
+    def test_a_failed_snapshot_is_removed(self):
+        self.cluster.edit = lambda record: {**record, 'status': '9'}
+        self.raises(exceptions.BackendFault, self.array.snapshots.create,
+                    's', 'v')
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_delete(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.array.snapshots.delete('s')
+        self.assertEqual({}, self.cluster.snapshots)
+
+    def test_delete_gone_already(self):
+        self.array.snapshots.delete('s')
+
+    def test_delete_busy(self):
+        self.cluster.add_snapshot('s', 'v')
+        self.cluster.fail('deleteSnapshot', 'result', 50151203,
+                          times=10 ** 6)
+        error = self.raises(exceptions.ObjectBusy,
+                            self.array.snapshots.delete, 's')
+        self.assertEqual(50151203, error.result)
+
+    def test_delete_does_not_touch_a_volume_of_that_name(self):
+        self.array.snapshots.delete('v')
+        self.assertIn('v', self.cluster.volumes)
 
 
 class TogetherTestCase(fakes.ArrayTestCase):

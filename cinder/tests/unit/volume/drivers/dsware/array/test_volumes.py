@@ -10,12 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Volumes and snapshots: what becomes of the cluster, and what is said."""
+"""Volumes: what becomes of the cluster, and what is said."""
 
 import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
 
 
@@ -54,38 +53,12 @@ class CreateVolumeTestCase(fakes.ArrayTestCase):
         found = (self.cluster.volumes | self.cluster.snapshots)['v']
         self.assertEqual('old', found['data'])
 
-    def test_what_exists_cannot_be_told(self):
-        self.cluster.add_volume('v')
-        self.cluster.fail('query', 'unsent', times=10 ** 6)
-        error = self.raises(exceptions.ObjectExists, self.create)
-        self.assertIn('cannot connect', str(error))
-
-    def test_text_of_the_cluster_is_bounded(self):
-        self.cluster.add_volume('v')
-        self.cluster.edit = lambda record: {
-            **record, 'father_name': 'x' * 100_000}
-        error = self.raises(exceptions.ObjectExists, self.create)
-        self.assertLess(len(str(error)), 2000)
-
     def test_a_full_pool(self):
         self.cluster.pools[1] = 1024
         error = self.raises(exceptions.CapacityExceeded, self.create)
         self.assertEqual(50150009, error.result)
         self.assertIn('Pool 1, asked for 2048 MiB; free MiB by pool: '
                       '0: 1048576, 1: 1024', str(error))
-
-    def test_a_full_pool_and_no_more_answers(self):
-        self.array.queries.single_pool()
-        self.cluster.fail('createVolume', 'result', 50150009)
-        self.cluster.fail('query', 'unsent', times=10 ** 6)
-        error = self.raises(exceptions.CapacityExceeded, self.create)
-        self.assertEqual(50150009, error.result)
-        self.assertIn('cannot connect', str(error))
-
-    def test_a_limit(self):
-        self.cluster.fail('createVolume', 'result', 50150011)
-        error = self.raises(exceptions.CapacityExceeded, self.create)
-        self.assertNotIn('free MiB', str(error))
 
     @ddt.data((50151003, exceptions.InvalidRequest),
               (50090153, exceptions.BackendFault),
@@ -110,17 +83,6 @@ class CreateVolumeTestCase(fakes.ArrayTestCase):
         self.create()
         self.assertIn('v', self.cluster.volumes)
         self.assertTrue(20 <= self.clock.now - end + 20 < 23)
-
-    def test_interrupted_while_waiting(self):
-        self.cluster.fail('queryVolume', 'interrupted')
-        self.assertRaises(fakes.Interrupted, self.create)
-        self.assertEqual({}, self.cluster.volumes)
-
-    def test_an_older_cluster(self):
-        self.cluster.single_pool = True
-        self.cluster.with_wwn = False
-        self.create(pool_id=0)
-        self.assertIn('v', self.cluster.volumes)
 
 
 @ddt.ddt
@@ -186,15 +148,6 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
                           lambda: self.cluster.volumes.clear())
         self.array.volumes.delete('v')
 
-    @ddt.data((50150002, exceptions.InvalidRequest),
-              (50151015, exceptions.BackendFault),
-              (10000003, exceptions.AccessDenied))
-    @ddt.unpack
-    def test_refusals_are_not_repeated(self, code, error):
-        self.cluster.fail('deleteVolume', 'result', code, times=9)
-        self.raises(error, self.array.volumes.delete, 'v')
-        self.assertEqual(['deleteVolume'], self.cluster.ops())
-
     def test_leftovers(self):
         self.cluster.add_volume('source')
         self.cluster.add_snapshot('v.clone', 'source')
@@ -202,12 +155,6 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.array.volumes.delete_leftovers('v')
         self.assertEqual(['v.clone2'], list(self.cluster.snapshots))
         self.array.volumes.delete_leftovers('v')
-
-    def test_a_long_name_has_leftovers_too(self):
-        self.cluster.add_volume('source')
-        self.cluster.add_snapshot(names.temporary('x' * 95), 'source')
-        self.array.volumes.delete_leftovers('x' * 95)
-        self.assertEqual({}, self.cluster.snapshots)
 
 
 @ddt.ddt
@@ -235,29 +182,12 @@ class ExpandVolumeTestCase(fakes.ArrayTestCase):
         self.assertEqual(50151003, error.result)
         self.assertEqual(1024, self.size())
 
-    def test_another_refusal(self):
-        self.cluster.fail('expandVolume', 'result', 50150002)
-        self.raises(exceptions.InvalidRequest, self.array.volumes.expand,
-                    'v', 1024)
-        self.assertEqual(['expandVolume'], self.cluster.ops())
-
-    def test_gone(self):
-        self.raises(exceptions.ObjectAbsent, self.array.volumes.expand, 'w',
-                    2048)
-
     def test_gone_while_the_outcome_is_unknown(self):
         self.cluster.fail('expandVolume', 'lost')
         self.cluster.fail('queryVolume', 'does',
                           lambda: self.cluster.volumes.clear())
         self.raises(exceptions.ObjectAbsent, self.array.volumes.expand, 'v',
                     2048)
-
-    def test_a_full_pool(self):
-        error = self.raises(exceptions.CapacityExceeded,
-                            self.array.volumes.expand, 'v', 2 ** 30)
-        self.assertIn('Asked for %d MiB; free MiB by pool: 0: 1048064'
-                      % 2 ** 30, str(error))
-        self.assertEqual(1024, self.size())
 
     def test_busy_for_a_while(self):
         self.cluster.fail('expandVolume', 'result', 50151211, times=3)
@@ -266,75 +196,101 @@ class ExpandVolumeTestCase(fakes.ArrayTestCase):
 
 
 @ddt.ddt
-class SnapshotTestCase(fakes.ArrayTestCase):
+class MoveTestCase(fakes.ArrayTestCase):
 
     def setUp(self):
         super().setUp()
-        self.cluster.add_volume('v', data='now')
+        self.record = self.cluster.add_volume('v', size=2048, data='data')
 
-    def test_create(self):
-        self.array.snapshots.create('s', 'v')
-        self.assertEqual('now', self.cluster.snapshots['s']['data'])
-        self.assertEqual({'volName': 'v', 'snapName': 's', 'smartFlag': 0},
-                         self.cluster.requests[0][0].args)
+    def move(self, pool=1):
+        self.array.volumes.move('v', pool)
 
-    def test_what_exists_is_never_adopted(self):
-        self.cluster.add_snapshot('s', 'v')
-        self.cluster.snapshots['s']['data'] = 'old'
-        error = self.raises(exceptions.ObjectExists,
-                            self.array.snapshots.create, 's', 'v')
-        self.assertEqual(50150008, error.result)
-        self.assertIn("Snapshot(name='s'", str(error))
-        self.assertEqual('old', self.cluster.snapshots['s']['data'])
+    def assert_in_pool(self, pool):
+        self.assertEqual((pool, fakes.READY, 'data'), (
+            self.record['pool_id'], self.record['status'],
+            self.record['data']))
 
-    def test_no_such_volume(self):
-        self.raises(exceptions.ObjectAbsent, self.array.snapshots.create,
-                    's', 'w')
+    def test_move(self):
+        self.move()
+        self.assert_in_pool(1)
+        self.assertEqual(1, self.cluster.count('migrateVolumeCold'))
 
-    @ddt.data(50152502, 50150011)
-    def test_a_limit(self, code):
-        self.cluster.fail('createSnapshot', 'result', code)
-        error = self.raises(exceptions.CapacityExceeded,
-                            self.array.snapshots.create, 's', 'v')
-        self.assertEqual(code, error.result)
+    def test_it_is_there_already(self):
+        self.move(0)
+        self.assertEqual(['queryVolume'], self.cluster.ops())
 
-    def test_a_full_pool(self):
-        """What a snapshot needs is not known, and not spoken of."""
-        self.cluster.fail('createSnapshot', 'result', 50150009)
-        error = self.raises(exceptions.CapacityExceeded,
-                            self.array.snapshots.create, 's', 'v')
-        self.assertIn('. Free MiB by pool: 0: ', str(error))
-        self.assertNotIn('sked for', str(error))
+    @ddt.data(1, 0)
+    def test_an_interrupted_move_goes_on(self, pool):
+        """One that goes elsewhere is waited for, too."""
+        self.cluster.volumes['v']['status'] = fakes.COPYING
+        self.cluster.moves['v'] = (self.clock.now + 100, 1)
+        self.move(pool)
+        self.assert_in_pool(pool)
 
-    def test_not_ready_at_once(self):
-        end = self.clock.now + 3
-        self.cluster.edit = lambda record: {
-            **record, 'status': '0' if self.clock.now >= end else '5'}
-        self.array.snapshots.create('s', 'v')
-        self.assertTrue(0 <= self.clock.now - end < 0.5)
+    def test_it_goes_away_meanwhile(self):
+        self.record['status'] = fakes.COPYING
+        self.cluster.fail('queryVolume', 'does',
+                          lambda: self.cluster.volumes.clear(), skip=1)
+        self.raises(exceptions.BackendFault, self.move)
 
-    def test_a_failed_snapshot_is_removed(self):
-        self.cluster.edit = lambda record: {**record, 'status': '9'}
-        self.raises(exceptions.BackendFault, self.array.snapshots.create,
-                    's', 'v')
-        self.assertEqual({}, self.cluster.snapshots)
+    @ddt.data('unanswered', 'lost', 'hangs')
+    def test_an_unknown_outcome(self, kind):
+        self.cluster.fail('migrateVolumeCold', kind)
+        self.move()
+        self.assert_in_pool(1)
+        self.assertEqual(1 if kind == 'unanswered' else 2,
+                         self.cluster.count('migrateVolumeCold'))
 
-    def test_delete(self):
-        self.cluster.add_snapshot('s', 'v')
-        self.array.snapshots.delete('s')
-        self.assertEqual({}, self.cluster.snapshots)
+    def test_an_unknown_outcome_of_a_quick_move(self):
+        self.cluster.copy_time = 0
+        self.cluster.fail('migrateVolumeCold', 'unanswered')
+        self.move()
+        self.assert_in_pool(1)
+        self.assertEqual(1, self.cluster.count('migrateVolumeCold'))
 
-    def test_delete_gone_already(self):
-        self.array.snapshots.delete('s')
+    def test_a_late_start_is_not_taken_for_a_refusal(self):
+        """What was in doubt begins while it is asked for again."""
+        def begins():
+            self.record['status'] = fakes.COPYING
+            self.cluster.moves['v'] = (self.clock.now + 9, 1)
 
-    def test_delete_busy(self):
-        self.cluster.add_snapshot('s', 'v')
-        self.cluster.fail('deleteSnapshot', 'result', 50151203,
-                          times=10 ** 6)
-        error = self.raises(exceptions.ObjectBusy,
-                            self.array.snapshots.delete, 's')
-        self.assertEqual(50151203, error.result)
+        self.cluster.fail('migrateVolumeCold', 'lost')
+        self.cluster.fail('migrateVolumeCold', 'does', begins)
+        self.move()
+        self.assert_in_pool(1)
 
-    def test_delete_does_not_touch_a_volume_of_that_name(self):
-        self.array.snapshots.delete('v')
-        self.assertIn('v', self.cluster.volumes)
+    def test_gone_when_the_outcome_is_looked_into(self):
+        def vanishes():
+            self.cluster.volumes.clear()
+
+        self.cluster.fail('migrateVolumeCold', 'lost')
+        self.cluster.fail('queryVolume', 'does', vanishes, skip=1)
+        self.raises(exceptions.ObjectAbsent, self.move)
+
+    def test_no_room(self):
+        self.cluster.pools[1] = 2047
+        error = self.raises(exceptions.CapacityExceeded, self.move)
+        self.assertIn('Pool 1, asked for 2048 MiB', str(error))
+        self.assert_in_pool(0)
+
+    def test_it_fails_and_stays(self):
+        self.cluster.copy_time = 1
+        self.cluster.fail('queryVolume', 'does', self.stay, skip=1)
+        error = self.raises(exceptions.BackendFault, self.move)
+        self.assertIn('the move to pool 1 ended without success', str(error))
+        self.assertIn('pool_id=0', str(error))
+
+    def stay(self):
+        self.cluster.moves.clear()
+        self.record['status'] = fakes.READY
+
+    def test_it_fails_and_breaks_the_volume(self):
+        self.cluster.copy_ends_as = 9
+        error = self.raises(exceptions.BackendFault, self.move)
+        self.assertIn('failure status 9', str(error))
+
+    def test_it_takes_too_long(self):
+        self.cluster.copy_time = 4000
+        error = self.raises(exceptions.BackendFault, self.move)
+        self.assertIn('dsware_copy_timeout', str(error))
+        self.assertEqual(fakes.COPYING, self.record['status'])
