@@ -18,7 +18,7 @@ import time
 import traceback
 
 from cinder import context
-from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import making
 from cinder.volume import volume_types
 

@@ -22,7 +22,6 @@ from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import naming
@@ -31,13 +30,7 @@ GIB = 1024
 
 
 class DriverTestCase(test.TestCase):
-    """Tests with Cinder's own objects and a cluster in memory.
-
-    :cvar recovers: whether a driver that is started looks for what a crash
-        has left, which takes as long as many a test
-    """
-
-    recovers = False
+    """Tests with Cinder's own objects and a cluster in memory."""
 
     def setUp(self):
         super().setUp()
@@ -66,10 +59,7 @@ class DriverTestCase(test.TestCase):
     def make_started_driver(self, **overrides):
         made = self.make_driver(**overrides)
         made.check_for_setup_error()
-        if self.recovers:
-            made.set_initialized()
-        else:
-            volume_driver.VolumeDriver.set_initialized(made)
+        made.set_initialized()
         self.cluster.requests.clear()
         return made
 
@@ -122,6 +112,15 @@ class DriverTestCase(test.TestCase):
         return self.cluster.add_volume(
             naming.volume_name(volume), volume.size * GIB,
             int(volume.host.partition('#')[2]), **kwargs)
+
+    def stored_volume(self, *args, data='', **kwargs):
+        """Make a Cinder volume that is on the cluster.
+
+        :param data: what is in it
+        """
+        volume = self.make_volume(*args, **kwargs)
+        self.stored(volume, data=data)
+        return volume
 
     @staticmethod
     def attachments(*connectors):

@@ -26,7 +26,6 @@ from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import config
-from cinder.volume.drivers.dsware import waiting
 from tools import secret_marks
 
 SECRET = secret_marks.secret('configured')
@@ -81,11 +80,6 @@ class AddressTestCase(BackendTestCase):
                              san_api_port=8080,
                              dsware_host_agents={'h': '192.0.2.1'})))
 
-    @ddt.data('192.0.2.10', '2001:db8::10', 'manager.example.org')
-    def test_good_managers(self, address):
-        self.assertEqual(address, config.manager_address(
-            fakes.make_configuration(san_ip=address)))
-
     @ddt.data('', None)
     def test_no_manager(self, address):
         self.refused('san_ip', 'missing', 'floating', san_ip=address)
@@ -94,11 +88,8 @@ class AddressTestCase(BackendTestCase):
     def test_a_manager_with_a_port(self, address):
         self.refused('san_ip', address, 'san_api_port', san_ip=address)
 
-    @ddt.data('[::1]', '[2001:db8::1]:80')
-    def test_a_manager_in_brackets(self, address):
-        self.refused('san_ip', address, 'without brackets', san_ip=address)
-
-    @ddt.data('256.0.0.1', '1.2.3', 'a b', 'http://192.0.2.1', '-v', ' ')
+    @ddt.data('256.0.0.1', '1.2.3', 'a b', 'http://192.0.2.1', '-v', ' ',
+              '[::1]')
     def test_a_malformed_manager(self, address):
         self.refused('san_ip', address, san_ip=address)
 
@@ -106,12 +97,6 @@ class AddressTestCase(BackendTestCase):
     def test_a_malformed_agent(self, text):
         self.refused('dsware_agents', text, 'host:port',
                      dsware_agents=['192.0.2.1', text])
-
-    def test_a_malformed_agent_of_a_host(self):
-        error = self.assertRaises(
-            exception.InvalidConfigurationValue, config.host_agents,
-            fakes.make_configuration(dsware_host_agents={'h': 'a b'}))
-        self.assertIn('dsware_host_agents', str(error))
 
     @ddt.data('192.0.2.1/24', '192.0.2.0/33', '192.0.2', 'a.example.org', '',
               '192.0.2.0-192.0.2.9', '::1/x')
@@ -148,9 +133,6 @@ class SocketTestCase(BackendTestCase):
         self.assertEqual(
             connection.SocketSettings('192.0.2.10', 7), found._settings)
 
-    def test_nothing_is_contacted(self):
-        config.make_array(fakes.make_configuration(san_ip='192.0.2.10'))
-
     def test_timeouts(self):
         made = config.make_array(fakes.make_configuration(
             dsware_request_timeout=17, dsware_copy_timeout=34))
@@ -184,13 +166,6 @@ class SocketTestCase(BackendTestCase):
             self.assertNotIn(SECRET, message)
         self.assertIsNotNone(self.transport(**options)._settings.sign_in)
 
-    def test_credentials(self):
-        settings = self.transport(
-            **self.with_password(san_login='me'))._settings
-        with settings.sign_in.turn(waiting.Deadline(1)) as found:
-            self.assertEqual(('me', SECRET), (found.user, found.password))
-        self.assertNotIn(SECRET, repr(settings))
-
     def test_a_password_is_for_agents_that_are_written_down(self):
         made = config.make_array(fakes.make_configuration(
             **self.with_password(
@@ -217,9 +192,6 @@ class SocketTestCase(BackendTestCase):
         made = config.make_sign_ins(configuration)
         self.assertIs(made, config.make_sign_ins(configuration, made))
 
-    def test_the_default_login_alone_is_not_used(self):
-        self.assertIsNone(self.transport()._settings.sign_in)
-
     @ddt.data('driver_ssl_cert_verify', 'driver_ssl_cert_path',
               'dsware_client_cert', 'dsware_client_key')
     def test_certificates_need_tls(self, option):
@@ -235,11 +207,6 @@ class SocketTestCase(BackendTestCase):
         self.refused(option, '/no/such/file', 'not there', **{
             option: '/no/such/file', 'driver_use_ssl': True,
             'driver_ssl_cert_verify': True})
-
-    def test_a_key_that_is_not_there(self):
-        self.refused('dsware_client_key', '/no/such/file',
-                     dsware_client_cert=self.file,
-                     dsware_client_key='/no/such/file', driver_use_ssl=True)
 
     @ddt.data('driver_ssl_cert_path', 'dsware_client_cert')
     def test_a_file_that_is_no_certificate(self, option):
@@ -295,13 +262,11 @@ class CLITestCase(BackendTestCase):
         self.assertIsInstance(found, cli_transport.CLITransport)
         self.assertEqual('192.0.2.10', found._manage_ip)
 
-    @ddt.data('driver_use_ssl', 'san_password')
+    @ddt.data('driver_use_ssl', 'san_password', 'dsware_client_cert')
     def test_what_has_no_effect(self, option):
-        value = SECRET if option == 'san_password' else True
+        values = {'driver_use_ssl': True, 'san_password': SECRET,
+                  'dsware_client_cert': '/some/file'}
         message = self.refused('dsware_transport', option,
-                               dsware_transport='cli', **{option: value})
+                               dsware_transport='cli',
+                               **{option: values[option]})
         self.assertNotIn(SECRET, message)
-
-    def test_certificates(self):
-        self.refused('dsware_client_cert', dsware_transport='cli',
-                     dsware_client_cert='/some/file')

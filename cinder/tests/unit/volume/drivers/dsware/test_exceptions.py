@@ -59,17 +59,6 @@ class ExceptionsTestCase(testtools.TestCase):
             (error.op, error.name, error.result, error.desc,
              error.endpoint))
 
-    def test_advice_comes_last(self):
-        error = exceptions.DSWareError(op='o', advice='Do this')
-        self.assertTrue(str(error).endswith('o failed. Do this'), error)
-
-    def test_the_least_that_can_be_said(self):
-        self.assertTrue(str(exceptions.DSWareError()).endswith(
-            'the request failed'))
-
-    def test_result_0_is_said(self):
-        self.assertIn('result 0', str(exceptions.DSWareError(result=0)))
-
     def test_every_class_has_its_exception(self):
         with CSV.open(newline='') as file:
             rows = [row for row in csv.DictReader(file)
@@ -103,7 +92,3 @@ class ExceptionsTestCase(testtools.TestCase):
 
     def test_lines_cannot_be_forged(self):
         self.assertEqual('a?b?c?d', exceptions.printable('a\nb\rc\u2028d'))
-
-    def test_text_with_percent_signs(self):
-        self.assertIn('100%(x)s %d',
-                      str(exceptions.DSWareError(desc='100%(x)s %d')))

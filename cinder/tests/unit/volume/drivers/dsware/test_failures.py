@@ -23,7 +23,6 @@ from oslo_log import log as logging
 import testtools
 
 from cinder import exception
-from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
@@ -150,20 +149,6 @@ class ResultCodesTestCase(LogTestCase):
 class NoAnswerTestCase(LogTestCase):
     """Agents that cannot be reached, or do not answer."""
 
-    @ddt.data(('unsent', {'WARNING': 1}), ('lost', {'WARNING': 1}),
-              ('hangs', {'WARNING': 1, 'INFO': 1}),
-              ('unanswered', {'WARNING': 1, 'INFO': 1}))
-    @ddt.unpack
-    def test_once(self, kind, expected):
-        self.cluster.fail('createVolume', kind)
-        records = self.log_of(self.dsware.create_volume, self.make_volume())
-        self.assertEqual(expected, self.levels(records))
-        self.assertRegex(
-            records[0].getMessage(),
-            r'createVolume of volume-\S+ failed at 192\.0\.2\.[12]:10519: .*'
-            r'Dsware agent \S+ is left alone for [\d.]+ s, then longer; '
-            r'asked meanwhile: 192\.0\.2\.[12]:10519\.')
-
     def test_an_outage_of_all_agents(self):
         self.cluster.dead = {endpoint.host for endpoint in fakes.ENDPOINTS}
         records = self.log_of(self.dsware.create_volume, self.make_volume())
@@ -187,18 +172,6 @@ class NoAnswerTestCase(LogTestCase):
 
 class NestedTestCase(LogTestCase):
     """Operations that are made of others."""
-
-    def test_each_member_of_a_group_is_told_once(self):
-        volumes = [self.make_volume() for _ in range(3)]
-        for volume in volumes:
-            self.stored(volume)
-        self.cluster.fail('deleteVolume', 'result', 50151015, times=2)
-        group = fake_snapshot.fake_snapshot_obj(self.context)
-        self.patch('cinder.volume.volume_utils.is_group_a_cg_snapshot_type',
-                   lambda group: True)
-        records = self.log_of(self.dsware.delete_group, self.context, group,
-                              volumes)
-        self.assertEqual({'ERROR': 2}, self.levels(records))
 
     def test_what_is_not_of_the_cluster_is_left_to_cinder(self):
         volume = self.make_volume()

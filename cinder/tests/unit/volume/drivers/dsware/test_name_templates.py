@@ -77,26 +77,6 @@ class UseTestCase(base.DriverTestCase):
         return volume
 
     @ddt.data(*GOOD)
-    def test_all_names_are_legal(self, template):
-        self.flags(volume_name_template=template,
-                   snapshot_name_template='s' + template[:-1] + '_'
-                   if template.endswith('x') else 'snapshot-%s')
-        volume = self.make_volume()
-        self.driver.create_volume(volume)
-        snapshot = self.make_snapshot(volume)
-        self.driver.create_snapshot(snapshot)
-        copy = self.make_volume()
-        self.driver.create_volume_from_snapshot(copy, snapshot)
-        clone = self.clone(volume)
-        self.assertEqual({v.name for v in (volume, copy, clone)},
-                         set(self.cluster.volumes))
-        self.driver.delete_snapshot(snapshot)
-        for made in (volume, copy, clone):
-            self.driver.delete_volume(made)
-        self.assertEqual(({}, {}), (self.cluster.volumes,
-                                    self.cluster.snapshots))
-
-    @ddt.data(*GOOD)
     def test_what_an_interrupted_clone_left_is_found(self, template):
         self.flags(volume_name_template=template)
         source = self.make_volume()

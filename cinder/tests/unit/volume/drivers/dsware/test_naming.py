@@ -60,18 +60,6 @@ class NamesTestCase(testtools.TestCase):
         self.assertIsNone(naming.snapshot_provider_id(self.thing,
                                                       'the-name'))
 
-    def test_the_longest_names_fit_into_cinders_database(self):
-        self.thing.name_id = self.thing.id = 'i' * 36
-        for bind in (naming.volume_provider_id,
-                     naming.snapshot_provider_id):
-            self.assertLessEqual(len(bind(self.thing, 'n' * 95)), 255)
-
-    def test_described(self):
-        self.assertEqual('the-name', naming.described(self.thing))
-        self.thing.provider_id = 'legacy@the-name-id'
-        self.assertEqual('the-name (legacy on the cluster)',
-                         naming.described(self.thing))
-
     def test_a_record_that_cinder_copied_is_put_right(self):
         self.assertIsNone(naming.for_new(self.thing))
         self.thing.provider_id = 'legacy@other'

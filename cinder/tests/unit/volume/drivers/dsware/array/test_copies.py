@@ -132,12 +132,6 @@ class FullCopyTestCase(CopyTestCase):
         self.raises(error, self.copy)
         self.nothing_left()
 
-    def test_busy_for_too_long(self):
-        self.cluster.fail('createFullVolume', 'result', 50151203,
-                          times=10 ** 9)
-        self.raises(exceptions.ObjectBusy, self.copy)
-        self.nothing_left()
-
     def test_a_copy_in_doubt_that_runs(self):
         self.cluster.fail('createFullVolume', 'unanswered')
         self.copy()

@@ -18,7 +18,6 @@ whether the call told the truth about it.
 """
 
 import itertools
-from unittest import mock
 
 import ddt
 import hypothesis
@@ -216,38 +215,6 @@ class UnsettledTestCase(OutcomeTestCase):
             self.assertRaises(fakes.Interrupted, CHANGES[change][1],
                               self.array)
             self.untouched()
-
-
-@ddt.ddt
-class BusyTestCase(OutcomeTestCase):
-    """It was busy each time; then nobody could be asked again."""
-
-    CALLS = {'delete': lambda array: array.volumes.delete('v'),
-             'attach': lambda array: array.hosts.attach('v', ONE)}
-
-    def answer(self, name, late):
-        answers = [exceptions.ObjectBusy(op=name, name='v')]
-
-        def call(op, deadline, **args):
-            if answers:
-                raise answers.pop()
-            if late:
-                self.clock.now += deadline.remaining
-            raise exceptions.EndpointUnavailable(op=op, name='v')
-
-        with mock.patch.object(self.array.client, 'call', call):
-            return self.assertRaises(exceptions.DSWareError,
-                                     self.CALLS[name], self.array)
-
-    @ddt.data('delete', 'attach')
-    def test_for_want_of_time(self, name):
-        self.assertIsInstance(self.answer(name, late=True),
-                              exceptions.ObjectBusy)
-
-    @ddt.data('delete', 'attach')
-    def test_for_want_of_agents(self, name):
-        self.assertIsInstance(self.answer(name, late=False),
-                              exceptions.EndpointUnavailable)
 
 
 @ddt.ddt

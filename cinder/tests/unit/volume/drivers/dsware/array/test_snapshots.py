@@ -111,10 +111,6 @@ class SnapshotTogetherTestCase(TogetherTestCase):
                                  'snapNameList': 's1,s2,s3'}),
             (request.op, request.args))
 
-    def test_one_volume_is_a_group_too(self):
-        self.array.snapshots.together({'s1': 'v1'})
-        self.assertEqual({'s1'}, set(self.cluster.snapshots))
-
     @ddt.data({'s1': 'v1', '-s': 'v2'}, {'s1': 'v1', 's2': 'a,b'})
     def test_names_are_checked_before_anything_is_sent(self, sources):
         self.raises(exceptions.InvalidRequest,
@@ -143,11 +139,6 @@ class SnapshotTogetherTestCase(TogetherTestCase):
         self.all_made()
         self.assertEqual({'lost': 2, 'unanswered': 1}[kind],
                          self.cluster.count('activeSnapshots'))
-
-    def test_busy_volumes_are_waited_for(self):
-        self.cluster.fail('activeSnapshots', 'result', 50151005, times=3)
-        self.snapshot()
-        self.all_made()
 
     def test_some_that_are_there_are_looked_at_again(self):
         """The request is carried out while it is asked about."""
@@ -247,22 +238,6 @@ class CloneTogetherTestCase(TogetherTestCase):
         self.clone()
         self.assertEqual(['data 1', 'data 2'], [
             self.cluster.volumes[name]['data'] for name in CLONES])
-        self.assertEqual({}, self.cluster.snapshots)
-
-    @ddt.data({'n' * 96: 'v1'}, {'n1': '-'})
-    def test_names_are_checked(self, sources):
-        self.raises(exceptions.InvalidRequest,
-                    self.array.copies.clone_together,
-                    sources, self.make)
-        self.assertEqual(0, self.cluster.count('activeSnapshots'))
-
-    def test_nothing_temporary_stays_after_a_failure(self):
-        def make(name, temporary):
-            if name == 'n2':
-                raise exceptions.BackendFault(name=name)
-            self.make(name, temporary)
-
-        self.raises(exceptions.BackendFault, self.clone, make)
         self.assertEqual({}, self.cluster.snapshots)
 
     def test_nothing_temporary_stays_after_an_interruption(self):

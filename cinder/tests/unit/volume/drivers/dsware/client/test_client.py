@@ -18,7 +18,6 @@ from unittest import mock
 import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware import exceptions
@@ -88,14 +87,6 @@ class CallTestCase(ClientTestCase):
         self.assertEqual([{'a': '1'}, {'a': '2'}, {'a': '3'}],
                          self.query().records)
 
-    def test_endpoints(self):
-        self.assertEqual(list(fakes.ENDPOINTS), self.client.agents)
-
-    def test_close(self):
-        self.client.close()
-        self.assertEqual([True, True],
-                         [t.closed for t in self.transports.values()])
-
     @ddt.data((50150005, exceptions.ObjectAbsent),
               (50150007, exceptions.ObjectExists),
               (50150013, exceptions.ObjectBusy),
@@ -115,17 +106,6 @@ class CallTestCase(ClientTestCase):
                               raised.desc))
             self.assertEqual([raised.endpoint],
                              [str(endpoint) for endpoint in self.asked()])
-
-    def test_an_agent_that_answered_badly_is_not_left_alone(self):
-        self.cluster.fail('queryVolume', 'result', 50150005, times=4)
-        for _ in range(4):
-            self.raises(exceptions.ObjectAbsent, self.query)
-        self.assertEqual({ONE, TWO}, set(self.asked()))
-
-    def test_a_result_within_a_reply(self):
-        self.cluster.fail('queryVolume', 'frames', [
-            frame([{'a': '1'}], more=True), RuntimeError('never asked for')])
-        self.assertRaises(RuntimeError, self.query)
 
 
 @ddt.ddt
@@ -147,52 +127,6 @@ class OrderTestCase(ClientTestCase):
         for _ in range(4):
             self.query()
         self.assertEqual([TWO] * 4, self.asked())
-
-    def test_a_dead_agent_is_asked_again_after_a_growing_while(self):
-        self.cluster.latency = 0
-        self.down(ONE)
-        self.query()
-        self.asked()
-        for while_ in (1, 2, 4, 8, 16, 32, 60, 60, 60):
-            self.clock.now += while_ - 0.01
-            self.query()
-            self.query()
-            self.assertEqual([TWO, TWO], self.asked(), while_)
-            self.clock.now += 0.02
-            self.query()
-            self.query()
-            self.assertIn(ONE, self.asked(), while_)
-
-    def test_recovery(self):
-        fault = self.down(ONE)
-        self.query()
-        fault.times = 0
-        self.clock.now += 1.1
-        self.asked()
-        for _ in range(4):
-            self.query()
-        self.assertEqual(2, self.asked().count(ONE))
-        self.assertEqual(0, self.failures()[0])
-        # The next outage starts with a short while again.
-        fault.times = 1
-        self.query()
-        self.query()
-        self.clock.now += 1.1
-        self.asked()
-        for _ in range(2):
-            self.query()
-        self.assertIn(ONE, self.asked())
-
-    def test_when_all_are_down_the_next_attempt_is_waited_for(self):
-        faults = [self.down(ONE), self.down(TWO)]
-        self.raises(exceptions.EndpointUnavailable, self.query)
-        self.asked()
-        for fault in faults:
-            fault.times = 0
-        start = self.clock.now
-        self.query()
-        self.assertLess(self.clock.now - start, 5.1)
-        self.assertEqual(1, len(self.asked()))
 
     @ddt.data('lost', 'hangs')
     def test_an_agent_that_babbles_or_hangs_is_left_alone(self, kind):
@@ -249,13 +183,6 @@ class RepeatTestCase(ClientTestCase):
         self.assertEqual(('createVolume', 'new'), (error.op, error.name))
         self.assertEqual(1, len(self.asked()))
 
-    def test_doubt_after_attempts_that_were_not_sent(self):
-        self.cluster.fail('createVolume', 'unsent', times=3)
-        self.cluster.fail('createVolume', 'unanswered')
-        self.raises(exceptions.OutcomeUnknown, self.client.call,
-                    'createVolume', **{**CREATE, 'volName': 'new'})
-        self.assertEqual(4, len(self.asked()))
-
     def test_what_is_no_exception_passes(self):
         self.cluster.fail('queryVolume', 'interrupted')
         self.assertRaises(fakes.Interrupted, self.query)
@@ -264,23 +191,6 @@ class RepeatTestCase(ClientTestCase):
 
 @ddt.ddt
 class DeadlineTestCase(ClientTestCase):
-
-    def test_what_there_was_no_time_for_says_nothing(self):
-        """The attempt before tells why."""
-        failures = [exceptions.OutcomeUnknown(op='queryVolume', desc='cut'),
-                    exceptions.EndpointUnavailable(desc='no time')]
-
-        def exchange(request, deadline):
-            failure = failures.pop(0)
-            if not failures:
-                self.clock.now += 1000
-            raise failure
-            yield
-
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
-        error = self.raises(exceptions.OutcomeUnknown, self.query)
-        self.assertIn('cut', str(error))
 
     def test_an_attempt_gets_half_of_what_is_left(self):
         for carrier in self.transports.values():
@@ -292,12 +202,6 @@ class DeadlineTestCase(ClientTestCase):
                           for d in t.deadlines), reverse=True)
         self.assertEqual([30, 15, 7.5], seconds[:3])
 
-    def test_an_attempt_gets_a_second_at_least(self):
-        deadline = waiting.Deadline(1.2)
-        self.query(deadline=deadline)
-        self.assertEqual([1], [d.seconds for t in self.transports.values()
-                               for d in t.deadlines])
-
     @ddt.data('unsent', 'lost', 'hangs')
     def test_all_attempts_together_end_by_the_deadline(self, kind):
         self.cluster.fail('', kind, times=10 ** 6)
@@ -305,17 +209,6 @@ class DeadlineTestCase(ClientTestCase):
         error = self.assertRaises(exceptions.DSWareError, self.query)
         self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
         self.assertAlmostEqual(60, self.clock.now - start, delta=0.1)
-
-    def test_attempts_become_rare(self):
-        self.cluster.fail('', 'unsent', times=10 ** 6)
-        self.assertRaises(exceptions.EndpointUnavailable, self.query)
-        self.assertLess(len(self.asked()), 80)
-
-    def test_the_last_reason_is_told(self):
-        self.cluster.fail('', 'unsent', times=10 ** 6)
-        error = self.raises(exceptions.EndpointUnavailable, self.query)
-        self.assertEqual('cannot connect', error.desc)
-        self.assertIn(error.endpoint, [str(e) for e in fakes.ENDPOINTS])
 
     def test_a_reason_that_tells_more_is_told(self):
         """Whichever agent is asked last."""
@@ -347,36 +240,11 @@ class DeadlineTestCase(ClientTestCase):
             yield
         return exchange
 
-    def test_a_given_deadline(self):
-        self.cluster.fail('', 'unsent', times=10 ** 6)
-        start = self.clock.now
-        self.assertRaises(exceptions.EndpointUnavailable, self.query,
-                          deadline=waiting.Deadline(5))
-        self.assertAlmostEqual(5, self.clock.now - start, delta=0.1)
-
-    def test_no_time_left(self):
-        error = self.raises(exceptions.EndpointUnavailable, self.query,
-                            deadline=waiting.Deadline(0))
-        self.assertIn('no time was left', str(error))
-        self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
-        self.assertEqual([], self.asked())
-
     def test_an_agent_is_not_to_blame_for_a_caller_in_a_hurry(self):
         self.cluster.fail('', 'hangs', times=1)
         self.raises(exceptions.OutcomeUnknown, self.query,
                     deadline=waiting.Deadline(0.5))
         self.assertEqual([0, 0], self.failures())
-
-    def test_an_attempt_in_a_hurry_is_one_all_the_same(self):
-        self.cluster.fail('', 'hangs', times=10 ** 6)
-        self.raises(exceptions.OutcomeUnknown, self.query, agent=ONE,
-                    patience=0)
-        self.clock.now += 1
-        self.asked()
-        for _ in range(3):
-            self.assertRaises(exceptions.DSWareError, self.query, agent=ONE,
-                              deadline=waiting.Deadline(0.1))
-        self.assertEqual([ONE], self.asked())
 
     def test_patience(self):
         self.cluster.fail('', 'unsent', times=10 ** 6)
@@ -389,20 +257,8 @@ class DeadlineTestCase(ClientTestCase):
         self.raises(exceptions.EndpointUnavailable, self.query, patience=0)
         self.assertEqual({ONE, TWO}, set(self.asked()))
 
-    def test_agents_that_hang_are_asked_once_within_patience(self):
-        self.cluster.fail('', 'hangs', times=10 ** 6)
-        start = self.clock.now
-        self.raises(exceptions.OutcomeUnknown, self.query, patience=10)
-        self.assertEqual({ONE, TWO}, set(self.asked()))
-        self.assertLess(self.clock.now - start, 60)
-
 
 class AgentTestCase(ClientTestCase):
-
-    def test_one_agent_is_asked(self):
-        for _ in range(3):
-            self.query(agent=TWO)
-        self.assertEqual([TWO] * 3, self.asked())
 
     def test_an_agent_that_is_not_among_the_configured(self):
         self.query(agent=THREE)
@@ -411,16 +267,6 @@ class AgentTestCase(ClientTestCase):
         self.assertEqual([THREE, THREE], self.asked())
         self.assertIs(carrier, self.transports[THREE])
         self.assertNotIn(THREE, self.client.agents)
-
-    def test_no_other_agent_stands_in(self):
-        self.cluster.fail('', 'unsent', times=3)
-        self.query(agent=TWO)
-        self.assertEqual([TWO] * 4, self.asked())
-
-    def test_close(self):
-        self.query(agent=THREE)
-        self.client.close()
-        self.assertTrue(self.transports[THREE].closed)
 
     @staticmethod
     def host_agent(number):
@@ -466,12 +312,6 @@ class RoomTestCase(ClientTestCase):
 
     def fill(self, endpoint):
         self.client._agents._agents[endpoint].capacity = 0
-
-    def test_one_without_room_is_passed_over(self):
-        self.fill(ONE)
-        for _ in range(4):
-            self.query()
-        self.assertEqual([TWO] * 4, self.asked())
 
     @ddt.data('createVolume', 'queryVolume')
     def test_none_has_room(self, op):
@@ -535,13 +375,6 @@ class StreamTestCase(ClientTestCase):
     def names(self):
         return [record['snap_name'] for record in self.stream()]
 
-    def test_records_come_one_by_one(self):
-        self.cluster.fail('queryAll', 'frames', [
-            frame([{'snap_name': 'a'}], more=True), RuntimeError('later')])
-        records = self.stream()
-        self.assertEqual({'snap_name': 'a'}, next(records))
-        self.assertRaises(RuntimeError, next, records)
-
     @ddt.data(('unsent', None), ('lost', None), ('hangs', None),
               ('result', 50150016), ('result', 4711))
     @ddt.unpack
@@ -558,25 +391,6 @@ class StreamTestCase(ClientTestCase):
         next(records)
         self.raises(exceptions.OutcomeUnknown, next, records)
         self.assertEqual(1, len(self.asked()))
-
-    def test_nothing_in_the_listing(self):
-        self.cluster.snapshots.clear()
-        self.assertEqual([], self.names())
-        self.assertEqual(1, len(self.asked()))
-
-    def test_a_definite_answer(self):
-        self.cluster.fail('queryAll', 'result', 50151010)
-        self.raises(exceptions.ObjectAbsent, self.names)
-
-    def test_no_agent_at_all(self):
-        self.cluster.fail('', 'unsent', times=10 ** 6)
-        error = self.raises(exceptions.EndpointUnavailable, self.names)
-        self.assertEqual(('queryAllSnapshot', 'pool 0'),
-                         (error.op, error.name))
-
-    def test_no_time_left(self):
-        self.raises(exceptions.EndpointUnavailable, list,
-                    self.stream(deadline=waiting.Deadline(0)))
 
     def test_a_listing_that_is_left_early_is_closed(self):
         closed = []
@@ -636,12 +450,6 @@ class StreamTestCase(ClientTestCase):
                             collections.deque, self.stream(), 0)
         self.assertIn('more than 2000000 records', str(error))
         self.assertEqual([True], closed)
-
-    def test_more_records_than_a_reply_may_have(self):
-        count = client._MAX_RECORDS + 1
-        records = [{'a': '1'}] * count
-        self.cluster.fail('queryAll', 'records', records)
-        self.assertEqual(count, len(list(self.stream())))
 
 
 @ddt.ddt

@@ -66,10 +66,6 @@ class EndpointTestCase(testtools.TestCase):
         self.assertNotIn('unpack', str(error))
         self.assertNotIn('literal', str(error))
 
-    def test_other_scripts(self):
-        for text in ('host:\uff11', '\uff11.2.3.4', '\xe4.example.org'):
-            self.assertRaises(ValueError, endpoints.Endpoint.parse, text, 1)
-
     @ddt.data(0, -1, 65536, None)
     def test_bad_default_port(self, port):
         self.assertRaises(ValueError, endpoints.Endpoint.parse, 'a', port)
@@ -121,11 +117,6 @@ class RequestTestCase(testtools.TestCase):
               'queryVolumeQoSInfo', 'getDSwareIdentifier')
     def test_queries_change_nothing(self, op):
         self.assertFalse(endpoints.Request(op, {}).changes)
-
-    @ddt.data('createVolume', 'deleteVolume', 'attachVolume', 'setQoS',
-              'rollbackSnapshot', 'login', 'expandVolume', 'anythingElse')
-    def test_all_others_do(self, op):
-        self.assertTrue(endpoints.Request(op, {}).changes)
 
     def test_arguments_are_not_shown(self):
         self.assertNotIn(SECRET, repr(endpoints.Request(

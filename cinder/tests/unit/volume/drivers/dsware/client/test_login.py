@@ -54,11 +54,6 @@ class SignInTestCase(testtools.TestCase):
                 used.accepted()
             return True
 
-    def test_accepted(self):
-        self.assertTrue(self.sign())
-        self.assertTrue(self.sign())
-        self.assertIsNone(self.sign_in.refusal)
-
     def test_what_was_refused_is_left_alone_for_ever_longer(self):
         self.refusing.add(AGENT)
         sent = []
@@ -115,11 +110,6 @@ class SignInTestCase(testtools.TestCase):
                            ('192.0.2.7', 1)):
             self.assertIsNone(self.sign_ins.of(
                 endpoints.Endpoint(host, port)))
-
-    def test_an_agent_of_a_host_that_is_one_of_the_cluster(self):
-        sign_ins = login.SignIns(CREDENTIALS, [AGENT], [AGENT])
-        sign_ins.of(AGENT).refused('x')
-        self.assertEqual(1, sign_ins.of(AGENT).refusal.count)
 
     def test_nothing_shows_a_password(self):
         self.assertNotIn(secret_marks.MARK, repr(vars(self.sign_in)))

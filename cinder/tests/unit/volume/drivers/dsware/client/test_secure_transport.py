@@ -17,13 +17,9 @@ import ssl
 
 import ddt
 
-from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware import scripted
+from cinder.tests.unit.volume.drivers.dsware.fakes import scripted
 from cinder.volume.drivers.dsware.client import connection
-from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login
-from cinder.volume.drivers.dsware.client import tls
-from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
 from tools import secret_marks
 
@@ -67,30 +63,12 @@ class TLSTestCase(scripted.TransportTestCase):
         self.assertIn('the certificate was refused: certificate has expired',
                       str(error))
 
-    def test_no_common_protocol(self):
-        error = self.refused(ssl.SSLError(1, 'unsupported protocol'),
-                             exceptions.CertificateRefused)
-        self.assertIn('unsupported protocol', str(error))
-
     @ddt.data(ssl.SSLEOFError(8, 'EOF'), ssl.SSLZeroReturnError(6, 'over'),
               ssl.SSLSyscallError(5, 'reset'), TimeoutError('late'),
               ConnectionResetError(errno.ECONNRESET, 'reset'))
     def test_a_peer_that_goes_away_says_nothing_about_certificates(
             self, problem):
         self.refused(problem, exceptions.EndpointUnavailable)
-
-    def test_a_file_that_cannot_be_used(self):
-        error = self.refused(tls.BadFile('dsware_client_key', '/k', 'bad'),
-                             exceptions.CertificateRefused)
-        self.assertIn('dsware_client_key = /k: bad', str(error))
-
-    def test_the_name_has_no_dot_at_its_end(self):
-        settings = FakeTLS()
-        endpoint = endpoints.Endpoint('agent.example.org.', 10519)
-        self.sockets.append(ScriptedSocket(reply(1)))
-        self.exchange(transport.SocketTransport(
-            endpoint, connection.SocketSettings('m', tls_settings=settings)))
-        self.assertEqual(['agent.example.org'], settings.names)
 
     def test_a_connection_is_left_when_what_it_trusts_has_changed(self):
         settings = FakeTLS()
@@ -123,13 +101,6 @@ class TLSTestCase(scripted.TransportTestCase):
         error = self.fails(exceptions.CertificateRefused, carrier, CREATE)
         self.assertIn('refuses the client certificate /c', str(error))
 
-    @ddt.data(b'', ConnectionResetError('reset'), b'bytes')
-    def test_there_is_no_word_why_nothing_can_be_sent(self, words):
-        peer = ScriptedSocket(words, sends=[BrokenPipeError('broken')])
-        carrier = self.make(peer, tls_settings=FakeTLS())
-        error = self.fails(exceptions.OutcomeUnknown, carrier, CREATE)
-        self.assertIn('dsware_client_cert', str(error))
-
     def test_an_alert_on_a_connection_that_was_good_is_no_refusal(self):
         peer = ScriptedSocket(reply(1), self.alert('TLSV1_ALERT_UNKNOWN_CA'))
         carrier = self.make(peer, tls_settings=FakeTLS())
@@ -149,12 +120,6 @@ class TLSTestCase(scripted.TransportTestCase):
         error = self.fails(exceptions.OutcomeUnknown, self.make(
             ScriptedSocket(b'\x15\x03\x03\x00\x02\x02\x46')), CREATE)
         self.assertIn('set driver_use_ssl = true', str(error))
-
-    def test_interrupted_handshake(self):
-        peer = ScriptedSocket()
-        carrier = self.make(peer, tls_settings=FakeTLS(fakes.Interrupted()))
-        self.assertRaises(fakes.Interrupted, self.exchange, carrier)
-        self.assertTrue(peer.closed)
 
     def test_a_record_may_have_left_in_part(self):
         peer = ScriptedSocket(sends=[ConnectionResetError('reset')])
@@ -237,12 +202,6 @@ class SignInTestCase(scripted.TransportTestCase):
         self.fails(exceptions.EndpointUnavailable,
                    self.make(peer, **self.settings))
 
-    def test_a_name_that_cannot_be_sent(self):
-        self.settings['sign_in'] = make_sign_in(SECRET * 9000)
-        error = self.fails(exceptions.InvalidRequest,
-                           self.make(ScriptedSocket(), **self.settings))
-        self.assertNotIn(SECRET, str(error))
-
     def test_a_sign_in_that_has_run_out_is_made_again(self):
         old = ScriptedSocket(reply(1), reply(2), reply(3, 10000003))
         new = ScriptedSocket(reply(1), reply(2, 0, body='vol_name=v'))
@@ -262,15 +221,6 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertEqual([{'vol_name': 'v'}], frame.records)
         self.assertTrue(ended.closed)
         self.assertEqual(1, new.sent.count(b'op=createVolume'))
-
-    def test_new_sign_ins_that_do_not_help(self):
-        old = ScriptedSocket(reply(1), reply(2), reply(3, 10000003))
-        new = [ScriptedSocket(reply(1), reply(2, 10000003)) for _ in 'ab']
-        carrier = self.make(old, *new, **self.settings)
-        self.exchange(carrier)
-        self.assertEqual(10000003, self.exchange(carrier)[0].result)
-        self.assertTrue(all(peer.closed for peer in new))
-        self.assertEqual(3, len(self.connects))
 
     def test_an_agent_that_is_not_written_down(self):
         """It gets no password, and says so if it wants one."""

@@ -99,10 +99,6 @@ class TLSTestCase(testtools.TestCase):
         self.assertIn(handshake(self.settings().context(), self.server()),
                       ('TLSv1.2', 'TLSv1.3'))
 
-    def test_another_address(self):
-        self.refused('IP address mismatch', self.settings(), self.server(),
-                     '192.0.2.2')
-
     def test_a_host_name(self):
         pair = self.authority.issue('agent.example.org')
         server = self.server(*pair)
@@ -114,15 +110,6 @@ class TLSTestCase(testtools.TestCase):
         pair = self.authority.issue('agent.example.org', ['192.0.2.9'])
         self.refused('Hostname mismatch', self.settings(),
                      self.server(*pair), 'agent.example.org')
-
-    def test_expired(self):
-        server = self.server(*self.authority.issue('old', [HOST], days=-1))
-        self.refused('expired', self.settings(), server)
-
-    def test_an_unknown_authority(self):
-        other = certificates.Authority(self.directory, 'other')
-        server = self.server(*other.issue('agent2', [HOST]))
-        self.refused('unable to get local issuer', self.settings(), server)
 
     def test_only_the_systems_authorities_by_default(self):
         self.refused('unable to get local issuer', tls.TLSSettings(True),
@@ -157,12 +144,6 @@ class TLSTestCase(testtools.TestCase):
         handshake(self.settings(client_cert=both).context(),
                   self.server(client_ca=self.authority.path))
 
-    def test_without_a_client_certificate(self):
-        error = self.assertRaises(
-            ssl.SSLError, handshake, self.settings().context(),
-            self.server(client_ca=self.authority.path))
-        self.assertIn('CERTIFICATE', str(error).upper())
-
     def test_an_encrypted_key_is_an_error_and_no_question(self):
         certificate, key = self.authority.issue('client')
         with open(key, 'rb') as file:
@@ -177,26 +158,6 @@ class TLSTestCase(testtools.TestCase):
         self.assertEqual(('dsware_client_key', key),
                          (error.option, error.path))
         self.assertIn('encrypted', error.problem)
-
-    @ddt.data('TLSv1', 'TLSv1_1')
-    def test_old_versions_are_refused(self, name):
-        server = self.server()
-        server.minimum_version = ssl.TLSVersion.TLSv1
-        server.maximum_version = getattr(ssl.TLSVersion, name)
-        # The server must be able to, or the test would show nothing.
-        server.set_ciphers('ALL:@SECLEVEL=0')
-        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        old.load_verify_locations(self.authority.path)
-        old.minimum_version = ssl.TLSVersion.TLSv1
-        old.set_ciphers('ALL:@SECLEVEL=0')
-        self.assertEqual(name.replace('_', '.'), handshake(old, server))
-        error = self.assertRaises(ssl.SSLError, handshake,
-                                  self.settings().context(), server)
-        self.assertNotIsInstance(error, ssl.SSLCertVerificationError)
-
-    def test_a_context_is_made_once(self):
-        settings = self.settings()
-        self.assertIs(settings.context(), settings.context())
 
     def test_an_authority_that_is_replaced(self):
         settings = self.settings()
@@ -216,12 +177,6 @@ class TLSTestCase(testtools.TestCase):
         path = getattr(settings, which)
         os.utime(path, ns=(1, 1))
         self.assertIsNot(first, settings.context())
-
-    def test_a_file_that_vanishes(self):
-        settings = self.settings()
-        settings.context()
-        os.remove(self.authority.path)
-        self.assertRaises(tls.BadFile, settings.context)
 
     def test_a_file_half_written(self):
         settings = self.settings()

@@ -98,8 +98,7 @@ class HostTestCase(AttachTestCase):
         self.assertEqual(['queryVolume'], self.cluster.ops())
 
     def test_a_thick_volume_keeps_its_space(self):
-        thick = self.make_volume(specs={'provisioning:type': 'thick'})
-        self.stored(thick)
+        thick = self.stored_volume(specs={'provisioning:type': 'thick'})
         self.assertFalse(self.attach(volume=thick)['data']['discard'])
 
     def test_a_host_without_fsc_cli(self):

@@ -19,9 +19,9 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware import locks
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import locks
 from cinder.volume.drivers.dsware import exceptions
 
 ONE, TWO = (endpoint.host for endpoint in fakes.ENDPOINTS)
@@ -162,39 +162,11 @@ class DetachTestCase(ManagerTestCase):
         self.cluster.fail('detachVolume', 'result', code)
         self.assertFalse(self.leave(attachment))
 
-    def test_other_users_of_the_host_are_left_alone(self):
-        for _order in range(2):
-            users = [self.use(mountpoint='/dev/sda'),
-                     self.use(mountpoint='/dev/sdb')]
-            names = ['/dev/sda', '/dev/sdb']
-            if _order:
-                users.reverse()
-                names.reverse()
-            self.assertTrue(self.leave(users[0], mountpoint=names[0]))
-            self.assertEqual({ONE}, self.on())
-            self.assertFalse(self.leave(users[1], mountpoint=names[1]))
-            self.assertEqual(set(), self.on())
-
-    def test_users_that_look_the_same(self):
-        first, second = self.use(), self.use()
-        self.assertTrue(self.leave(second))
-        self.assertFalse(self.leave(first))
-        self.assertEqual(set(), self.on())
-
     def test_again_while_another_user_is_left(self):
         self.use()
         self.leave(self.use(mountpoint='/dev/sdb'), mountpoint='/dev/sdb')
         self.assertTrue(self.detach(mountpoint='/dev/sdb'))
         self.assertEqual({ONE}, self.on())
-
-    def test_one_of_two_hosts(self):
-        """The source and the destination of a live migration."""
-        source = self.use()
-        destination = self.use('compute-2', TWO)
-        self.assertFalse(self.leave(source))
-        self.assertEqual({TWO}, self.on())
-        self.leave(destination, 'compute-2', TWO)
-        self.assertEqual(set(), self.on())
 
     def test_an_attachment_whose_agent_is_not_known_any_more(self):
         for ip in (None, '203.0.113.1', 'odd\n'):

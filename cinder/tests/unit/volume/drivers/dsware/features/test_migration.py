@@ -19,8 +19,8 @@ from cinder import exception
 from cinder import objects
 from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware import database
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import migration
@@ -85,23 +85,9 @@ class MigrateTestCase(MigrationTestCase):
 
     @ddt.data('host@dsware#1', 'host@other#1')
     def test_the_cluster_moves_it(self, host):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.assertEqual(MOVED, self.migrate(volume, host))
         self.assertEqual(1, self.pool_of(volume))
-
-    def test_one_that_keeps_its_name(self):
-        volume = self.make_taken_over('legacy')
-        self.stored(volume)
-        self.assertEqual(MOVED, self.migrate(volume))
-        self.assertEqual(1, self.cluster.volumes['legacy']['pool_id'])
-
-    def test_the_only_pool_of_an_older_cluster(self):
-        self.cluster.single_pool = True
-        volume = self.make_volume()
-        self.stored(volume)
-        self.assertEqual(MOVED, self.migrate(volume, 'host@other#0'))
-        self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
 
     def to_cluster(self, volume, pool, cluster='services@dsware'):
         """Migrate a volume as Cinder does between services of a cluster."""
@@ -112,8 +98,7 @@ class MigrateTestCase(MigrationTestCase):
     def clustered(self, **kwargs):
         self.dsware.cluster_name = 'services@dsware'
         self.dsware.do_setup(None)
-        volume = self.make_volume(cluster_name='services@dsware#0', **kwargs)
-        self.stored(volume)
+        volume = self.stored_volume(cluster_name='services@dsware#0', **kwargs)
         return volume
 
     def test_another_pool_of_the_cluster_of_services(self):
@@ -133,8 +118,7 @@ class MigrateTestCase(MigrationTestCase):
 
     def test_where_it_is_without_a_pool(self):
         """The destination named no pool, and Cinder chose this one."""
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         error = self.assertRaises(exception.InvalidHost, self.migrate,
                                   volume, 'host@dsware#0')
         for part in (volume.name, 'in pool 0 already', 'named none',
@@ -144,37 +128,28 @@ class MigrateTestCase(MigrationTestCase):
 
     def test_where_it_is_while_it_is_retyped(self):
         """When the driver's own retype failed; nothing has to be moved."""
-        volume = self.make_volume(status='retyping')
-        self.stored(volume)
+        volume = self.stored_volume(status='retyping')
         self.assertEqual(MOVED, self.migrate(volume, 'host@dsware#0'))
 
     def test_not_where_the_record_says_that_it_is(self):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.cluster.volumes[volume.name]['pool_id'] = 1
         self.assertEqual(MOVED, self.migrate(volume, 'host@dsware#0'))
         self.assertEqual(0, self.pool_of(volume))
 
-    def test_from_another_cluster_of_services(self):
-        volume = self.clustered()
-        self.assertEqual(COPY, self.to_cluster(volume, 0, 'others@dsware'))
-
     @ddt.data('host@dsware', 'host@dsware#', 'host@dsware#fast',
               'host@dsware#-1', 'host@dsware#\u0661')
     def test_what_is_no_pool(self, host):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.assert_left_to_cinder(volume, host)
 
     def test_another_cluster(self):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.assert_left_to_cinder(volume,
                                    location_info='dsware:192.0.2.11')
 
     def test_attached(self):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         volume.volume_attachment = self.attached_list(volume)
         self.assert_left_to_cinder(volume)
 
@@ -184,8 +159,7 @@ class MigrateTestCase(MigrationTestCase):
                 self.context, id=self.make_id(), volume_id=volume.id)])
 
     def test_snapshots(self):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.cluster.add_snapshot('s', volume.name)
         self.assert_left_to_cinder(volume)
 
@@ -194,31 +168,20 @@ class MigrateTestCase(MigrationTestCase):
               ({'provisioning:type': 'thick'}, 'thin', True))
     @ddt.unpack
     def test_another_default(self, specs, theirs, moved):
-        volume = self.make_volume(specs=specs)
-        self.stored(volume)
+        volume = self.stored_volume(specs=specs)
         self.assertEqual((moved, None), self.migrate(
             volume, dsware_provisioning=theirs))
 
-    def test_a_backend_that_does_not_tell_its_default(self):
-        volume = self.make_volume()
-        self.stored(volume)
-        destination = self.destination()
-        del destination['capabilities']['dsware_provisioning']
-        self.assertEqual(MOVED, self.dsware.migrate_volume(
-            self.context, volume, destination))
-
     @ddt.data(50150002, 50151216, 50500001)
     def test_the_cluster_refuses(self, code):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.cluster.fail('migrateVolumeCold', 'result', code)
         self.assertEqual(COPY, self.migrate(volume))
         self.assertEqual(0, self.pool_of(volume))
 
     def test_attached_by_somebody_else(self):
         """A copy of what somebody may be writing would be worth nothing."""
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.cluster.attached[volume.name].add('192.0.2.7')
         self.assertRaises(exception.VolumeIsBusy, self.migrate, volume)
 
@@ -232,11 +195,6 @@ class RetypeTestCase(MigrationTestCase):
             self.context, volume, new_type, diff or {},
             self.destination(f'host@dsware#{pool}'))
 
-    def stored_volume(self, specs=None, **kwargs):
-        volume = self.make_volume(specs=specs, **kwargs)
-        self.stored(volume)
-        return volume
-
     @ddt.data(({}, {'dsware:clone': 'full'}),
               ({'dsware:clone': 'full'}, {'dsware:clone': 'linked'}),
               (None, {'provisioning:type': 'thin'}),
@@ -245,14 +203,14 @@ class RetypeTestCase(MigrationTestCase):
               (None, {'multiattach': '<is> True'}))
     @ddt.unpack
     def test_in_place(self, before, after):
-        volume = self.stored_volume(before)
+        volume = self.stored_volume(specs=before)
         self.assertEqual(RETYPED, self.retype(volume, after))
         self.assertEqual(QOS_REMOVED, self.cluster.ops())
 
     @ddt.data((None, 'thick'), ({'provisioning:type': 'thick'}, 'thin'))
     @ddt.unpack
     def test_thinness_needs_a_copy(self, before, after):
-        volume = self.stored_volume(before)
+        volume = self.stored_volume(specs=before)
         for pool in (0, 1):
             self.assertIs(False, self.retype(
                 volume, {'provisioning:type': after}, pool))
@@ -263,11 +221,6 @@ class RetypeTestCase(MigrationTestCase):
         self.assertIs(False, self.retype(
             volume, {}, diff={'encryption': {'cipher': (None, 'aes')}}))
         self.assertEqual([], self.cluster.ops())
-
-    def test_the_cluster_moves_it(self):
-        volume = self.stored_volume()
-        self.assertEqual(RETYPED, self.retype(volume, {}, 1))
-        self.assertEqual(1, self.pool_of(volume))
 
     def test_snapshots_stay_in_their_pool(self):
         volume = self.stored_volume()
@@ -336,11 +289,6 @@ class RetypeLimitsTestCase(MigrationTestCase):
                           1)
         self.assert_limit(100)
         self.assertEqual(0, self.pool_of(self.volume))
-
-    def test_the_move_is_refused(self):
-        self.cluster.fail('migrateVolumeCold', 'result', 50150002)
-        self.assertIs(False, self.retype(self.new, 1))
-        self.assert_limit(100)
 
     @ddt.data('result', 'stopped')
     def test_the_move_fails(self, kind):

@@ -225,8 +225,7 @@ class DriverQoSTestCase(base.DriverTestCase):
             op for op in self.cluster.ops() if 'QoS' in op])
 
     def test_a_wrong_spec_makes_nothing(self):
-        source = self.make_volume()
-        self.stored(source)
+        source = self.stored_volume()
         snapshot = self.make_snapshot(source)
         self.driver.create_snapshot(snapshot)
         self.cluster.requests.clear()

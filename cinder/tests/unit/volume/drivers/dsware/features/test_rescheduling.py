@@ -49,8 +49,7 @@ class ReschedulingTestCase(base.DriverTestCase):
         self.patch('cinder.objects.Volume.save')
         self.driver = self.make_started_driver()
         self.other = self.make_started_driver()
-        source = self.make_volume()
-        self.stored(source, data='data')
+        source = self.stored_volume(data='data')
         snapshot = self.make_snapshot(source)
         self.driver.create_snapshot(snapshot)
         self.sources = {'volume': source, 'snapshot': snapshot}

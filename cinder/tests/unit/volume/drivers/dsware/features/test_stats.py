@@ -147,12 +147,6 @@ class StatsTestCase(base.DriverTestCase):
         pool, = self.get(made)['pools']
         self.assertEqual('up', pool['backend_state'])
 
-    def test_no_known_pool_from_the_start(self):
-        self.outage()
-        found = self.get(self.make_started_driver())
-        self.assertEqual(('down', []), (found['backend_state'],
-                                        found['pools']))
-
     def test_an_outage_does_not_hold_up_the_service(self):
         made = self.make_started_driver()
         self.outage()
@@ -263,14 +257,6 @@ class SchedulerTestCase(base.DriverTestCase):
     @ddt.unpack
     def test_the_share_that_is_free(self, used, expected):
         self.assertAlmostEqual(expected, self.rating(self.pool(used)))
-
-    def test_a_pool_that_is_down(self):
-        self.cluster.pools = {0: 100 * GIB}
-        driver = self.make_started_driver()
-        self.cluster.fail('', 'unsent', times=10 ** 9)
-        stats = driver.get_volume_stats(True)
-        state = scheduled({**stats, **stats['pools'][0]})
-        self.assertEqual(0, self.rating(state))
 
 
 class CapabilitiesTestCase(base.DriverTestCase):

@@ -16,7 +16,7 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 
 GIB = base.GIB
 
@@ -67,8 +67,7 @@ class CreateTestCase(VolumeTestCase):
         self.assertIn('#POOL', str(error))
 
     def test_exists(self):
-        volume = self.make_volume()
-        self.stored(volume, data='theirs')
+        volume = self.stored_volume(data='theirs')
         self.assertRaises(exception.VolumeBackendAPIException,
                           self.driver.create_volume, volume)
         self.assertEqual('theirs', self.on_cluster(volume)['data'])
@@ -94,12 +93,10 @@ class DeleteTestCase(VolumeTestCase):
 
     def setUp(self):
         super().setUp()
-        self.volume = self.make_volume()
-        self.stored(self.volume)
+        self.volume = self.stored_volume()
 
     def test_the_object_of_a_migrated_volume_is_its_name_id(self):
-        moved = self.make_volume(_name_id=self.make_id())
-        self.stored(moved)
+        moved = self.stored_volume(_name_id=self.make_id())
         self.assertIn(moved.name_id, moved.name)
         self.cluster.add_volume('volume-' + moved.id)
         self.driver.delete_volume(moved)
@@ -176,8 +173,7 @@ class DeleteTestCase(VolumeTestCase):
         self.assertEqual({}, self.cluster.snapshots)
 
     def test_what_a_finished_clone_left_goes_too(self):
-        made = self.make_volume()
-        self.stored(made)
+        made = self.stored_volume()
         self.cluster.add_snapshot(made.name + '.clone', self.volume.name)
         self.driver.delete_volume(self.volume)
         self.assertEqual({made.name}, set(self.cluster.volumes))
@@ -187,8 +183,7 @@ class DeleteTestCase(VolumeTestCase):
 class ExtendTestCase(VolumeTestCase):
 
     def test_extend(self):
-        volume = self.make_volume()
-        self.stored(volume)
+        volume = self.stored_volume()
         self.driver.extend_volume(volume, 5)
         self.assertEqual(5 * GIB, self.on_cluster(volume)['vol_size'])
 
@@ -202,8 +197,7 @@ class SnapshotTestCase(VolumeTestCase):
 
     def setUp(self):
         super().setUp()
-        self.volume = self.make_volume()
-        self.stored(self.volume, data='now')
+        self.volume = self.stored_volume(data='now')
         self.snapshot = self.make_snapshot(self.volume)
 
     def test_create_and_delete(self):
@@ -215,8 +209,7 @@ class SnapshotTestCase(VolumeTestCase):
         self.assertEqual({}, self.cluster.snapshots)
 
     def test_of_a_migrated_volume(self):
-        moved = self.make_volume(_name_id=self.make_id())
-        self.stored(moved)
+        moved = self.stored_volume(_name_id=self.make_id())
         snapshot = self.make_snapshot(moved)
         self.driver.create_snapshot(snapshot)
         self.assertEqual(moved.name, self.cluster.snapshots[
@@ -237,8 +230,7 @@ class CopyTestCase(VolumeTestCase):
 
     def setUp(self):
         super().setUp()
-        self.source = self.make_volume(size=2)
-        self.stored(self.source, data='then')
+        self.source = self.stored_volume(size=2, data='then')
         self.snapshot = self.make_snapshot(self.source)
         self.driver.create_snapshot(self.snapshot)
         self.cluster.volumes[self.source.name]['data'] = 'now'
@@ -267,17 +259,8 @@ class CopyTestCase(VolumeTestCase):
         self.driver.create_cloned_volume(volume, self.source)
         self.check(volume, 'now', linked)
 
-    @ddt.data(({}, False), ({'dsware:clone': 'linked'}, True))
-    @ddt.unpack
-    def test_full_by_option(self, specs, linked):
-        made = self.make_started_driver(dsware_clone='full')
-        volume = self.make_volume(2, 0, specs)
-        made.create_volume_from_snapshot(volume, self.snapshot)
-        self.check(volume, 'then', linked)
-
     def test_a_clone_of_a_migrated_volume(self):
-        moved = self.make_volume(2, _name_id=self.make_id())
-        self.stored(moved, data='moved')
+        moved = self.stored_volume(2, _name_id=self.make_id(), data='moved')
         volume = self.make_volume(2)
         self.driver.create_cloned_volume(volume, moved)
         self.check(volume, 'moved', True)

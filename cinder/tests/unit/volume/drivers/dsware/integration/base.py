@@ -12,9 +12,10 @@
 
 """What the integration tests share: a simulator, a driver, a look inside.
 
-A test class is written once, as a mixin, and run twice: with a subclass of
-:class:`SocketTestCase` and with one of :class:`CLITestCase`. Each of these
-has one simulator, which every test finds empty.
+What the transport has a part in is written once, as a mixin, and run twice:
+with a subclass of :class:`SocketTestCase` and with one of
+:class:`CLITestCase`. Each of these has one simulator, which every test finds
+empty.
 """
 
 import gc
@@ -71,7 +72,6 @@ make_driver = making.make_driver
 make_volume = making.make_volume
 make_type = making.make_type
 make_limited_type = making.make_limited_type
-take_limits = making.take_limits
 make_snapshot = making.make_snapshot
 make_attachment = making.make_attachment
 make_destination = making.make_destination

@@ -85,11 +85,6 @@ class Operation:
         self.new = base.make_volume()
         self.prepare()
 
-    @classmethod
-    def changes_something(cls):
-        """Tell whether it asks the cluster to change anything."""
-        return any(not step.startswith('query') for step in cls.steps)
-
     def prepare(self):
         """Make what else is needed."""
 

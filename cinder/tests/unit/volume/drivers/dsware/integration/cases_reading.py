@@ -17,7 +17,7 @@ from oslo_utils import units
 
 from cinder import context
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
 
 _OWNER = 'project of the image'

@@ -119,16 +119,6 @@ def make_limited_type(consumer='back-end', **specs):
     return made['id']
 
 
-def take_limits(volume_type_id):
-    """Take the qos spec from a volume type in Cinder's database.
-
-    :param volume_type_id: the type's id
-    """
-    spec = volume_types.get_volume_type_qos_specs(volume_type_id)
-    qos_specs.disassociate_all(context.get_admin_context(),
-                               spec['qos_specs']['id'])
-
-
 def make_snapshot(volume):
     """Make a Cinder snapshot of a volume.
 

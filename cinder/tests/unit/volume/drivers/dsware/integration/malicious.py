@@ -165,11 +165,9 @@ def write_program(directory, script):
     """Write an fsc_cli that does what a shell script says.
 
     :param directory: where
-    :param script: lines of a shell script; $op is the operation
+    :param script: lines of a shell script
     """
     path = os.path.join(directory, 'fsc_cli')
     with open(path, 'w') as program:
-        program.write('#!/bin/sh\nwhile [ $# -gt 1 ]; do\n'
-                      '[ "$1" = --op ] && op=$2\nshift\ndone\n'
-                      f'echo "$op" >> {directory}/ops\n{script}\n')
+        program.write(f'#!/bin/sh\n{script}\n')
     os.chmod(path, 0o755)

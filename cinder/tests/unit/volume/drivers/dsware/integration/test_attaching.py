@@ -13,18 +13,17 @@
 """Attachments that the connectors of the hosts make."""
 
 import contextlib
-import json
 import socket
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 # Where somebody listens who has no part in the cluster.
 STRANGER = '127.66.6.6'
 
 
-class AttachTests:
+class AttachTestCase(base.SocketTestCase):
 
     OPTIONS = {'dsware_request_timeout': 5}
 
@@ -41,33 +40,6 @@ class AttachTests:
     def attached(self):
         return {(item['agent'], item['name'])
                 for item in self.control.status()['attachments']}
-
-    def test_connection_info(self):
-        dsware = self.make_driver()
-        volume = self.created(dsware)
-        info = dsware.initialize_connection(volume, self.connectors[0])
-        data = info['data']
-        self.assertEqual('dsware', info['driver_volume_type'])
-        self.assertEqual(
-            (1, volume.name, self.on_cluster(volume.name)['wwn'], True,
-             self.hosts[0].address),
-            tuple(data[key] for key in (
-                'format_version', 'volume_name', 'wwn', 'discard',
-                'agent_ip')))
-        self.assertEqual(info, json.loads(json.dumps(info)))
-        self.assertEqual(set(), self.attached())
-        dsware.terminate_connection(volume, self.connectors[0])
-
-    def test_connection_to_what_is_gone(self):
-        dsware = self.make_driver()
-        self.assertRaises(
-            exception.VolumeNotFound, dsware.initialize_connection,
-            base.make_volume(), self.connectors[0])
-
-    def test_let_go_of_what_is_gone(self):
-        dsware = self.make_driver()
-        dsware.terminate_connection(base.make_volume(), self.connectors[0])
-        dsware.terminate_connection(base.make_volume(), None)
 
     def test_let_go_of_all_hosts(self):
         dsware = self.make_driver(dsware_host_agents=self.mapping)
@@ -135,11 +107,3 @@ class AttachTests:
         dsware.terminate_connection(volume, None)
         self.assertEqual(set(), self.attached())
         self.assertNotIn('detachVolume', self.ops())
-
-
-class SocketAttachTestCase(AttachTests, base.SocketTestCase):
-    pass
-
-
-class CLIAttachTestCase(AttachTests, base.CLITestCase):
-    pass

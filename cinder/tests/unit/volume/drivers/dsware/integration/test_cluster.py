@@ -21,10 +21,6 @@ class StatisticsTests:
     SIMULATOR = {'pools': {0: 100, 3: 50}}
     OPTIONS = {'dsware_request_timeout': 2}
 
-    def pools(self, dsware):
-        stats = dsware.get_volume_stats(refresh=True)
-        return {pool['pool_name']: pool for pool in stats['pools']}
-
     def test_statistics(self):
         dsware = self.make_driver()
         self.created(dsware, size=7, pool=3)
@@ -47,31 +43,6 @@ class StatisticsTests:
                 'provisioned_capacity_gb', 'backend_state', 'multiattach',
                 'thin_provisioning_support', 'thick_provisioning_support',
                 'online_extend_support')))
-
-    def test_one_request_for_all_pools(self):
-        dsware = self.make_driver()
-        self.control.reset()
-        self.pools(dsware)
-        self.assertEqual(['queryAllPoolInfo'], self.ops())
-        dsware.get_volume_stats(refresh=False)
-        self.assertEqual(1, len(self.ops()))
-
-    def test_only_the_configured_pools(self):
-        dsware = self.make_driver(dsware_pools=[3])
-        self.assertEqual({'3'}, set(self.pools(dsware)))
-
-    def test_unknown_pool_in_the_configuration(self):
-        self.assertRaisesRegex(
-            exception.VolumeBackendAPIException,
-            'dsware_pools names pool 7; the cluster has pools 0, 3',
-            self.make_driver, dsware_pools=[3, 7])
-
-    def test_agent_that_is_down_at_the_start(self):
-        self.control.agent_down(self.simulator.agents[0][0])
-        for _n in range(2):
-            dsware = self.make_driver()
-            self.dsware_is('up', dsware)
-        self.dsware_works(dsware)
 
     def dsware_is(self, state, dsware):
         """Wait until the driver reports a state."""
@@ -144,16 +115,6 @@ class StatisticsTests:
             self.control.clear_faults(fault)
             self.dsware_is('up', dsware)
 
-    def test_results_that_mean_that_it_does_not_work(self):
-        dsware = self.make_driver()
-        # Of the classes retry, unknown, fault, denied and invalid.
-        for code in (50150012, 50000001, 50090153, 10000003, 50150003):
-            fault = self.control.add_fault(
-                kind='result', op='queryAllPoolInfo', code=code)
-            self.dsware_is('down', dsware)
-            self.control.clear_faults(fault)
-            self.dsware_is('up', dsware)
-
     def test_the_other_agent_carries_on(self):
         dsware = self.make_driver(dsware_request_timeout=5)
         for down in self.simulator.agents:
@@ -161,33 +122,6 @@ class StatisticsTests:
             for _n in range(3):
                 self.dsware_works(dsware)
             self.control.agent_up(down[0])
-
-    def test_requests_are_spread_over_the_agents(self):
-        dsware = self.make_driver()
-        for _n in range(4):
-            self.pools(dsware)
-        self.assertEqual(
-            {address for address, _port in self.simulator.agents},
-            {entry[0] for entry in self.control.log()})
-
-    def test_long_listing(self):
-        """A listing comes in many frames, and is whole."""
-        dsware = self.make_driver(dsware_request_timeout=30)
-        host = base.Host(self.simulator)
-        host.create('source', 1, pool=3)
-        wanted = {f'snapshot-{n}' for n in range(2000)}
-        for name in wanted:
-            host.run('createSnapshot', volName='source', snapName=name)
-        found = [snapshot.name for snapshot
-                 in dsware._array.queries.snapshots_of_pool(3)]
-        self.assertEqual(wanted, set(found))
-        self.assertEqual(len(wanted), len(found))
-        self.assertEqual([], list(dsware._array.queries.snapshots_of_pool(0)))
-
-    def test_full_pool_shows(self):
-        dsware = self.make_driver()
-        self.control.fill_pool(3, free=1024)
-        self.assertEqual(1, self.pools(dsware)['3']['free_capacity_gb'])
 
 
 class OlderClusterTests:
@@ -222,18 +156,6 @@ class OlderClusterTests:
         for made in (volume, linked, full, clone):
             dsware.delete_volume(made)
         self.assertHolds()
-
-    def test_it_is_asked_once(self):
-        dsware = self.make_driver()
-        for _n in range(3):
-            dsware.get_volume_stats(refresh=True)
-        self.assertEqual(1, self.control.counts()['getDSwareIdentifier'])
-
-    def test_it_has_no_other_pool(self):
-        self.assertRaisesRegex(
-            exception.VolumeBackendAPIException,
-            'dsware_pools names pool 1; the cluster has pools 0',
-            self.make_driver, dsware_pools=[1])
 
 
 class SocketStatisticsTestCase(StatisticsTests, base.SocketTestCase):

@@ -21,7 +21,7 @@ OLD = b'old bytes' * 1000
 NEW = b'new bytes' * 1000
 
 
-class CopyTests:
+class CopyTestCase(base.SocketTestCase):
 
     OPTIONS = {'dsware_request_timeout': 5, 'dsware_copy_timeout': 60}
 
@@ -54,54 +54,6 @@ class CopyTests:
         self.dsware.delete_snapshot(snapshot)
         self.dsware.delete_volume(volume)
         self.assertHolds()
-
-    def test_snapshot_while_attached(self):
-        volume = self.created(self.dsware)
-        path = self.host.attach(volume.name)
-        with open(path, 'r+b') as device:
-            device.write(OLD)
-        snapshot = self.snapped(self.dsware, volume)
-        self.host.detach(volume.name)
-        self.assertEqual(OLD, self.read(snapshot))
-
-    def test_snapshot_of_what_is_gone(self):
-        snapshot = base.make_snapshot(base.make_volume())
-        self.assertRaises(exception.VolumeNotFound,
-                          self.dsware.create_snapshot, snapshot)
-
-    def test_a_snapshot_that_is_there_is_never_adopted(self):
-        volume = self.created(self.dsware)
-        snapshot = self.snapped(self.dsware, volume)
-        self.assertRaisesRegex(
-            exception.VolumeBackendAPIException, 'SNAPSHOT_ALREADY_EXIST',
-            self.dsware.create_snapshot, snapshot)
-        self.assertHolds(volume, snapshot)
-
-    def test_delete_a_snapshot_that_is_gone(self):
-        self.dsware.delete_snapshot(base.make_snapshot(base.make_volume()))
-
-    def test_delete_a_snapshot_that_is_in_use(self):
-        dsware = self.make_driver(dsware_request_timeout=1)
-        volume = self.created(dsware)
-        snapshot = self.snapped(dsware, volume)
-        self.host.attach(snapshot.name)
-        self.assertRaises(exception.SnapshotIsBusy, dsware.delete_snapshot,
-                          snapshot)
-        self.host.detach(snapshot.name)
-        dsware.delete_snapshot(snapshot)
-        self.assertHolds(volume)
-
-    def test_limit_of_snapshots(self):
-        volume = self.created(self.dsware)
-        self.control.add_fault(kind='result', op='createSnapshot',
-                               code=50152502)
-        self.assertRaises(exception.SnapshotLimitReached,
-                          self.dsware.create_snapshot,
-                          base.make_snapshot(volume))
-        self.assertRaises(exception.SnapshotLimitReached,
-                          self.dsware.create_cloned_volume,
-                          base.make_volume(), volume)
-        self.assertHolds(volume)
 
     # -- volumes from snapshots -------------------------------------------
 
@@ -138,54 +90,6 @@ class CopyTests:
                 self.assertEqual(bytes(4096),
                                  self.read(volume, 4096, 2 << 30))
                 self.assertHolds(source, snapshot, volume)
-
-    def test_full(self):
-        full = self.make_driver(dsware_clone='full')
-        source, snapshot = self.written()
-        volume = base.make_volume()
-        full.create_volume_from_snapshot(volume, snapshot)
-        made = self.on_cluster(volume.name)
-        self.assertEqual(('', 0, True),
-                         (made['father'], made['status'], made['thin']))
-        self.assertEqual(OLD, self.read(volume))
-        self.assertHolds(source, snapshot, volume)
-
-    def test_thick_is_an_independent_copy(self):
-        _source, snapshot = self.written()
-        volume = base.make_volume(
-            volume_type=base.make_type(provisioning__type='thick'))
-        self.dsware.create_volume_from_snapshot(volume, snapshot)
-        made = self.on_cluster(volume.name)
-        self.assertEqual(('', False), (made['father'], made['thin']))
-        self.assertEqual(OLD, self.read(volume))
-
-    def test_into_another_pool(self):
-        source, snapshot = self.written(pool=0)
-        volume = base.make_volume(pool=1)
-        self.dsware.create_volume_from_snapshot(volume, snapshot)
-        made = self.on_cluster(volume.name)
-        self.assertEqual(('', 1), (made['father'], made['pool_id']))
-        self.assertEqual(OLD, self.read(volume))
-        self.assertHolds(source, snapshot, volume)
-
-    def test_from_a_snapshot_that_is_gone(self):
-        snapshot = base.make_snapshot(base.make_volume())
-        for clone in ('linked', 'full'):
-            dsware = self.make_driver(dsware_clone=clone)
-            self.assertRaises(exception.SnapshotNotFound,
-                              dsware.create_volume_from_snapshot,
-                              base.make_volume(), snapshot)
-        self.assertHolds()
-
-    def test_limit_of_clones(self):
-        source, snapshot = self.written()
-        for code in (50152401, 50153012):
-            self.control.add_fault(kind='result', op='createVolumeFromSnap',
-                                   code=code, count=1)
-            self.assertRaises(exception.SnapshotLimitReached,
-                              self.dsware.create_volume_from_snapshot,
-                              base.make_volume(), snapshot)
-        self.assertHolds(source, snapshot)
 
     def test_a_volume_that_is_there_is_never_adopted_nor_removed(self):
         other = self.created(self.dsware)
@@ -231,51 +135,6 @@ class CopyTests:
                 self.assertHolds(source, clone)
                 self.dsware.delete_volume(clone)
 
-    def test_clone_of_a_clone_of_a_clone(self):
-        volume = self.created(self.dsware)
-        self.host.write(volume.name, 0, OLD)
-        for _n in range(4):
-            clone = base.make_volume()
-            self.dsware.create_cloned_volume(clone, volume)
-            self.dsware.delete_volume(volume)
-            volume = clone
-        self.assertEqual(OLD, self.read(volume))
-        self.assertHolds(volume)
-
-    def test_clone_of_what_is_gone(self):
-        self.assertRaises(exception.VolumeNotFound,
-                          self.dsware.create_cloned_volume,
-                          base.make_volume(), base.make_volume())
-        self.assertHolds()
-
-    def test_clone_takes_no_snapshot_of_an_earlier_attempt(self):
-        source = self.created(self.dsware)
-        self.host.write(source.name, 0, OLD)
-        clone = base.make_volume()
-        self.host.run('createSnapshot', volName=source.name,
-                      snapName=clone.name + '.clone')
-        self.host.write(source.name, 0, NEW)
-        self.dsware.create_cloned_volume(clone, source)
-        self.assertEqual(NEW, self.read(clone))
-        self.assertHolds(source, clone)
-
-    def test_what_a_clone_could_not_remove_stops_nobody(self):
-        """Either volume can be deleted first, and then nothing is left."""
-        for first in range(2):
-            with self.subTest(first=first):
-                dsware = self.make_driver(dsware_request_timeout=2)
-                volumes = [self.created(dsware), base.make_volume()]
-                fault = self.control.add_fault(
-                    kind='drop_before', op='deleteSnapshot')
-                dsware.create_cloned_volume(volumes[1], volumes[0])
-                self.control.clear_faults(fault)
-                self.assertEqual(volumes[1].name + '.clone', self.on_cluster(
-                    volumes[1].name)['father'])
-                dsware.delete_volume(volumes.pop(first))
-                self.assertHolds(*volumes)
-                dsware.delete_volume(volumes[0])
-                self.assertHolds()
-
     # -- copies that take time --------------------------------------------
 
     def in_background(self, call, *args):
@@ -300,20 +159,6 @@ class CopyTests:
     def wait_for_copy(self):
         base.wait_until(lambda: self.control.status()['copies'],
                         'a copy starts')
-
-    def test_a_full_copy_is_waited_for(self):
-        full = self.make_driver(dsware_clone='full')
-        source, snapshot = self.written()
-        self.control.pause_copies()
-        volume = base.make_volume(size=2)
-        wait = self.in_background(full.create_volume_from_snapshot, volume,
-                                  snapshot)
-        self.wait_for_copy()
-        self.assertEqual(6, self.on_cluster(volume.name)['status'])
-        self.control.resume_copies()
-        self.assertIsNone(wait())
-        self.assertEqual(OLD, self.read(volume))
-        self.assertHolds(source, snapshot, volume)
 
     def test_an_outage_during_a_copy_is_waited_out(self):
         full = self.make_driver(dsware_clone='full',
@@ -348,42 +193,3 @@ class CopyTests:
         self.assertIsNone(wait())
         self.assertEqual(NEW, self.read(clone))
         self.assertHolds(source, _snapshot, clone)
-
-    def test_a_copy_that_fails(self):
-        full = self.make_driver(dsware_clone='full')
-        source, snapshot = self.written()
-        self.control.add_fault(kind='copy_fails')
-        error = self.assertRaises(
-            exception.VolumeBackendAPIException,
-            full.create_volume_from_snapshot, base.make_volume(), snapshot)
-        self.assertIn('failure status', error.msg)
-        self.assertRaises(exception.VolumeBackendAPIException,
-                          full.create_cloned_volume, base.make_volume(),
-                          source)
-        self.assertHolds(source, snapshot)
-
-    def test_a_copy_that_takes_too_long(self):
-        full = self.make_driver(dsware_clone='full', dsware_copy_timeout=1,
-                                dsware_request_timeout=1)
-        source, snapshot = self.written()
-        self.control.pause_copies()
-        volume = base.make_volume()
-        error = self.assertRaises(
-            exception.VolumeBackendAPIException,
-            full.create_volume_from_snapshot, volume, snapshot)
-        self.assertIn('dsware_copy_timeout', error.msg)
-        # What is still being copied cannot be removed yet.
-        self.assertHolds(source, snapshot, volume)
-        self.control.resume_copies()
-        base.wait_until(lambda: not self.control.status()['copies'],
-                        'the copy ends')
-        full.delete_volume(volume)
-        self.assertHolds(source, snapshot)
-
-
-class SocketCopyTestCase(CopyTests, base.SocketTestCase):
-    pass
-
-
-class CLICopyTestCase(CopyTests, base.CLITestCase):
-    pass

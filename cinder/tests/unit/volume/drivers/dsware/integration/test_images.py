@@ -18,7 +18,6 @@ from oslo_config import cfg
 from oslo_utils import units
 
 from cinder import context
-from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.volume.drivers.dsware.features import images
 
@@ -29,7 +28,7 @@ IMAGE = {'id': '00000000-0000-4000-9000-000000000001', 'owner': OWNER,
          'size': units.Gi, 'disk_format': 'raw', 'container_format': 'bare'}
 
 
-class ImageTests:
+class ImageTestCase(base.SocketTestCase):
 
     OPTIONS = {'dsware_request_timeout': 5, 'dsware_copy_timeout': 60}
 
@@ -63,19 +62,6 @@ class ImageTests:
         self.assertEqual(volume.size * units.Gi, self.host.size(volume.name))
         self.assertHolds(self.image_volume, volume)
 
-    def assertNotCloned(self, volume):
-        self.assertEqual((None, False), self.clone(volume))
-        self.assertHolds(self.image_volume)
-
-    def test_linked(self):
-        self.assertCloned(self.new_volume())
-        self.assertIn('createVolumeFromSnap', self.ops())
-
-    def test_full(self):
-        self.assertCloned(self.new_volume(
-            volume_type=base.make_type(dsware__clone='full')))
-        self.assertIn('createFullVolumeFromSnap', self.ops())
-
     def test_larger_and_in_another_pool(self):
         volume = self.new_volume(pool=1, size=2)
         self.assertCloned(volume)
@@ -95,58 +81,3 @@ class ImageTests:
             self.assertEqual(units.Gi, self.host.size(self.image_volume.name))
             self.dsware.delete_volume(volume)
         self.assertCloned(self.new_volume())
-
-    def test_the_image_volume_was_extended(self):
-        self.dsware.extend_volume(self.image_volume, 2)
-        self.image_volume.size = 2
-        self.assertNotCloned(self.new_volume())
-        self.assertCloned(self.new_volume(size=2))
-
-    def test_of_another_cluster(self):
-        """Though a volume of that name is on this cluster, too."""
-        self.image_volume.host = 'elsewhere@other#0'
-        self.assertNotCloned(self.new_volume())
-
-    def test_while_it_is_attached(self):
-        self.image_volume.status = 'in-use'
-        self.assertNotCloned(self.new_volume())
-        self.image_volume.admin_metadata = {'readonly': 'True'}
-        self.assertCloned(self.new_volume())
-
-    def test_of_another_project(self):
-        self.image_volume.project_id = 'another one'
-        volume = self.new_volume()
-        self.assertNotCloned(volume)
-        self.assertRaises(exception.InvalidVolume,
-                          self.dsware.create_cloned_volume, volume,
-                          self.image_volume)
-        self.assertHolds(self.image_volume)
-
-    def test_gone_from_the_cluster(self):
-        self.dsware.delete_volume(self.image_volume)
-        self.assertEqual((None, False), self.clone(self.new_volume()))
-        self.assertHolds()
-
-    def test_no_room_for_a_clone(self):
-        for op in ('createSnapshot', 'createVolumeFromSnap'):
-            self.control.add_fault(kind='result', op=op, code=50152502,
-                                   count=1)
-            self.assertNotCloned(self.new_volume())
-
-    def test_lost_answers(self):
-        for op in ('createSnapshot', 'createVolumeFromSnap'):
-            self.control.add_fault(kind='drop_after', op=op, count=1)
-        self.assertCloned(self.new_volume())
-
-    def test_a_copy_that_fails(self):
-        self.control.add_fault(kind='copy_fails')
-        self.assertNotCloned(self.new_volume(
-            volume_type=base.make_type(dsware__clone='full')))
-
-
-class SocketImageTestCase(ImageTests, base.SocketTestCase):
-    pass
-
-
-class CLIImageTestCase(ImageTests, base.CLITestCase):
-    pass

@@ -14,13 +14,12 @@
 
 from concurrent import futures
 
-from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.volume.drivers.dsware.array import models
 
 
-class LimitTests:
+class LimitTestCase(base.SocketTestCase):
 
     def setUp(self):
         super().setUp()
@@ -65,34 +64,8 @@ class LimitTests:
         self.dsware.delete_volume(volume)
         self.assertEqual(set(), self.policies())
 
-    def test_a_type_that_lost_its_spec(self):
-        """Limits go with the next change of a volume, in use or not."""
-        extended, moved, deleted = (self.limited() for _each in range(3))
-        for volume in (extended, moved, deleted):
-            self.dsware.create_volume(volume)
-            base.take_limits(volume.volume_type_id)
-        self.host.attach(extended.name)
-        self.dsware.extend_volume(extended, 2)
-        self.assertEqual({}, self.limits(extended))
-        self.dsware.migrate_volume(
-            context.get_admin_context(), moved,
-            base.make_destination(self.dsware, 1))
-        self.assertEqual({}, self.limits(moved))
-        self.dsware.delete_volume(deleted)
-        self.assertEqual(set(), self.policies())
-
     def driver_in_a_hurry(self):
         return self.make_driver(dsware_request_timeout=1)
-
-    def test_a_clone_has_the_limits_of_its_own_type(self):
-        source = self.limited()
-        self.dsware.create_volume(source)
-        for volume, expected in (
-                (base.make_volume(2), {}),
-                (self.limited(2, maxMBPS='3'), {'maxMBPS': 3})):
-            self.dsware.create_cloned_volume(volume, source)
-            self.assertEqual(expected, self.limits(volume))
-        self.assertEqual({'maxIOPS': 10}, self.limits(source))
 
     def arrays(self):
         # Without Cinder's database, which these tests have for one thread.
@@ -137,34 +110,3 @@ class LimitTests:
         self.assertIn(maximum, range(1, 7))
         self.dsware.delete_volume(volume)
         self.assertEqual(set(), self.policies())
-
-    def test_what_a_crash_left_goes_with_the_volume(self):
-        volume = self.limited()
-        self.host.create(volume.name, 1)
-        self.host.run('createQoS', qosName=volume.name + '.qos', maxIOPS=1)
-        self.dsware.delete_volume(volume)
-        self.assertEqual((set(), set()), (self.policies(), self.contents()))
-
-    def test_a_long_name(self):
-        self.override_config('volume_name_template', 'x' * 53 + '%s')
-        volume = self.limited()
-        self.dsware.create_volume(volume)
-        self.assertEqual({'maxIOPS': 10}, self.limits(volume))
-        self.dsware.delete_volume(volume)
-        self.assertEqual(set(), self.policies())
-
-    def test_a_cluster_that_was_restarted_keeps_limits(self):
-        volume = self.limited()
-        self.dsware.create_volume(volume)
-        self.simulator.kill()
-        self.simulator.start()
-        self.dsware.extend_volume(volume, 2)
-        self.assertEqual({'maxIOPS': 20}, self.limits(volume))
-
-
-class SocketLimitTestCase(LimitTests, base.SocketTestCase):
-    pass
-
-
-class CLILimitTestCase(LimitTests, base.CLITestCase):
-    pass

@@ -18,7 +18,6 @@ import json
 from oslo_utils import timeutils
 
 from cinder import context
-from cinder import exception
 from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
@@ -94,55 +93,6 @@ class ManageTests:
         self.dsware.delete_volume(volume)
         self.assertHolds(copy, clone)
 
-    def test_unmanaged_and_managed_again(self):
-        before = self.contents()
-        volume = self.manage()
-        snapshot = self.manage_snapshot(volume)
-        self.dsware.unmanage_snapshot(snapshot)
-        snapshot.destroy()
-        self.dsware.unmanage(volume)
-        volume.destroy()
-        grown = {('legacy', 2048, 0, 0, ''), ('monday', 1536, 0, 0,
-                                              'legacy')}
-        self.assertEqual({item[0] for item in before},
-                         {item[0] for item in grown})
-        self.assertEqual(grown, self.contents())
-        self.manage_snapshot(self.manage())
-
-    def test_refused(self):
-        self.make('elsewhere', 1024, pool=1)
-        self.manage()
-        for error, name in (
-                (exception.ManageExistingAlreadyManaged, 'legacy'),
-                (exception.ManageExistingInvalidReference, 'elsewhere'),
-                (exception.ManageExistingInvalidReference, 'monday'),
-                (exception.ManageExistingInvalidReference, 'absent')):
-            self.assertRaises(error, self.manage, name)
-
-    def test_what_is_being_copied(self):
-        self.control.set(copy_seconds=60)
-        self.make('copy', 1536)
-        self.host.run('createFullVolumeFromSnap', volName='copy',
-                      snapName='monday')
-        error = self.assertRaises(exception.ManageExistingInvalidReference,
-                                  self.manage, 'copy')
-        self.assertIn('still creating or copying', str(error))
-
-    def test_listing(self):
-        self.make('b', 1024, pool=1)
-        volume = self.manage()
-        self.assertEqual(['b', 'legacy'], self.names())
-        self.assertEqual(['legacy', 'b'], self.names(
-            keys=['size'], dirs=['desc']))
-        self.assertEqual(['b'], self.names(
-            marker=json.dumps({'source-name': 'legacy'}),
-            keys=['size'], dirs=['desc']))
-        _b, legacy = self.dsware.get_manageable_volumes(
-            [volume], None, 10, 0, ['reference'], ['asc'])
-        self.assertEqual(volume.id, legacy['cinder_id'])
-        self.assertEqual(['monday'], self.names(
-            self.dsware.get_manageable_snapshots))
-
     def test_listings_get_over_faults(self):
         for op, listing, found in (
                 ('queryAllVolume', self.dsware.get_manageable_volumes,
@@ -155,11 +105,6 @@ class ManageTests:
                 self.assertEqual([found], self.names(listing))
         self.control.agent_down(self.simulator.agents[0][0])
         self.assertEqual(['legacy'], self.names())
-
-    def test_no_agent_at_all(self):
-        for address, _port in self.simulator.agents:
-            self.control.agent_down(address)
-        self.assertRaises(exception.VolumeBackendAPIException, self.names)
 
 
 class SocketManageTestCase(ManageTests, base.SocketTestCase):

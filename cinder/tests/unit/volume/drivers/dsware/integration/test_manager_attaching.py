@@ -15,7 +15,7 @@
 import os
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 
@@ -78,34 +78,6 @@ class ManagerAttachTests:
         self.assertEqual(set(), self.attached())
         dsware.terminate_connection(volume, self.connectors[0])
 
-    def test_two_hosts(self):
-        dsware = self.make_driver()
-        volume = self.created(dsware)
-        for number in range(2):
-            self.use(dsware, volume, number)
-        self.assertEqual(self.on(volume, 0, 1), self.attached())
-        dsware.terminate_connection(volume, self.connectors[1])
-        self.assertEqual(self.on(volume, 0), self.attached())
-        dsware.terminate_connection(volume, None)
-        self.assertEqual(set(), self.attached())
-
-    def test_two_users_on_one_host(self):
-        dsware = self.make_driver()
-        volume = self.created(dsware)
-        users = [self.use(dsware, volume) for _n in range(2)]
-        self.leave(dsware, volume, users[0])
-        self.assertEqual(self.on(volume, 0), self.attached())
-        self.leave(dsware, volume, users[1])
-        self.assertEqual(set(), self.attached())
-
-    def test_attach_what_is_gone(self):
-        dsware = self.make_driver()
-        volume = base.make_volume()
-        database.add_volume(volume)
-        self.assertRaises(
-            exception.VolumeNotFound, dsware.initialize_connection,
-            volume, self.connectors[0])
-
     def test_host_whose_agent_is_down(self):
         dsware = self.make_driver(dsware_request_timeout=1)
         volume = self.created(dsware)
@@ -150,25 +122,6 @@ class ManagerAttachTests:
             self.hosts[0].attach(volume.name)
         elif self.attached() and not wanted:
             self.hosts[0].detach(volume.name)
-
-    def test_results_of_every_class(self):
-        dsware = self.make_driver(dsware_request_timeout=1)
-        volume = self.created(dsware)
-        for code, error in (
-                (50151402, exception.VolumeBackendAPIException),
-                (50151404, exception.VolumeNotFound),
-                (50150012, exception.VolumeBackendAPIException),
-                (50150003, exception.VolumeBackendAPIException),
-                (50150015, exception.VolumeBackendAPIException),
-                (10000003, exception.VolumeBackendAPIException),
-                (50151211, exception.VolumeIsBusy)):
-            with self.subTest(code=code):
-                fault = self.control.add_fault(
-                    kind='result', op='attachVolume', code=code)
-                self.assertRaises(error, dsware.initialize_connection,
-                                  volume, self.connectors[0])
-                self.control.clear_faults(fault)
-                self.assertEqual(set(), self.attached())
 
     def test_upload_beside_an_instance(self):
         """Of the same host, which each of them calls by another name."""

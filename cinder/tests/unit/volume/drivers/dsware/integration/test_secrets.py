@@ -17,7 +17,7 @@ import pathlib
 import traceback
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware import database
+from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
 from cinder.volume.drivers.dsware.client import login

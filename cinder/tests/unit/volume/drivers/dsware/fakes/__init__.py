@@ -26,7 +26,7 @@ import hypothesis
 from oslo_config import cfg
 import testtools
 
-from cinder.tests.unit.volume.drivers.dsware import fake_qos
+from cinder.tests.unit.volume.drivers.dsware.fakes import qos
 from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware.array import array
@@ -48,7 +48,6 @@ HYPOTHESIS = hypothesis.settings(deadline=None, database=None)
 
 READY = 0
 COPYING = 6
-SNAPSHOT_CREATING = 5
 
 ENDPOINTS = (endpoints.Endpoint('192.0.2.1', 10519),
              endpoints.Endpoint('192.0.2.2', 10519))
@@ -134,7 +133,7 @@ class Fault:
         return True
 
 
-class FakeCluster(fake_qos.FakeQoS):
+class FakeCluster(qos.FakeQoS):
     """A cluster's objects and rules."""
 
     def __init__(self, clock, pools=(0, 1), single_pool=False):
