@@ -93,25 +93,3 @@ class StartTestCase(base.DriverTestCase):
         raised = self.assertRaises(
             error, self.make_driver().check_for_setup_error)
         self.assertIn('bad', str(raised))
-
-
-class ReplicationTestCase(base.DriverTestCase):
-    """What Cinder finds out about a backend that replicates nothing."""
-
-    def test_nothing_claims_to_replicate(self):
-        for feature in ('v2.1', 'a/a'):
-            self.assertFalse(
-                driver.DSWareDriver.supports_replication_feature(feature))
-
-    def test_failing_over(self):
-        made = self.make_started_driver()
-        self.assertRaises(NotImplementedError, made.failover_host,
-                          self.context, [], 'other')
-        self.assertRaises(NotImplementedError, made.failover, self.context,
-                          [], 'other')
-
-    def test_freezing_and_thawing_need_nothing(self):
-        made = self.make_started_driver()
-        self.assertTrue(made.freeze_backend(self.context))
-        self.assertTrue(made.thaw_backend(self.context))
-        self.assertEqual([], self.cluster.requests)

@@ -145,7 +145,6 @@ class ResultCodesTestCase(LogTestCase):
             self.assertIn(part, text)
 
 
-@ddt.ddt
 class NoAnswerTestCase(LogTestCase):
     """Agents that cannot be reached, or do not answer."""
 

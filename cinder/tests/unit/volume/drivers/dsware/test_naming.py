@@ -67,7 +67,6 @@ class NamesTestCase(testtools.TestCase):
                          naming.for_new(self.thing))
 
 
-@ddt.ddt
 class TakenOverTestCase(base.DriverTestCase):
 
     def setUp(self):
@@ -102,11 +101,6 @@ class TakenOverTestCase(base.DriverTestCase):
         self.driver.create_volume_from_snapshot(self.make_volume(), snapshot)
         self.driver.delete_snapshot(snapshot)
         self.assertEqual({}, self.cluster.snapshots)
-
-    def test_attach(self):
-        info = self.driver.initialize_connection(
-            self.volume, {'host': 'h', 'ip': '192.0.2.1'})
-        self.assertEqual('legacy', info['data']['volume_name'])
 
     def copy(self):
         """Copy the record, as Cinder does for a volume of its own."""

@@ -147,7 +147,6 @@ class LimitTestCase(QoSTestCase):
         self.assertEqual({}, self.cluster.qos)
 
 
-@ddt.ddt
 class DoubtTestCase(QoSTestCase):
     """What became of a request is found out."""
 
@@ -175,13 +174,3 @@ class RemoveTestCase(QoSTestCase):
         self.give('v', 'gold', maxIOPS=7)
         self.array.qos.unlimit('v')
         self.assertEqual({'v': 'gold'}, self.cluster.qos_of)
-
-    def test_delete(self):
-        self.cluster.qos['v.qos'] = GOLD
-        self.array.qos.delete('v')
-        self.array.qos.delete('v')
-        self.assertEqual({}, self.cluster.qos)
-
-    def test_delete_in_use(self):
-        self.array.qos.limit('v', GOLD)
-        self.raises(exceptions.ObjectBusy, self.array.qos.delete, 'v')

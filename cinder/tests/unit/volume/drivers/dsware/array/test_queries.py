@@ -71,7 +71,6 @@ class PoolsTestCase(fakes.ArrayTestCase):
         self.assertLess(self.clock.now - start, 12)
 
 
-@ddt.ddt
 class QueriesTestCase(fakes.ArrayTestCase):
 
     def setUp(self):

@@ -21,7 +21,6 @@ SOURCES = {'s1': 'v1', 's2': 'v2', 's3': 'v3'}
 CLONES = {'n1': 'v1', 'n2': 'v2'}
 
 
-@ddt.ddt
 class SnapshotTestCase(fakes.ArrayTestCase):
 
     def setUp(self):
@@ -215,7 +214,6 @@ class SnapshotTogetherTestCase(TogetherTestCase):
         self.nothing_left()
 
 
-@ddt.ddt
 class CloneTogetherTestCase(TogetherTestCase):
 
     def clone(self, make=None):

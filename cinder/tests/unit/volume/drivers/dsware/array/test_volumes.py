@@ -135,12 +135,6 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.array.volumes.delete('v')
         self.assertEqual({}, self.cluster.volumes)
 
-    def test_being_deleted_by_another(self):
-        self.cluster.fail('deleteVolume', 'result', 50151002, times=3)
-        self.cluster.fail('deleteVolume', 'does',
-                          lambda: self.cluster.volumes.clear())
-        self.array.volumes.delete('v')
-
     def test_leftovers(self):
         self.cluster.add_volume('source')
         self.cluster.add_snapshot('v.clone', 'source')
@@ -150,7 +144,6 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.array.volumes.delete_leftovers('v')
 
 
-@ddt.ddt
 class ExpandVolumeTestCase(fakes.ArrayTestCase):
 
     def setUp(self):
@@ -181,11 +174,6 @@ class ExpandVolumeTestCase(fakes.ArrayTestCase):
                           lambda: self.cluster.volumes.clear())
         self.raises(exceptions.ObjectAbsent, self.array.volumes.expand, 'v',
                     2048)
-
-    def test_busy_for_a_while(self):
-        self.cluster.fail('expandVolume', 'result', 50151211, times=3)
-        self.array.volumes.expand('v', 2048)
-        self.assertEqual(2048, self.size())
 
 
 @ddt.ddt

@@ -149,14 +149,6 @@ class PlaceTestCase(AgentsTestCase):
         self.ended(caller)
         self.assertIs(self.two, caller.place.agent)
 
-    def test_the_deadline(self):
-        place = self.take(self.one)
-        caller = self.caller(self.one, deadline=0.05)
-        self.ended(caller)
-        self.assertIsNone(caller.place)
-        self.agents.give_back(place)
-        self.assertIdle()
-
     def interrupt(self, before=lambda: None):
         """End a wait with what is no Exception."""
         place = self.take(self.one)
@@ -218,13 +210,6 @@ class PauseTestCase(AgentsTestCase):
         super().setUp()
         for agent in self.both:
             agent.capacity = 10
-
-    def test_those_that_can_be_asked_come_first(self):
-        self.assertEqual([TWO, ONE], [
-            agent.endpoint for agent in self.agents.order()])
-        self.fail(self.one)
-        for _n in range(3):
-            self.assertEqual([self.two, self.one], self.agents.order())
 
     def test_pauses_while_another_one_carries_on(self):
         self.fail(self.one)

@@ -65,14 +65,6 @@ class SignInTestCase(testtools.TestCase):
         self.assertEqual({300}, set(pauses[5:]))
         self.assertEqual(len(sent), self.sign_in.refusal.count)
 
-    def test_it_is_told_who_refused_and_how_long_it_lasts(self):
-        self.refusing.add(AGENT)
-        self.sign()
-        self.clock.now += 4
-        refusal = self.sign_in.refusal
-        self.assertEqual((str(AGENT), 4, 11),
-                         (refusal.endpoint, refusal.age, refusal.left))
-
     def test_the_user_fixes_it_on_the_cluster(self):
         self.refusing.add(AGENT)
         self.sign()

@@ -154,7 +154,6 @@ class AddressesTestCase(scripted.TransportTestCase):
                          self.connects)
 
 
-@ddt.ddt
 class DeadlineTestCase(scripted.TransportTestCase):
 
     def slowly(self, data, seconds):
@@ -185,11 +184,6 @@ class DeadlineTestCase(scripted.TransportTestCase):
         self.fails(exceptions.EndpointUnavailable, carrier, seconds=10)
         self.assertEqual(b'', peer.sent)
 
-    def test_connecting_ends_by_the_deadline(self):
-        self.exchange(self.make(ScriptedSocket(reply(1)),
-                                connect_timeout=30), seconds=2)
-        self.assertEqual(2, self.connects[0][1])
-
     def test_a_deadline_that_is_over(self):
         peer = ScriptedSocket(reply(1))
         self.fails(exceptions.EndpointUnavailable, self.make(peer),
@@ -198,7 +192,6 @@ class DeadlineTestCase(scripted.TransportTestCase):
         self.assertGreater(self.connects[0][1], 0)
 
 
-@ddt.ddt
 class PoolTestCase(scripted.TransportTestCase):
 
     def test_a_connection_that_the_peer_closed_is_not_used(self):

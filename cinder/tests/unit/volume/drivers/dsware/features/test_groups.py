@@ -18,7 +18,6 @@ from unittest import mock
 import ddt
 from oslo_utils import fixture
 
-from cinder import exception
 from cinder.tests.unit import fake_constants
 from cinder.tests.unit import fake_group
 from cinder.tests.unit import fake_group_snapshot
@@ -183,7 +182,6 @@ class DeleteTestCase(GroupTestCase):
         self.holds(self.snapshots[0], *self.volumes)
 
 
-@ddt.ddt
 class SnapshotTestCase(GroupTestCase):
 
     def create(self):
@@ -201,17 +199,6 @@ class SnapshotTestCase(GroupTestCase):
                 volume.name,
                 self.cluster.snapshots[snapshot.name]['father_name'])
         self.assertEqual(1, self.cluster.count('activeSnapshots'))
-
-    @ddt.data((50150009, exception.VolumeBackendAPIException),
-              (50150013, exception.VolumeIsBusy),
-              (50152502, exception.SnapshotLimitReached),
-              (50150015, exception.VolumeBackendAPIException),
-              (50000001, exception.VolumeBackendAPIException))
-    @ddt.unpack
-    def test_none_is_made_after_a_failure(self, code, error):
-        self.cluster.fail('activeSnapshots', 'result', code, times=10 ** 6)
-        self.assertRaises(error, self.create)
-        self.holds(*self.volumes)
 
 
 @ddt.ddt
@@ -301,16 +288,6 @@ class FromSourceTestCase(GroupTestCase):
         self.assertEqual(
             self.before | {volume.name for volume in new[:2]},
             set(self.cluster.volumes) | set(self.cluster.snapshots))
-
-    def test_an_outage_is_waited_for_once(self):
-        call = self.make_sources('from_snapshots')
-        new = self.new_volumes()
-        self.cluster.fail('createVolumeFromSnap', 'result', 50150015,
-                          skip=2)
-        self.cluster.fail('delete', 'unsent', times=10 ** 6)
-        start = self.clock.now
-        self.assertRaises(exceptions.BackendFault, call, new)
-        self.assertLess(self.clock.now - start, 2 * 60)
 
     def test_what_is_left_of_an_interrupted_one_goes_with_the_volume(self):
         call = self.make_sources('from_volumes')

@@ -233,7 +233,6 @@ class VolumeTestCase(ManageTestCase):
         self.assertIn('legacy', self.cluster.volumes)
 
 
-@ddt.ddt
 class SnapshotTestCase(ManageTestCase):
 
     def setUp(self):

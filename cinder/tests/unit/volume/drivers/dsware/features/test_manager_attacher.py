@@ -79,7 +79,6 @@ class ManagerTestCase(base.DriverTestCase):
         self.cluster.faults[-1].hits = lambda request: request.op == op
 
 
-@ddt.ddt
 class AttachTestCase(ManagerTestCase):
 
     def test_what_the_host_is_told(self):
@@ -104,18 +103,6 @@ class AttachTestCase(ManagerTestCase):
                           [{'devName': '/var/lib/sim/v'}])
         self.assertEqual('/var/lib/sim/v',
                          self.attach()['data']['device_path'])
-
-    def test_a_doubt_that_an_outage_does_not_settle(self):
-        """The answer is lost, then the agent cannot be reached."""
-        self.cluster.fail('attachVolume', 'unanswered')
-        self.cluster.fail('attachVolume', 'unsent', times=10 ** 9)
-        self.assertRaises(exceptions.OutcomeUnknown, self.attach)
-
-    @ddt.data('unanswered', 'hangs')
-    def test_attached_although_the_answer_was_lost(self, kind):
-        self.cluster.fail('attachVolume', kind)
-        self.assertIn('wwn-0x', self.attach()['data']['device_path'])
-        self.assertEqual({ONE}, self.on())
 
 
 class OlderClusterTestCase(ManagerTestCase):

@@ -211,19 +211,8 @@ class ImageTestCase(ReschedulingTestCase):
         self.in_doubt(self.driver.extend_volume, 2)
         self.assertEqual([], self.cluster.ops())
 
-    def test_another_way_after_a_refusal(self):
-        self.cluster.fail('createVolumeFromSnap', 'result', 50152401)
-        self.assertRaises(exception.SnapshotLimitReached,
-                          self.driver.create_cloned_volume, self.volume,
-                          self.sources['volume'])
-        self.driver.create_volume(self.volume)
-
     def test_a_volume_that_cannot_get_its_size(self):
         """It is there, and the image is in it."""
         self.driver.create_volume(self.volume)
         self.cluster.fail('expandVolume', 'result', 50150009)
         self.in_doubt(self.driver.extend_volume, 2)
-
-    def test_a_volume_that_is_not_there(self):
-        self.assertRaises(exception.VolumeNotFound,
-                          self.driver.extend_volume, self.volume, 2)

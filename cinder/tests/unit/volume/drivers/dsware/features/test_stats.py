@@ -162,12 +162,6 @@ class StatsTestCase(base.DriverTestCase):
         self.assertEqual(['0', '1'], [p['pool_name']
                                       for p in found['pools']])
 
-    def test_a_pool_that_comes(self):
-        made = self.make_started_driver()
-        self.cluster.pools[7] = 1024
-        self.assertEqual(['0', '1', '7'], [
-            p['pool_name'] for p in self.get(made)['pools']])
-
 
 class PoolWatchTestCase(fakes.ArrayTestCase):
 

@@ -95,17 +95,6 @@ class StatisticsTests:
         self.dsware_is('up', dsware)
         self.dsware_works(dsware)
 
-    def test_cluster_that_is_killed_and_comes_back(self):
-        dsware = self.make_driver()
-        volume = self.created(dsware)
-        self.simulator.kill()
-        self.dsware_is('down', dsware)
-        self.simulator.start()
-        self.dsware_is('up', dsware)
-        self.assertHolds(volume)
-        dsware.delete_volume(volume)
-        self.assertHolds()
-
     def test_cluster_that_answers_nonsense(self):
         dsware = self.make_driver()
         for kind in ('garbage', 'hang'):

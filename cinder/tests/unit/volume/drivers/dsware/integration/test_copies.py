@@ -77,20 +77,6 @@ class CopyTestCase(base.SocketTestCase):
         self.assertHolds(volume)
         self.assertEqual(OLD, self.read(volume))
 
-    def test_larger_than_the_snapshot(self):
-        for clone in ('linked', 'full'):
-            with self.subTest(clone=clone):
-                self.control.reset()
-                source, snapshot = self.written()
-                volume = base.make_volume(
-                    size=3, volume_type=base.make_type(dsware__clone=clone))
-                self.dsware.create_volume_from_snapshot(volume, snapshot)
-                self.assertEqual(3 << 30, self.host.size(volume.name))
-                self.assertEqual(OLD, self.read(volume))
-                self.assertEqual(bytes(4096),
-                                 self.read(volume, 4096, 2 << 30))
-                self.assertHolds(source, snapshot, volume)
-
     def test_a_volume_that_is_there_is_never_adopted_nor_removed(self):
         other = self.created(self.dsware)
         self.host.write(other.name, 0, b'precious')

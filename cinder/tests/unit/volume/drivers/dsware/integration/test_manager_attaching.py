@@ -33,7 +33,6 @@ class ManagerAttachTests:
         self.mapping = {
             f'compute{n}': '%s:%d' % agent
             for n, agent in enumerate(self.simulator.agents)}
-        self.mapping['cinder'] = self.mapping['compute0']
 
     def make_driver(self, **options):
         return super().make_driver(dsware_host_agents=self.mapping,
@@ -100,43 +99,6 @@ class ManagerAttachTests:
         self.assertEqual(self.on(volume, 1), self.attached())
         self.control.agent_up(address)
         dsware.terminate_connection(volume, self.connectors[1])
-        self.assertEqual(set(), self.attached())
-
-    def test_faults(self):
-        """An attachment is made or removed once, whatever gets lost."""
-        dsware = self.make_driver()
-        volume = self.created(dsware)
-        for op, call in (('attachVolume', dsware.initialize_connection),
-                         ('detachVolume', dsware.terminate_connection)):
-            for kind in ('drop_before', 'drop_after', 'cut_frame',
-                         'garbage', 'wrong_seq'):
-                with self.subTest(op=op, kind=kind):
-                    self.set_attached(volume, op == 'detachVolume')
-                    self.control.add_fault(kind=kind, op=op, count=1)
-                    call(volume, self.connectors[0])
-                    self.assertEqual(int(op == 'attachVolume'),
-                                     len(self.attached()))
-
-    def set_attached(self, volume, wanted):
-        if wanted and not self.attached():
-            self.hosts[0].attach(volume.name)
-        elif self.attached() and not wanted:
-            self.hosts[0].detach(volume.name)
-
-    def test_upload_beside_an_instance(self):
-        """Of the same host, which each of them calls by another name."""
-        dsware = self.make_driver()
-        volume = self.created(dsware)
-        attachment = self.use(dsware, volume)
-        database.change_volume(volume, status='uploading')
-        own = {'host': 'cinder', 'ip': '::ffff:' + self.hosts[0].address}
-        dsware.initialize_connection(volume, own)
-        dsware.terminate_connection(volume, own)
-        self.assertEqual(self.on(volume, 0), self.attached())
-        dsware.initialize_connection(volume, own)
-        self.leave(dsware, volume, attachment)
-        self.assertEqual(self.on(volume, 0), self.attached())
-        dsware.terminate_connection(volume, own)
         self.assertEqual(set(), self.attached())
 
 

@@ -17,7 +17,6 @@ import pathlib
 import traceback
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
 from cinder.volume.drivers.dsware.client import login
@@ -96,14 +95,6 @@ class SecretsTestCase(test_security.SecureTestCase):
         dsware.terminate_connection(volume, self.CONNECTOR)
         self.assertHidden([vars(opt) for opt in dsware.get_driver_options()])
         self.assertHidden(volume.obj_to_primitive())
-
-    def test_what_the_manager_attaches(self):
-        dsware = self.secure_driver(dsware_attach_by='manager')
-        volume = self.created(dsware)
-        database.add_volume(volume)
-        self.assertHidden(dsware.initialize_connection(volume,
-                                                       self.CONNECTOR))
-        dsware.terminate_connection(volume, self.CONNECTOR)
 
     def test_objects_do_not_show_it(self):
         dsware = self.secure_driver()

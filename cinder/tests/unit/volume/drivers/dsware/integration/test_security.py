@@ -19,7 +19,6 @@ import threading
 import fixtures
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import certificates
 from tools import secret_marks
@@ -231,58 +230,3 @@ class SignInTestCase(SecureTestCase):
         for thread in threads:
             thread.join(base.PATIENCE)
         self.assertEqual({'login': 1}, self.control.counts())
-
-    def with_a_host(self, **options):
-        """Let the last agent be that of a host only.
-
-        :returns: the driver, a volume, and a function that attaches it
-        """
-        *agents, (address, _port) = self.simulator.agents
-        dsware = self.make_driver(agents, **self.options(
-            dsware_attach_by='manager', **options))
-        volume = self.created(dsware)
-        database.add_volume(volume)
-        return dsware, lambda: dsware.initialize_connection(
-            volume, {'host': 'compute', 'ip': address})
-
-    def of_host(self):
-        """Tell which operations the agent of the host was asked for."""
-        address = self.simulator.agents[-1][0]
-        return [op for agent, op, _args, _result in self.control.log()
-                if agent == address]
-
-    def test_agent_of_a_host_that_refuses(self):
-        """The backend goes on with the others."""
-        address, port = self.simulator.agents[-1]
-        dsware, attach = self.with_a_host(
-            dsware_host_agents={'compute': f'{address}:{port}'})
-        fault = self.control.add_fault(kind='result', op='login',
-                                       code=10000003, agent=address)
-        self.assertRaises(exception.VolumeBackendAPIException, attach)
-        error = self.assertRaises(exception.VolumeBackendAPIException, attach)
-        self.assertIn(address, str(error))
-        self.assertEqual(1, self.of_host().count('login'))
-        # So that they sign in anew.
-        self.control.set_passwords(PASSWORD, keep_sessions=False)
-        self.assertEqual('up', self.state(dsware))
-        self.assertWorks(dsware)
-        self.control.clear_faults(fault)
-
-    def test_agent_of_a_host_that_is_not_written_down(self):
-        """Whoever is there gets no password."""
-        address, port = self.simulator.agents[-1]
-        dsware, attach = self.with_a_host(
-            san_api_port=port, dsware_host_networks=[address])
-        error = self.assertRaises(exception.VolumeBackendAPIException, attach)
-        self.assertIn('list the agent in dsware_host_agents', str(error))
-        self.assertNotIn('login', self.of_host())
-        self.assertWorks(dsware)
-
-    def test_password_with_odd_characters(self):
-        for odd in ('100%, a=b\tc d', 'g\u00e4nse\u2603', '%0A'):
-            password = secret_marks.secret(odd)
-            with self.subTest(odd=odd):
-                simulator = self.secure(self.authority, password=password)
-                self.assertWorks(self.secure_driver(
-                    simulator, san_password=password))
-                self.assertNotIn(odd, self.log.output)

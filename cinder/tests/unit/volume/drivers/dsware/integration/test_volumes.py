@@ -45,24 +45,6 @@ class VolumeTests:
         self.assertEqual(b'x' * 4096 + bytes(4096),
                          self.host.read(volume.name, end - 4096, 8192))
 
-    def test_extend_while_attached(self):
-        volume = self.created(self.dsware)
-        path = self.host.attach(volume.name)
-        self.dsware.extend_volume(volume, 2)
-        with open(path, 'rb') as device:
-            self.assertEqual(2 << 30, device.seek(0, 2))
-        self.host.detach(volume.name)
-
-    def test_longest_names_that_the_cluster_can_take(self):
-        self.override_config('volume_name_template', 'x' * 59 + '%s')
-        volume = self.created(self.dsware)
-        clone = base.make_volume()
-        self.dsware.create_cloned_volume(clone, volume)
-        self.assertEqual(95, len(self.on_cluster(clone.name)['name']))
-        self.dsware.delete_volume(clone)
-        self.dsware.delete_volume(volume)
-        self.assertHolds()
-
 
 class SocketVolumeTestCase(VolumeTests, base.SocketTestCase):
 
