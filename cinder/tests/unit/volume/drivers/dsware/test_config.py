@@ -262,11 +262,13 @@ class CLITestCase(BackendTestCase):
         self.assertIsInstance(found, cli_transport.CLITransport)
         self.assertEqual('192.0.2.10', found._manage_ip)
 
-    @ddt.data('driver_use_ssl', 'san_password', 'dsware_client_cert')
+    @ddt.data('driver_use_ssl', 'san_password')
     def test_what_has_no_effect(self, option):
-        values = {'driver_use_ssl': True, 'san_password': SECRET,
-                  'dsware_client_cert': '/some/file'}
+        value = SECRET if option == 'san_password' else True
         message = self.refused('dsware_transport', option,
-                               dsware_transport='cli',
-                               **{option: values[option]})
+                               dsware_transport='cli', **{option: value})
         self.assertNotIn(SECRET, message)
+
+    def test_certificates(self):
+        self.refused('dsware_client_cert', dsware_transport='cli',
+                     dsware_client_cert='/some/file')

@@ -225,6 +225,16 @@ class HostTestCase(AttachTestCase):
         self.assertEqual(set(), self.on())
         self.assertIn('host', str(error))
 
+    def test_force_detach_in_an_outage(self):
+        self.cluster.attached[self.volume.name] |= {ONE, TWO}
+        self.users(connector(), connector('compute-2', TWO))
+        self.cluster.fail('', 'unsent', times=10 ** 9)
+        start = self.clock.now
+        self.assertRaises(exceptions.EndpointUnavailable,
+                          self.driver.terminate_connection, self.volume,
+                          None)
+        self.assertLess(self.clock.now - start, 91)
+
     def test_force_detach_where_one_host_is_in_use(self):
         """Nothing is taken away from a host that is alive and writes."""
         self.cluster.attached[self.volume.name] |= {ONE, TWO}

@@ -261,6 +261,11 @@ class SnapshotTestCase(ManageTestCase):
         self.driver.delete_snapshot(snapshot)
         self.assertEqual({}, self.cluster.snapshots)
 
+    def test_absent(self):
+        self.refused(exception.ManageExistingInvalidReference,
+                     'no snapshot of that name',
+                     reference={'source-name': 'gone'})
+
     def test_of_another_volume(self):
         self.cluster.add_volume('other')
         self.cluster.add_snapshot('theirs', 'other')
@@ -418,6 +423,10 @@ class ListTestCase(ManageTestCase):
         broken = [exceptions.OutcomeUnknown(desc='lost')]
         self.cluster.fail('queryAllVolume', 'frames', broken, times=3)
         self.assertEqual(3, len(self.names()))
+
+    def test_a_listing_that_breaks_off_always(self):
+        self.cluster.fail('queryAllVolume', 'hangs', times=10 ** 9)
+        self.assertRaises(exceptions.OutcomeUnknown, self.names)
 
     def test_snapshots(self):
         temporary = self.make_volume().name + '.clone'
