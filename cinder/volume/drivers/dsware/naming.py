@@ -33,7 +33,7 @@ def volume_name(volume):
     :returns: the name that it was taken over with, else the one that Cinder
         derives from its name_id
     """
-    return _bound_name(volume, volume.name_id) or volume.name
+    return _bound_name(volume, 'name_id') or volume.name
 
 
 def is_taken_over(volume):
@@ -41,7 +41,7 @@ def is_taken_over(volume):
 
     :param volume: the Cinder volume
     """
-    return bool(_bound_name(volume, volume.name_id))
+    return bool(_bound_name(volume, 'name_id'))
 
 
 def snapshot_name(snapshot):
@@ -51,12 +51,15 @@ def snapshot_name(snapshot):
     :returns: the name that it was taken over with, else the one that Cinder
         derives from its id
     """
-    return _bound_name(snapshot, snapshot.id) or snapshot.name
+    return _bound_name(snapshot, 'id') or snapshot.name
 
 
 def _bound_name(thing, owner):
-    name, _binding, bound_to = (thing.provider_id or '').rpartition(_BINDING)
-    return name if bound_to == owner else ''
+    bound_name = thing.provider_id
+    if not bound_name:
+        return ''
+    name, _binding, bound_to = bound_name.rpartition(_BINDING)
+    return name if bound_to == getattr(thing, owner) else ''
 
 
 def volume_provider_id(volume, name):

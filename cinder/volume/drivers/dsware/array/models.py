@@ -50,9 +50,10 @@ def _text(record: Mapping[str, str], key: str) -> str:
 
 
 def _number(record: Mapping[str, str], key: str) -> int:
-    value = _text(record, key)
+    value = record.get(key, '')
     if not _NUMBER.fullmatch(value):
-        raise RecordError(f'field {key} is not a number: {value[:40]!r}')
+        raise RecordError(
+            f'field {key} is not a number: {_text(record, key)[:40]!r}')
     return int(value)
 
 
@@ -73,7 +74,7 @@ def _wwn(record: Mapping[str, str]) -> str:
     return value if _WWN.fullmatch(value) else ''
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Volume:
     """A volume record.
 
@@ -122,7 +123,7 @@ class Volume:
         return self.status in (VOLUME_COPYING, VOLUME_CREATING)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Snapshot:
     """A snapshot record.
 
@@ -167,7 +168,7 @@ class Snapshot:
         return self.status == SNAPSHOT_CREATING
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Pool:
     """A pool record; capacities in MiB.
 

@@ -51,6 +51,7 @@ class Agent:
     """An endpoint's transport, and how it is.
 
     :ivar capacity: how many requests it carries at a time
+    :ivar users: how many it carries now
     :ivar failures: attempts since it last answered
     :ivar error: what failed last
     :ivar attempt: the :class:`Place` of the last attempt to see whether it
@@ -61,6 +62,7 @@ class Agent:
         self.endpoint = endpoint
         self.transport = transport
         self.capacity = capacity
+        self.users = 0
         self.failures = 0
         self.error = None
         self.attempt = None
@@ -139,7 +141,6 @@ class Agents:
         self._turn = itertools.count()
         # Of the places: who works and who waits.
         self._lock = threading.Lock()
-        self._users = collections.Counter()
         self._waiting = collections.deque()
 
     @property
@@ -154,9 +155,8 @@ class Agents:
         if endpoint is not None:
             return [self._agent(endpoint)]
         now = time.monotonic()
-        pauses = self._pauses(self._rotation)
         ready = [agent for agent in self._rotation
-                 if agent.again_at(pauses) <= now]
+                 if self._is_rested(agent, self._rotation, now)]
         start = next(self._turn) % max(len(ready), 1)
         return ready[start:] + ready[:start] + [
             agent for agent in self._rotation if agent not in ready]
@@ -177,7 +177,7 @@ class Agents:
             if (agent.wanted < now - _FORGET_AFTER
                     and agent.again_at(_PAUSES) <= now
                     and agent not in self._rotation
-                    and not self._users[agent]):
+                    and not agent.users):
                 del self._agents[agent.endpoint]
                 agent.transport.close()
 
@@ -190,9 +190,19 @@ class Agents:
         :returns: the :class:`Place`, for :meth:`give_back`; None when the
             deadline is over before
         """
-        waiter = _Waiter(agents)
         with self._lock:
+            now = time.monotonic()
+            if self._waiting:
+                # Those who came before have the first choice.
+                self._serve(now)
+            place = self._place_at(agents, now)
+            if place is not None:
+                return place
+            waiter = _Waiter(agents)
             self._waiting.append(waiter)
+        return self._waited(waiter, deadline)
+
+    def _waited(self, waiter, deadline):
         try:
             self._wait(waiter, deadline)
         except BaseException:
@@ -218,26 +228,36 @@ class Agents:
     def _serve(self, now):
         """Give those who wait what there is, in their order."""
         for waiter in list(self._waiting):
-            agent = self._ready(waiter.agents, now)
-            if agent is None:
-                continue
-            self._waiting.remove(waiter)
-            self._users[agent] += 1
-            waiter.place = Place(agent)
-            waiter.called.set()
-            if not agent.answers:
-                # Others may make the next attempt if this one hangs.
-                agent.attempt = waiter.place
-                agent.pause()
+            waiter.place = self._place_at(waiter.agents, now)
+            if waiter.place is not None:
+                self._waiting.remove(waiter)
+                waiter.called.set()
+
+    def _place_at(self, agents, now):
+        """Give a place at the first one that may be asked, or None."""
+        for agent in agents:
+            if (agent.users < agent.capacity
+                    and self._is_rested(agent, agents, now)):
+                return self._new_place(agent)
+        return None
+
+    @staticmethod
+    def _new_place(agent):
+        agent.users += 1
+        place = Place(agent)
+        if not agent.answers:
+            # Others may make the next attempt if this one hangs.
+            agent.attempt = place
+            agent.pause()
+        return place
+
+    def _is_rested(self, agent, agents, now):
+        """Tell whether one of some agents is not to be left alone."""
+        return (not agent.failures
+                or agent.again_at(self._pauses(agents)) <= now)
 
     def _pauses(self, agents):
         return _pauses(agents, self._request_timeout)
-
-    def _ready(self, agents, now):
-        pauses = self._pauses(agents)
-        return next((agent for agent in agents
-                     if self._users[agent] < agent.capacity
-                     and agent.again_at(pauses) <= now), None)
 
     def _until_next(self, agents, now):
         """Tell in how many seconds the next pause is over."""
@@ -258,14 +278,12 @@ class Agents:
         """
         agent = place.agent
         with self._lock:
-            self._users[agent] -= 1
-            if self._users[agent] <= 0:
-                # The agents of hosts come and go.
-                del self._users[agent]
+            agent.users -= 1
             if agent.attempt is place and not place.told:
                 # It was broken off: the next one has to find out.
                 agent.end_pause()
-            self._serve(time.monotonic())
+            if self._waiting:
+                self._serve(time.monotonic())
 
     def answered(self, place):
         """Note that an agent answers, and call those who wait for that."""

@@ -48,7 +48,7 @@ _ATTEMPT_SHARE = 0.5
 _ATTEMPT_LEAST = 1.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Reply:
     """A successful answer.
 
@@ -60,11 +60,6 @@ class Reply:
     endpoint: endpoints.Endpoint
 
 
-def _may_repeat(request, error):
-    return not (request.changes
-                and isinstance(error, exceptions.OutcomeUnknown))
-
-
 def _more_telling(before, now):
     """Keep an error that says why over one that only says that."""
     if type(now) is exceptions.EndpointUnavailable and isinstance(
@@ -73,31 +68,42 @@ def _more_telling(before, now):
     return now
 
 
-class _Attempts:
-    """The attempts of one call, for the log and its error."""
+class _Call:
+    """One call: what is asked, how long, and how its attempts failed.
 
-    def __init__(self):
+    :ivar patience: seconds after which it is given up when no agent can be
+        reached, and a query that an agent does not answer
+    :ivar endpoint: the one agent to ask, or None
+    :ivar limit: the deadline of the attempt that is made
+    :ivar begun: whether the caller got a part of the reply
+    :ivar error: what it ends with if there is no other attempt
+    """
+
+    def __init__(self, request, deadline, patience=None, endpoint=None):
+        self.request = request
+        self.deadline = deadline
+        self.patience = deadline.seconds if patience is None else patience
+        self.endpoint = endpoint
+        self.limit = None
+        self.begun = False
+        self.error = None
         self._series = reporting.Series(LOG)
         self._before = None
         self._failed = None
-        self.error = None
 
-    def next(self, agent):
+    def attempt(self, agent):
         """Note that an agent is asked."""
         if self._failed is not None:
             same = agent is self._before
             self._note(f'It is tried {"again" if same else "next"} at '
                        f'{agent.endpoint}.')
         self._before, self._failed = agent, None
-
-    def failed(self, error, deadline):
-        """Note how an attempt failed, and what the call ends with."""
-        self._failed = error
-        if isinstance(error, exceptions.OutcomeUnknown):
-            self.error = error
-        elif self.error is None or not deadline.expired:
-            self.error = _more_telling(self.error, error)
-        # Otherwise there was no time left for this attempt.
+        left = self.deadline.remaining
+        share = left * _ATTEMPT_SHARE
+        if not self.request.changes:
+            # Nothing is in doubt when a query is given up.
+            share = min(share, self.patience)
+        self.limit = waiting.Deadline(min(left, max(share, _ATTEMPT_LEAST)))
 
     def _note(self, plan):
         # Of an agent that does not answer the log tells once an outage.
@@ -105,6 +111,21 @@ class _Attempts:
                 or self._failed.logged)
         self._series.note(logging.DEBUG if away else logging.WARNING,
                           self._failed, plan)
+
+    def failed(self, error):
+        """Note how an attempt failed; tell whether to make another one."""
+        in_doubt = isinstance(error, exceptions.OutcomeUnknown)
+        if (self.begun or in_doubt and self.request.changes
+                # That is the same for all agents, at any time.
+                or isinstance(error, exceptions.CommandUnavailable)):
+            return False
+        self._failed = error
+        if in_doubt:
+            self.error = error
+        elif self.error is None or not self.deadline.expired:
+            self.error = _more_telling(self.error, error)
+        # Otherwise there was no time left for this attempt.
+        return True
 
 
 class Client:
@@ -154,16 +175,12 @@ class Client:
         :raises DSWareError: one of its subclasses, by result class
         """
         request = endpoints.Request(op, args)
-        deadline = deadline or self.deadline()
         started = time.monotonic()
-        with contextlib.closing(self._carried_out(
-                self._whole, request, deadline, patience, agent)) as replies:
-            reply = next(replies)
-        LOG.debug('%(op)s of %(name)s: done by %(endpoint)s within '
-                  '%(seconds).3f s.', {
-                      'op': op, 'name': request.name or 'the cluster',
-                      'endpoint': reply.endpoint,
-                      'seconds': time.monotonic() - started})
+        reply, = self._carried_out(self._whole, _Call(
+            request, deadline or self.deadline(), patience, agent))
+        LOG.debug('%(request)s: done by %(endpoint)s within %(seconds).3f s.',
+                  {'request': request, 'endpoint': reply.endpoint,
+                   'seconds': time.monotonic() - started})
         return reply
 
     def stream(self, op: str, *, deadline: waiting.Deadline | None = None,
@@ -180,74 +197,59 @@ class Client:
         :returns: an iterator of records
         :raises DSWareError: one of its subclasses, by result class
         """
-        yield from self._carried_out(
-            self._records, endpoints.Request(op, args),
-            deadline or self.deadline())
+        yield from self._carried_out(self._records, _Call(
+            endpoints.Request(op, args), deadline or self.deadline()))
 
-    def _carried_out(self, read, request, deadline, patience=None,
-                     agent=None):
+    def _carried_out(self, read, call):
         """Have a request carried out by one agent or another.
 
-        :param read: called with a place, the request, its deadline and the
-            patience; gives what comes of that. When it has given something
-            there is no other attempt.
+        :param read: gives what comes of the attempt at a place
+        :param call: the :class:`_Call`
         """
-        tries = _Attempts()
-        with contextlib.closing(self._attempts(
-                request, deadline, patience, agent)) as attempts:
-            for place in attempts:
-                tries.next(place.agent)
-                given = False
-                try:
-                    for item in read(place, request, deadline, patience):
-                        given = True
-                        yield item
-                    return
-                except exceptions.CommandUnavailable:
-                    # That is the same for all agents, at any time.
+        for place in self._places(call):
+            try:
+                if call.deadline.expired:
+                    break
+                call.attempt(place.agent)
+                yield from read(place, call)
+                return
+            except (exceptions.OutcomeUnknown, exceptions.TryAgain,
+                    exceptions.EndpointUnavailable) as error:
+                if not call.failed(error):
                     raise
-                except (exceptions.OutcomeUnknown, exceptions.TryAgain,
-                        exceptions.EndpointUnavailable) as error:
-                    if given or not _may_repeat(request, error):
-                        raise
-                    tries.failed(error, deadline)
-        raise self._final(tries.error, request, agent)
+            finally:
+                self._agents.give_back(place)
+        raise self._final(call)
 
-    def _attempts(self, request, deadline, patience, endpoint):
-        """Give places at agents, in rounds, until the deadline is over."""
-        patience = deadline.seconds if patience is None else patience
-        pauses = waiting.pauses(deadline)
-        while not deadline.expired:
-            order = self._agents.order(endpoint)
-            yield from self._round(request, order, deadline, patience)
-            if deadline.elapsed >= patience:
+    def _places(self, call):
+        """Give places at agents, in rounds, until the deadline is over.
+
+        A round begins at one agent, if need be after a wait, and goes on at
+        others that may be asked. Who is given a place gives it back.
+        """
+        pauses = waiting.pauses(call.deadline)
+        while not call.deadline.expired:
+            order = self._agents.order(call.endpoint)
+            left = list(order)
+            place = self._first_place(call, order)
+            while place is not None:
+                yield place
+                left.remove(place.agent)
+                place = self._agents.take(left, waiting.Deadline(0))
+            if call.deadline.elapsed >= call.patience:
                 return
             # Agents that do not answer have pauses of their own.
             if any(agent.answers for agent in order):
                 next(pauses, None)
 
-    def _round(self, request, order, deadline, patience):
-        """Give a place at one agent, then at others that may be asked."""
-        place = self._first_place(request, order, deadline, patience)
-        left = list(order)
-        while place is not None:
-            try:
-                if deadline.expired:
-                    return
-                yield place
-            finally:
-                self._agents.give_back(place)
-            left.remove(place.agent)
-            place = self._agents.take(left, waiting.Deadline(0))
-
-    def _first_place(self, request, order, deadline, patience):
-        limit = deadline
+    def _first_place(self, call, order):
+        limit = call.deadline
         if not any(agent.answers for agent in order):
             limit = waiting.Deadline(min(
-                deadline.remaining, max(patience - deadline.elapsed, 0)))
+                limit.remaining, max(call.patience - limit.elapsed, 0)))
         place = self._agents.take(order, limit)
         if place is None and any(agent.answers for agent in order):
-            raise self._overloaded(request, order)
+            raise self._overloaded(call.request, order)
         return place
 
     @staticmethod
@@ -259,73 +261,69 @@ class Client:
                 agent.capacity for agent in order),
             advice=_('Raise dsware_max_connections'))
 
-    def _whole(self, place, request, deadline, patience):
-        """Give the one reply of a request when all of it is there."""
+    def _whole(self, place, call):
+        """Give the one reply of a request, when all of it is there."""
         records = []
-        frames = size = 0
-        for frame in self._frames(place, request, deadline, patience):
-            records += frame.records
-            frames += 1
-            size += frame.size
-            self._bound(len(records) <= _MAX_RECORDS >= frames
-                        and size <= _MAX_BYTES, place.agent, request,
-                        _MAX_RECORDS)
-        yield Reply(records, place.agent.endpoint)
+        count = size = 0
+        with contextlib.closing(self._frames(place, call)) as frames:
+            for frame in frames:
+                records += frame.records
+                count += 1
+                size += frame.size
+                if (max(len(records), count) > _MAX_RECORDS
+                        or size > _MAX_BYTES):
+                    raise self._endless(place, call, _MAX_RECORDS)
+        return [Reply(records, place.agent.endpoint)]
 
-    def _records(self, place, request, deadline, patience):
+    def _records(self, place, call):
         """Give the records of a reply as they come."""
         listed = 0
-        with contextlib.closing(self._frames(place, request, deadline,
-                                             patience)) as frames:
+        with contextlib.closing(self._frames(place, call)) as frames:
             for frame in frames:
                 listed += 1 + len(frame.records)
-                self._bound(listed <= _MAX_LISTED, place.agent, request,
-                            _MAX_LISTED)
-                yield from frame.records
+                if listed > _MAX_LISTED:
+                    raise self._endless(place, call, _MAX_LISTED)
+                call.begun = call.begun or bool(frame.records)
+                # How long the caller takes is the caller's business.
+                with call.limit.paused():
+                    yield from frame.records
 
     @staticmethod
-    def _bound(within, agent, request, records):
-        if not within:
-            raise exceptions.OutcomeUnknown(
-                op=request.op, name=request.name,
-                endpoint=str(agent.endpoint),
-                desc=_('it answers with more than %(records)d records, or '
-                       'with more than %(size)d bytes') % {
-                           'records': records, 'size': _MAX_BYTES})
+    def _endless(place, call, records):
+        return exceptions.OutcomeUnknown(
+            op=call.request.op, name=call.request.name,
+            endpoint=str(place.agent.endpoint),
+            desc=_('it answers with more than %(records)d records, or with '
+                   'more than %(size)d bytes') % {
+                       'records': records, 'size': _MAX_BYTES})
 
-    @staticmethod
-    def _limit(request, deadline, patience):
-        limit = deadline.part(_ATTEMPT_SHARE, _ATTEMPT_LEAST)
-        if patience is None or request.changes:
-            return limit
-        # Nothing is in doubt when a query is given up.
-        return waiting.Deadline(min(limit.seconds,
-                                    max(patience, _ATTEMPT_LEAST)))
-
-    def _frames(self, place, request, deadline, patience):
-        limit = self._limit(request, deadline, patience)
-        exchange = place.agent.transport.exchange(request, limit)
+    def _frames(self, place, call):
+        """Give the frames of a reply, and note how the agent is."""
+        request = call.request
+        exchange = place.agent.transport.exchange(request, call.limit)
         try:
-            with contextlib.closing(exchange):
-                for frame in exchange:
-                    self._agents.answered(place)
-                    self._check(frame, place.agent, request)
-                    # How long the caller takes is the caller's business.
-                    with deadline.paused(), limit.paused():
-                        yield frame
+            for frame in exchange:
+                self._agents.answered(place)
+                if frame.result != result_codes.OK:
+                    raise exceptions.from_result(
+                        request.op, request.name, frame.result, frame.desc,
+                        str(place.agent.endpoint), request.changes)
+                yield frame
         except exceptions.OutcomeUnknown as error:
             # No result means that the agent itself, not the cluster, is
             # in doubt: a hanging or babbling agent is avoided too.
             if error.result is None:
-                self._failed(place, error, limit)
+                self._failed(place, error, call.limit)
             raise
         except exceptions.CommandUnavailable:
             # No agent has a part in that.
             raise
         except exceptions.EndpointUnavailable as error:
             named = self._unavailable(error, request)
-            self._failed(place, named, limit)
+            self._failed(place, named, call.limit)
             raise named from error
+        finally:
+            exchange.close()
 
     def _failed(self, place, error, limit):
         # That there was no time for an answer is not the agent's fault, but
@@ -333,13 +331,6 @@ class Client:
         place.told = True
         if limit.seconds >= _ATTEMPT_LEAST or not limit.expired:
             self._agents.failed(place, error)
-
-    @staticmethod
-    def _check(frame, agent, request):
-        if frame.result != result_codes.OK:
-            raise exceptions.from_result(
-                request.op, request.name, frame.result, frame.desc,
-                str(agent.endpoint), request.changes)
 
     @staticmethod
     def _unavailable(error, request):
@@ -354,16 +345,17 @@ class Client:
         return kind(op=request.op, name=request.name, desc=error.desc,
                     endpoint=error.endpoint, advice=error.advice)
 
-    def _final(self, error, request, endpoint):
-        if error is not None:
-            return error
-        order = self._agents.order(endpoint)
+    def _final(self, call):
+        if call.error is not None:
+            return call.error
+        order = self._agents.order(call.endpoint)
         if not any(agent.answers for agent in order):
             # It only waited for what the attempts of others would show.
             return self._unavailable(functools.reduce(
-                _more_telling, [agent.error for agent in order]), request)
+                _more_telling, [agent.error for agent in order]),
+                call.request)
         return exceptions.EndpointUnavailable(
-            op=request.op, name=request.name,
+            op=call.request.op, name=call.request.name,
             desc=_('no time was left to ask any agent'))
 
     def close(self) -> None:

@@ -216,12 +216,11 @@ class Connection:
         self._send(request, data, deadline)
 
     def _send(self, request, data, deadline):
-        view = memoryview(data)
         sent = 0
         try:
-            while sent < len(view):
+            while sent < len(data):
                 self._limit_time(deadline)
-                sent += self._socket.send(view[sent:])
+                sent += self._socket.send(data[sent:])
         except OSError as error:
             # A TLS record may have left in part before the error showed.
             if sent or self._settings.tls_settings:
@@ -297,8 +296,7 @@ class Connection:
     @property
     def usable(self):
         """Whether another request may be sent on the connection."""
-        if (not self._protocol.idle
-                or time.monotonic() - self.used > _MAX_IDLE):
+        if time.monotonic() - self.used > _MAX_IDLE:
             return False
         # Asks the kernel, because a peek would wait under a time-out, is
         # not there with TLS, and select() fails on large descriptors.

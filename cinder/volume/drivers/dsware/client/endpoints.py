@@ -14,7 +14,6 @@
 
 from collections.abc import Mapping
 import dataclasses
-import functools
 import ipaddress
 import re
 
@@ -110,7 +109,7 @@ def _is_label(label: str) -> bool:
             and not label.startswith('-') and not label.endswith('-'))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Request:
     """One operation with its arguments, named as in the interface.
 
@@ -120,7 +119,10 @@ class Request:
     op: str
     args: Mapping[str, object] = dataclasses.field(repr=False)
 
-    @functools.cached_property
+    def __str__(self) -> str:
+        return f'{self.op} of {self.name or "the cluster"}'
+
+    @property
     def name(self) -> str:
         """The object that the request is about, for messages."""
         first = ('snapName',) if self.op == 'createSnapshot' else ()
@@ -137,7 +139,7 @@ class Request:
         first, *others = value.split(',')
         return f'{first} and {len(others)} more' if others else first
 
-    @functools.cached_property
+    @property
     def changes(self) -> bool:
         """Whether carrying it out changes something on the cluster."""
         return not self.op.startswith(('query', 'getDSwareIdentifier'))

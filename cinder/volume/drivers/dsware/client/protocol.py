@@ -61,7 +61,7 @@ class RemoteProtocolError(ValueError):
     """The peer broke the protocol; the connection must be closed."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(slots=True)
 class Frame:
     """One frame of a reply, or a part of one that has many records.
 
@@ -84,10 +84,8 @@ def _escape(match: re.Match) -> str:
     return f'%{ord(match[0]):02X}'
 
 
-def _encode_line(key: str, value: object) -> str:
-    if not _KEY.fullmatch(key):
-        raise LocalProtocolError(f'illegal argument name {key[:80]!r}')
-    return f'{key}={_UNSAFE.sub(_escape, str(value))}'
+def _escaped(value: object) -> str:
+    return _UNSAFE.sub(_escape, str(value))
 
 
 def encode_request(seq: int, op: str, manage_ip: str,
@@ -101,12 +99,14 @@ def encode_request(seq: int, op: str, manage_ip: str,
     :returns: the bytes to send
     :raises LocalProtocolError: when the request cannot be expressed
     """
-    lines = [f'seq={seq}', _encode_line('op', op),
-             _encode_line('manage_ip', manage_ip)]
+    lines = [f'seq={seq}', f'op={_escaped(op)}',
+             f'manage_ip={_escaped(manage_ip)}']
     for key, value in args.items():
         if key in ('seq', 'op', 'manage_ip'):
             raise LocalProtocolError(f'argument name {key!r} is reserved')
-        lines.append(_encode_line(key, value))
+        if not _KEY.fullmatch(key):
+            raise LocalProtocolError(f'illegal argument name {key[:80]!r}')
+        lines.append(f'{key}={_escaped(value)}')
     try:
         payload = '\n'.join(lines).encode()
     except UnicodeEncodeError:
@@ -135,7 +135,7 @@ def _decode_pairs(text: str, separator: str,
     if not shape.fullmatch(text):
         raise RemoteProtocolError('a line is not made of key=value')
     parts = text.split(separator)
-    pairs = dict(part.split('=', 1) for part in parts)
+    pairs = dict([part.split('=', 1) for part in parts])
     if len(pairs) != len(parts):
         raise RemoteProtocolError('a key appears twice')
     if '%' in text:
@@ -143,7 +143,8 @@ def _decode_pairs(text: str, separator: str,
     return pairs
 
 
-def _lines(text: str, start: int) -> Iterator[str]:
+def _lines(text: str) -> Iterator[str]:
+    start = 0
     while (end := text.find('\n', start)) >= 0:
         yield text[start:end]
         start = end + 1
@@ -181,30 +182,23 @@ def decode_reply(payload: bytes) -> Iterator[Frame]:
         text = payload.decode()
     except UnicodeDecodeError:
         raise RemoteProtocolError('reply is not UTF-8') from None
-    head, gap, _body = text.partition('\n\n')
+    head, gap, body = text.partition('\n\n')
     headers = _decode_pairs(head, '\n', _HEADERS)
-    whole = Frame(seq=_number(headers, 'seq'),
-                  result=_number(headers, 'result'),
-                  desc=headers.get('desc', ''),
-                  more=headers.get('more') == '1', records=[],
-                  size=len(payload))
-    if not gap:
-        yield whole
-        return
-    start = len(head) + len(gap)
-    if text.count('\n', start) >= MAX_RECORDS:
+    seq, result = _number(headers, 'seq'), _number(headers, 'result')
+    desc, more = headers.get('desc', ''), headers.get('more') == '1'
+    left = body.count('\n') + 1 if gap else 0
+    if left > MAX_RECORDS:
         raise RemoteProtocolError(
             f'more than {MAX_RECORDS} records in a frame')
-    yield from _parts(whole, map(_decode_record, _lines(text, start)))
-
-
-def _parts(whole: Frame, records: Iterator[dict[str, str]]) -> Iterator[Frame]:
-    part = list(itertools.islice(records, PART))
-    size = whole.size
-    while following := list(itertools.islice(records, PART)):
-        yield dataclasses.replace(whole, more=True, records=part, size=size)
-        part, size = following, 0
-    yield dataclasses.replace(whole, records=part, size=size)
+    records = map(_decode_record, _lines(body))
+    size = len(payload)
+    while left > PART:
+        yield Frame(seq, result, desc, True,
+                    list(itertools.islice(records, PART)), size)
+        left -= PART
+        size = 0
+    yield Frame(seq, result, desc, more,
+                list(itertools.islice(records, left)), size)
 
 
 class Connection:

@@ -62,18 +62,40 @@ class SocketTransport:
         :raises OutcomeUnknown: it may or may not have been carried out
         :raises InvalidRequest: the protocol cannot carry it
         """
-        yield from self._exchange(request, deadline, _SIGN_INS)
+        sign_ins = _SIGN_INS
+        while True:
+            connection = self._idle_connection()
+            if connection is None:
+                connection = self._new_connection(deadline)
+                sign_ins -= 1
+            frame = yield from self._reply(connection, request, deadline)
+            if frame.result != result_codes.UNAUTHORIZED:
+                self._idle.append(connection)
+                yield frame
+                return
+            connection.close()
+            # Its sign-in is over, so nothing was carried out.
+            if not (sign_ins and self._settings.sign_in):
+                break
+        if self._settings.password_withheld:
+            raise self._unlisted(request, frame)
+        yield frame
 
-    def _exchange(self, request, deadline, sign_ins):
-        connection = self._idle_connection()
-        reused = connection is not None
-        if not reused:
-            connection = connections.Connection(
-                self.endpoint, self._settings, self._resolver)
-            sign_ins -= 1
+    def _new_connection(self, deadline):
+        connection = connections.Connection(self.endpoint, self._settings,
+                                            self._resolver)
         try:
-            if not reused:
-                connection.open(deadline)
+            connection.open(deadline)
+        except BaseException:
+            # An eventlet time-out is no Exception.
+            connection.close()
+            raise
+        return connection
+
+    @staticmethod
+    def _reply(connection, request, deadline):
+        """Give the frames of a reply, and return the last one."""
+        try:
             connection.send(request, deadline)
             frame = connection.receive(request, deadline)
             while frame.more:
@@ -83,22 +105,11 @@ class SocketTransport:
                 time.sleep(0)  # noqa: C339
                 frame = connection.receive(request, deadline)
         except BaseException:
-            # An eventlet time-out or an abandoned iterator is no Exception,
-            # and leaves a reply in the socket that nobody waits for.
+            # Nor is what an abandoned iterator gets. Either leaves a reply in
+            # the socket that nobody waits for.
             connection.close()
             raise
-        if frame.result != result_codes.UNAUTHORIZED:
-            self._idle.append(connection)
-            yield frame
-            return
-        connection.close()
-        if sign_ins and self._settings.sign_in:
-            # Its sign-in is over, so nothing was carried out.
-            yield from self._exchange(request, deadline, sign_ins)
-        elif self._settings.password_withheld:
-            raise self._unlisted(request, frame)
-        else:
-            yield frame
+        return frame
 
     def _unlisted(self, request, frame):
         return exceptions.AccessDenied(

@@ -87,7 +87,7 @@ class AgentsTestCase(testtools.TestCase):
             self.agents.give_back(place)
 
     def assertIdle(self):
-        self.assertEqual({}, dict(self.agents._users))
+        self.assertEqual([0, 0], [agent.users for agent in self.both])
         self.assertEqual([], list(self.agents._waiting))
 
 

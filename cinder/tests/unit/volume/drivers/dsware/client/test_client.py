@@ -344,7 +344,8 @@ class RoomTestCase(ClientTestCase):
         self.query()
         records.close()
         self.query()
-        self.assertEqual({}, dict(self.client._agents._users))
+        self.assertEqual([0, 0], [
+            agent.users for agent in self.client._agents._rotation])
 
     def test_a_query_with_patience_gives_up_an_agent_that_hangs(self):
         self.cluster.fail('queryVolume', 'hangs', times=1)

@@ -40,6 +40,16 @@ class CreateTestCase(VolumeTestCase):
         made = self.on_cluster(volume)
         self.assertEqual((3 * GIB, 1), (made['vol_size'], made['pool_id']))
 
+    def test_no_more_requests_than_needed(self):
+        volume = self.make_volume()
+        self.driver.create_volume(volume)
+        self.driver.get_pool(volume)
+        self.driver.delete_volume(volume)
+        self.assertEqual(
+            ['createVolume', 'queryVolume', 'queryVolume', 'deleteSnapshot',
+             'deleteVolume'],
+            [request.op for request, _endpoint in self.cluster.requests])
+
     def test_the_name_is_cinders(self):
         self.flags(volume_name_template='vol_%s.x')
         volume = self.make_volume()
