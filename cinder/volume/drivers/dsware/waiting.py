@@ -17,9 +17,11 @@ import contextlib
 import random
 import time
 
-# A first look after 0.1 s, then a tenth of the time that has gone by: the
-# end of a copy is noticed within a tenth of the time that the copy took.
+# A first look after 0.1 s, then a twelfth of the time that has gone by: so the
+# end of a copy is noticed within a tenth of the time that the copy took, or
+# 0.2 s, which leaves the rest of that for the look itself.
 _FIRST_WAIT = 0.1
+_SHARE = 1 / 12
 _LONGEST_WAIT = 5.0
 
 
@@ -43,7 +45,7 @@ class Deadline:
     @property
     def remaining(self) -> float:
         """Seconds that are left, never less than 0."""
-        return max(self.seconds - self.elapsed, 0.0)
+        return max(self._start + self.seconds - time.monotonic(), 0.0)
 
     @property
     def expired(self) -> bool:
@@ -61,16 +63,6 @@ class Deadline:
         finally:
             self._start += time.monotonic() - since
 
-    def part(self, share: float, least: float) -> 'Deadline':
-        """Make a nearer deadline for one attempt.
-
-        :param share: the share of the remaining time, 0 to 1
-        :param least: seconds that the attempt gets at least, if they remain
-        :returns: a :class:`Deadline` that is not later than this one
-        """
-        remaining = self.remaining
-        return Deadline(min(remaining, max(remaining * share, least)))
-
 
 def pauses(deadline: Deadline) -> Iterator[float]:
     """Pause between looks at something, up to a deadline.
@@ -81,7 +73,7 @@ def pauses(deadline: Deadline) -> Iterator[float]:
     :returns: an iterator of the seconds that have gone by
     """
     while not deadline.expired:
-        wait = min(max(deadline.elapsed / 10, _FIRST_WAIT), _LONGEST_WAIT)
+        wait = min(max(deadline.elapsed * _SHARE, _FIRST_WAIT), _LONGEST_WAIT)
         time.sleep(min(wait, deadline.remaining))
         yield deadline.elapsed
 
