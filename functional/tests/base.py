@@ -13,6 +13,7 @@
 """What all functional tests have in common."""
 
 import contextlib
+import functools
 import pathlib
 import subprocess
 import tempfile
@@ -27,6 +28,14 @@ from functional.tests import stacks
 GIB = content.GIB
 MIB = content.MIB
 DEVICE_SECONDS = 30
+# What Cinder does by itself after the answer to a request.
+SOON = 60
+
+
+def _objects(simulator):
+    status = simulator.control.status()
+    return {what: status[what] for what in (
+        'volumes', 'snapshots', 'attachments', 'qos')}
 
 
 class FunctionalTestCase(testtools.TestCase):
@@ -186,6 +195,19 @@ class FunctionalTestCase(testtools.TestCase):
                             'bytes at %d of %s are not zero'
                             % (offset, path))
 
+    def assert_soon(self, expected, observe):
+        """Check that something is as expected, or gets so soon.
+
+        For what Cinder does after it has told that it is ready, and for
+        what it records at another moment than the cluster.
+
+        :param expected: the value
+        :param observe: called for the value as it is now
+        """
+        with contextlib.suppress(waiting.TimedOut):
+            waiting.wait_for(lambda: observe() == expected, SOON, 'A value')
+        self.assertEqual(expected, observe())
+
     def assert_device_size(self, path, gib):
         """Check that a device has a size, or gets it soon.
 
@@ -268,10 +290,8 @@ class FunctionalTestCase(testtools.TestCase):
             delete(resource)
 
     def _check_that_nothing_is_left(self):
+        # Cinder deletes what was temporary a moment later.
         for simulator in self.stack.simulators.values():
-            status = simulator.control.status()
-            self.assertEqual(
+            self.assert_soon(
                 {'volumes': [], 'snapshots': [], 'attachments': [],
-                 'qos': []},
-                {what: status[what] for what in (
-                    'volumes', 'snapshots', 'attachments', 'qos')})
+                 'qos': []}, functools.partial(_objects, simulator))

@@ -96,28 +96,27 @@ class BackupTestCase(base.FunctionalTestCase):
             '*_backup_%s-00001' % backup.id)
         self.assert_written(path, seed, offset)
 
-    def assert_only(self, *volumes):
-        """Check that there are these volumes and nothing else at all."""
-        status = self.control.status()
-        self.assertEqual(
-            sorted('volume-' + volume.id for volume in volumes),
-            sorted(one['name'] for one in status['volumes']))
-        self.assertEqual([], status['snapshots'])
-        self.assertEqual([], status['attachments'])
-        self.assertEqual([], list(self.volumes.snapshots()))
-        self.assertEqual({volume.id for volume in volumes},
-                         {volume.id for volume in self.volumes.volumes()})
-
     def wait_for_only(self, *volumes):
-        """Wait until assert_only() has nothing to complain about."""
-        def gone():
-            names = [one['name'] for what in ('volumes', 'snapshots')
-                     for one in self.control.status()[what]]
-            return len(names) == len(volumes) and not list(
-                self.volumes.snapshots())
+        """Wait until there are these volumes and nothing else at all.
 
-        waiting.wait_for(gone, MOMENT, 'The end of what a backup needs')
-        self.assert_only(*volumes)
+        Neither on the cluster nor in Cinder's records.
+        """
+        def what_is_there():
+            status = self.control.status()
+            return {
+                'on the cluster': sorted(
+                    one['name'] for one in status['volumes']),
+                'snapshots': status['snapshots'],
+                'attachments': status['attachments'],
+                "Cinder's volumes": {one.id for one in self.volumes.volumes()},
+                "Cinder's snapshots": list(self.volumes.snapshots())}
+
+        self.assert_soon({
+            'on the cluster': sorted(
+                'volume-' + volume.id for volume in volumes),
+            'snapshots': [], 'attachments': [],
+            "Cinder's volumes": {volume.id for volume in volumes},
+            "Cinder's snapshots": []}, what_is_there)
 
 
 class SocketBackupTest(BackupTestCase):
