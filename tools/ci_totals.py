@@ -12,8 +12,8 @@
 
 """Print what a run of tox came to, as 'N passed, N failed, N skipped'.
 
-Before that line stands each failed test with the end of its traceback, since
-who reads only the end of a long log wants to know them.
+Before that line stands the name of each failed test; why it failed was printed
+when its environment ended.
 
 Counted are the tests, from the results that stestr keeps in the directory of
 each environment, and as one failure more each environment that failed
@@ -29,8 +29,6 @@ import re
 import subprocess
 import sys
 
-# Of a failed test, enough for what was raised and from where.
-_LINES = 20
 _TOX = pathlib.Path(__file__).resolve().parent.parent / '.tox'
 
 
@@ -54,27 +52,19 @@ def tests(directory):
         re.findall(r'^(Passed|Failed|Skipped) tests: +(\d+)$', text, re.M)})
 
 
-def failures(directory):
+def failed(directory):
     """Tell which tests of the last run of an environment failed.
 
     :param directory: the environment's
-    :returns: a list of texts, each a test's name and the last lines of what
-        it left
+    :returns: a list of their names
     """
     if not (directory / '.stestr').exists():
         return []
-    text = subprocess.run(
-        [directory / 'bin' / 'stestr', '--repo-url', directory, 'failing'],
+    return subprocess.run(
+        [directory / 'bin' / 'stestr', '--repo-url', directory,
+         'failing', '--list'],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        check=False).stdout.decode(errors='replace')
-    # What follows is stestr's own count.
-    text = text.rpartition('\nRan ')[0]
-    found = []
-    for section in text.split('=' * 70 + '\n')[1:]:
-        head, _, rest = section.partition('-' * 70 + '\n')
-        lines = rest.splitlines()
-        found.append('\n'.join(head.splitlines()[:1] + lines[-_LINES:]))
-    return found
+        check=False).stdout.decode(errors='replace').split()
 
 
 def total(environments, directory):
@@ -93,8 +83,8 @@ def total(environments, directory):
         if not environment['result']['success'] and not found['failed']:
             found['failed'] = 1
         if found['failed']:
-            for text in failures(directory / name) or ['no failed test']:
-                print('%s: %s\n' % (name, text))
+            for test in failed(directory / name) or ['no failed test']:
+                print('%s: %s' % (name, test))
         totals += found
     return totals
 
