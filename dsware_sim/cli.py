@@ -13,7 +13,6 @@
 
 import argparse
 import asyncio
-import importlib.metadata
 import json
 import os
 import sys
@@ -37,9 +36,11 @@ class _Version(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         """Print it and end; part of argparse's interface."""
+        from importlib import metadata
+
         try:
-            version = importlib.metadata.version('cinder-dsware')
-        except importlib.metadata.PackageNotFoundError:
+            version = metadata.version('cinder-dsware')
+        except metadata.PackageNotFoundError:
             version = 'of a source tree that is not installed'
         print('dsware-sim (cinder-dsware) %s' % version)
         parser.exit()

@@ -184,7 +184,8 @@ class Simulator:
             path for path in paths if path)}
 
     def _command(self):
-        command = [sys.executable, '-m', 'dsware_sim', 'serve',
+        # With nothing of site-packages it starts in half the time.
+        command = [sys.executable, '-S', '-m', 'dsware_sim', 'serve',
                    '--state', self.state_dir, '--devices', self._devices,
                    '--stop-on-eof']
         for address, port in self.agents:

@@ -393,13 +393,15 @@ class Checks:
         self.assertIn('left by process', done.stdout)
 
 
-class FileTestCase(Checks, HostCheckTestCase):
+class AnyDeviceTestCase(Checks, HostCheckTestCase):
     """Without root plain files take the place of devices."""
+
+    devices = 'loop' if simulated_devices.have_loop_devices() else 'file'
 
 
 @testtools.skipUnless(simulated_devices.have_loop_devices(),
                       'loop devices need root and the loop driver')
-class LoopTestCase(Checks, HostCheckTestCase):
+class LoopTestCase(HostCheckTestCase):
     """Real block devices with real by-id links."""
 
     devices = 'loop'

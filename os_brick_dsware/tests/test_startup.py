@@ -114,8 +114,11 @@ class StartupTestCase(testtools.TestCase):
         self.assertRegistered(self.NO, arm=False)
 
     def test_turned_off(self):
+        self.assertRegistered(self.NO, OS_BRICK_DSWARE_DISABLE='1')
         for value in ('1', 'true', 'no'):
-            self.assertRegistered(self.NO, OS_BRICK_DSWARE_DISABLE=value)
+            self.assertPrints('False', """
+                print('os_brick_dsware._startup' in sys.modules)
+            """, OS_BRICK_DSWARE_DISABLE=value)
 
     def test_turned_off_where_it_is_armed_by_hand(self):
         self.assertPrints('[]', '''

@@ -11,12 +11,15 @@
 # under the License.
 
 import contextlib
+import functools
 import io
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
+import unittest
 
 import testtools
 
@@ -47,6 +50,28 @@ CRASH = GOOD + '''
 '''
 
 
+@functools.cache
+def _results(source):
+    """What stestr leaves of a run of some tests, made once in a process.
+
+    :param source: the tests
+    :returns: the directory
+    """
+    temporary = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(temporary.cleanup)
+    directory = pathlib.Path(temporary.name)
+    tests = directory / 'tests'
+    tests.mkdir()
+    (tests / '__init__.py').touch()
+    (tests / 'test_it.py').write_text(source)
+    subprocess.run(
+        [pathlib.Path(sys.prefix, 'bin', 'stestr'), '--repo-url', directory,
+         '--test-path', './tests', '--top-dir', './', 'run', '--serial'],
+        cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        check=False)
+    return directory
+
+
 class TotalsTestCase(testtools.TestCase):
 
     def setUp(self):
@@ -62,19 +87,11 @@ class TotalsTestCase(testtools.TestCase):
         :param source: the tests that it ran, none when None
         """
         directory = self.path / name
-        directory.mkdir()
+        if source is not None:
+            shutil.copytree(_results(source), directory)
+        else:
+            directory.mkdir()
         (directory / 'bin').symlink_to(pathlib.Path(sys.prefix, 'bin'))
-        if source is None:
-            return
-        tests = directory / 'tests'
-        tests.mkdir()
-        (tests / '__init__.py').touch()
-        (tests / 'test_it.py').write_text(source)
-        subprocess.run(
-            [directory / 'bin/stestr', '--repo-url', directory,
-             '--test-path', './tests', '--top-dir', './', 'run', '--serial'],
-            cwd=directory, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, check=False)
 
     def totals(self, environments):
         """Print the totals.
