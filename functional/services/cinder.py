@@ -236,11 +236,13 @@ class Cinder(object):
             # The default of a minute suits a cloud that reports once in a
             # while.
             'scheduler_driver_init_wait_time': 1,
-            'backend_stats_polling_interval': 3,
+            # Seldom enough that services without work leave the processor
+            # to the tests.
+            'backend_stats_polling_interval': 10,
             'periodic_fuzzy_delay': 0,
             'periodic_interval': 3,
-            'report_interval': 3,
-            'service_down_time': 30,
+            'report_interval': 10,
+            'service_down_time': 60,
         }
         defaults.update(self._options)
         return defaults

@@ -27,7 +27,7 @@ _MICROVERSION = '3.8'
 SECONDS = 60
 
 
-class ManageOperations(object):
+class ManageBasics(object):
     """Manage, list and unmanage volumes and snapshots."""
 
     def setUp(self):
@@ -119,6 +119,10 @@ class ManageOperations(object):
         self.cloud.delete_volume(again)
         self.assertIsNone(self.on_cluster('legacy'))
 
+
+class ManageOperations(ManageBasics):
+    """What is refused, and long lists."""
+
     def test_what_is_refused_stays_as_it_is(self):
         self.make_legacy('legacy', 1024)
         before = self.control.status()['volumes']
@@ -154,7 +158,7 @@ class ManageOperations(object):
             marker=json.dumps({'source-name': 's2'}))))
 
 
-class RevertOperations(object):
+class RevertBasics(object):
     """Revert to snapshot."""
 
     def revert(self, volume, snapshot):
@@ -190,6 +194,10 @@ class RevertOperations(object):
         # Nothing was copied by Cinder.
         self.assertEqual(before.get('createVolumeFromSnap', 0),
                          after.get('createVolumeFromSnap', 0))
+
+
+class RevertOperations(RevertBasics):
+    """What goes wrong, or is refused."""
 
     def test_a_revert_that_breaks_off(self):
         """Of one that cannot be repaired the log tells how it is mended."""

@@ -25,7 +25,7 @@ GIB = base.GIB
 MIB = base.MIB
 
 
-class VolumeOperations(object):
+class VolumeBasics(object):
     """Create, delete and extend."""
 
     def test_create_and_delete(self):
@@ -39,6 +39,25 @@ class VolumeOperations(object):
 
         self.cloud.delete_volume(volume)
         self.assertIsNone(self.volume_on_cluster(volume))
+
+    def test_extend_attached(self):
+        volume = self.create_volume()
+        attached = self.attach(volume)
+        self.write(attached.path, 'before', 0)
+
+        self.volumes.extend_volume(volume.id, 3)
+
+        self.assertEqual(
+            3, self.cloud.wait_for_volume(volume, 'in-use').size)
+        self.assertEqual(3 * GIB, self.host.extend(attached))
+        self.assert_device_size(attached.path, 3)
+        self.assert_written(attached.path, 'before', 0)
+        self.write(attached.path, 'after', 3 * GIB - MIB)
+        self.detach(attached)
+
+
+class VolumeOperations(VolumeBasics):
+    """The rest of it."""
 
     def test_delete_what_is_gone_from_the_cluster(self):
         volume = self.create_volume()
@@ -60,21 +79,6 @@ class VolumeOperations(object):
             self.assert_written(path, 'before', GIB - MIB)
             self.assert_zero(path, GIB)
 
-    def test_extend_attached(self):
-        volume = self.create_volume()
-        attached = self.attach(volume)
-        self.write(attached.path, 'before', 0)
-
-        self.volumes.extend_volume(volume.id, 3)
-
-        self.assertEqual(
-            3, self.cloud.wait_for_volume(volume, 'in-use').size)
-        self.assertEqual(3 * GIB, self.host.extend(attached))
-        self.assert_device_size(attached.path, 3)
-        self.assert_written(attached.path, 'before', 0)
-        self.write(attached.path, 'after', 3 * GIB - MIB)
-        self.detach(attached)
-
     def test_shrink_is_refused(self):
         volume = self.create_volume(2)
 
@@ -84,7 +88,7 @@ class VolumeOperations(object):
         self.assertEqual(2048, self.volume_on_cluster(volume)['size'])
 
 
-class SnapshotOperations(object):
+class SnapshotBasics(object):
     """Snapshots, and volumes from snapshots and volumes."""
 
     def test_snapshot_and_volume_from_it(self):
@@ -120,33 +124,6 @@ class SnapshotOperations(object):
             self.assert_written(path, 'end', GIB - MIB)
             self.assert_zero(path, GIB)
 
-    def test_volume_from_snapshot_smaller_is_refused(self):
-        snapshot = self.create_snapshot(self.create_volume(2))
-
-        self.assertRaises(sdk_exceptions.BadRequestException,
-                          self.volumes.create_volume, size=1,
-                          snapshot_id=snapshot.id)
-
-    def test_volume_with_snapshots_is_not_deleted(self):
-        volume = self.create_volume()
-        snapshot = self.create_snapshot(volume)
-
-        self.assertRaises(sdk_exceptions.BadRequestException,
-                          self.volumes.delete_volume, volume)
-
-        self.assertIsNotNone(self.volume_on_cluster(volume))
-        self.assertIsNotNone(self.snapshot_on_cluster(snapshot))
-
-    def test_delete_volume_and_its_snapshots(self):
-        volume = self.create_volume()
-        snapshot = self.create_snapshot(volume)
-
-        self.volumes.delete_volume(volume, cascade=True)
-
-        self.cloud.wait_until_deleted(volume)
-        self.assertIsNone(self.volume_on_cluster(volume))
-        self.assertIsNone(self.snapshot_on_cluster(snapshot))
-
     def test_clone(self):
         volume = self.create_volume()
         attached = self.attach(volume)
@@ -178,7 +155,38 @@ class SnapshotOperations(object):
             self.assert_zero(path, GIB)
 
 
-class AttachOperations(object):
+class SnapshotOperations(SnapshotBasics):
+    """What is refused, and what goes together."""
+
+    def test_volume_from_snapshot_smaller_is_refused(self):
+        snapshot = self.create_snapshot(self.create_volume(2))
+
+        self.assertRaises(sdk_exceptions.BadRequestException,
+                          self.volumes.create_volume, size=1,
+                          snapshot_id=snapshot.id)
+
+    def test_volume_with_snapshots_is_not_deleted(self):
+        volume = self.create_volume()
+        snapshot = self.create_snapshot(volume)
+
+        self.assertRaises(sdk_exceptions.BadRequestException,
+                          self.volumes.delete_volume, volume)
+
+        self.assertIsNotNone(self.volume_on_cluster(volume))
+        self.assertIsNotNone(self.snapshot_on_cluster(snapshot))
+
+    def test_delete_volume_and_its_snapshots(self):
+        volume = self.create_volume()
+        snapshot = self.create_snapshot(volume)
+
+        self.volumes.delete_volume(volume, cascade=True)
+
+        self.cloud.wait_until_deleted(volume)
+        self.assertIsNone(self.volume_on_cluster(volume))
+        self.assertIsNone(self.snapshot_on_cluster(snapshot))
+
+
+class AttachBasics(object):
     """Attaching and detaching."""
 
     def test_attach_and_detach(self):
@@ -195,6 +203,10 @@ class AttachOperations(object):
         self.assertEqual([], self.control.status()['attachments'])
         with self.attached(volume) as path:
             self.assert_written(path, 'kept', MIB)
+
+
+class AttachOperations(AttachBasics):
+    """What Cinder keeps from happening, and users side by side."""
 
     def test_attached_volume_is_not_deleted(self):
         volume = self.create_volume()
@@ -219,7 +231,7 @@ class AttachOperations(object):
         self.assertEqual([], self.control.status()['attachments'])
 
 
-class ImageOperations(object):
+class ImageBasics(object):
     """Volumes from images and images from volumes."""
 
     SIZE = 24 * MIB
@@ -271,6 +283,10 @@ class ImageOperations(object):
         image = self.cloud.wait_for_image(answer['image_id'])
         self.cloud.wait_for_volume(volume)
         return image
+
+
+class ImageOperations(ImageBasics):
+    """Images for volumes that there are, and what goes wrong."""
 
     def test_image_onto_a_volume_with_data(self):
         image = self.create_image(self.make_image_file())

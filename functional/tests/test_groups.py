@@ -22,7 +22,7 @@ class SocketGroupTest(groups.GroupOperations, base.FunctionalTestCase):
     backend = 'socket'
 
 
-class CLIGroupTest(groups.GroupOperations, base.FunctionalTestCase):
+class CLIGroupTest(groups.GroupBasics, base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 
     backend = 'cli'

@@ -23,7 +23,7 @@ MICROVERSION = '3.42'
 SECONDS = 60
 
 
-class LimitOperations(object):
+class LimitBasics(object):
     """QoS on the back end, and extensions that do not fit."""
 
     def limited_type(self, consumer='back-end', **specs):
@@ -114,6 +114,64 @@ class LimitOperations(object):
             self.cloud.delete_volume(each)
         self.assertEqual([], self.control.status()['qos'])
 
+    def move(self, volume):
+        """Have the cluster move a volume to another pool.
+
+        :param volume: the volume
+        """
+        backend, _at, pool = volume.host.partition('#')
+        other = next(name for name in self.pools() if name != pool)
+        host = '%s#%s' % (backend, other)
+        self.volumes.migrate_volume(volume, host=host)
+        waiting.wait_for(
+            lambda: self.volumes.get_volume(volume.id).host == host,
+            SECONDS, 'Migration of ' + volume.id)
+
+    def extend_too_far(self, volume, size):
+        """Extend a volume further than the scheduler allows."""
+        asked = self.control.counts().get('expandVolume', 0)
+        with contextlib.suppress(cloud.Failed):
+            self.extend(volume, size)
+        self.assertEqual(asked, self.control.counts().get('expandVolume', 0))
+
+    def wait_for_pool(self, pool, condition):
+        """Wait until the scheduler has other figures.
+
+        :param pool: the id of the pool
+        :param condition: tells whether its capabilities are those
+        """
+        def told():
+            now = self.pools()[str(pool)]
+            if not condition(now):
+                raise waiting.NotYet('pool %s is %s' % (pool, now))
+            return now
+
+        waiting.wait_for(told, SECONDS, 'Statistics of a pool')
+
+    def test_thin_volume_grows_up_to_the_ratio(self):
+        """Beyond what is there, but not without end."""
+        volume = self.create_volume()
+        pool = volume.host.partition('#')[2]
+        total = int(self.pools()[pool]['total_capacity_gb'])
+        self.extend(volume, 2 * total)
+        # With those of others, all that may be provisioned but the half.
+        for name in ('theirs', 'theirs-too'):
+            self.fsc_cli('createVolume', volName=name, thinFlag=1,
+                         poolId=pool, volSize=9 * 1024 * (total - 1))
+            self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
+        self.wait_for_pool(pool, lambda now: (
+            now['provisioned_capacity_gb'] > 18 * (total - 1)))
+
+        self.extend_too_far(volume, 3 * total)
+
+        self.assertEqual(2 * total, self.volumes.get_volume(volume.id).size)
+        self.assertEqual(2 * total * 1024,
+                         self.volume_on_cluster(volume)['size'])
+
+
+class LimitOperations(LimitBasics):
+    """The rest of it."""
+
     def test_retype_in_use(self):
         gold, _spec = self.limited_type(total_iops_sec='100')
         silver, _spec = self.limited_type(maxMBPS='5')
@@ -170,19 +228,6 @@ class LimitOperations(object):
             self.cloud.delete_volume(volume)
         self.assertEqual([], self.control.status()['qos'])
 
-    def move(self, volume):
-        """Have the cluster move a volume to another pool.
-
-        :param volume: the volume
-        """
-        backend, _at, pool = volume.host.partition('#')
-        other = next(name for name in self.pools() if name != pool)
-        host = '%s#%s' % (backend, other)
-        self.volumes.migrate_volume(volume, host=host)
-        waiting.wait_for(
-            lambda: self.volumes.get_volume(volume.id).host == host,
-            SECONDS, 'Migration of ' + volume.id)
-
     def test_a_spec_that_becomes_the_hypervisors(self):
         gold, spec = self.limited_type(total_iops_sec='100')
         volume = self.create_volume(volume_type=gold)
@@ -206,27 +251,6 @@ class LimitOperations(object):
         self.assertEqual([], self.control.status()['volumes'])
         self.assertEqual([], self.control.status()['qos'])
 
-    def extend_too_far(self, volume, size):
-        """Extend a volume further than the scheduler allows."""
-        asked = self.control.counts().get('expandVolume', 0)
-        with contextlib.suppress(cloud.Failed):
-            self.extend(volume, size)
-        self.assertEqual(asked, self.control.counts().get('expandVolume', 0))
-
-    def wait_for_pool(self, pool, condition):
-        """Wait until the scheduler has other figures.
-
-        :param pool: the id of the pool
-        :param condition: tells whether its capabilities are those
-        """
-        def told():
-            now = self.pools()[str(pool)]
-            if not condition(now):
-                raise waiting.NotYet('pool %s is %s' % (pool, now))
-            return now
-
-        waiting.wait_for(told, SECONDS, 'Statistics of a pool')
-
     def test_thick_volume_grows_into_free_space_only(self):
         thick = self.volume_type(self.backend + '-thick', **{
             'provisioning:type': 'thick'})
@@ -243,26 +267,6 @@ class LimitOperations(object):
                    json={'os-reset_status': {'status': 'available'}})
         self.extend(volume, 2)
         self.assertEqual(2048, self.volume_on_cluster(volume)['size'])
-
-    def test_thin_volume_grows_up_to_the_ratio(self):
-        """Beyond what is there, but not without end."""
-        volume = self.create_volume()
-        pool = volume.host.partition('#')[2]
-        total = int(self.pools()[pool]['total_capacity_gb'])
-        self.extend(volume, 2 * total)
-        # With those of others, all that may be provisioned but the half.
-        for name in ('theirs', 'theirs-too'):
-            self.fsc_cli('createVolume', volName=name, thinFlag=1,
-                         poolId=pool, volSize=9 * 1024 * (total - 1))
-            self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
-        self.wait_for_pool(pool, lambda now: (
-            now['provisioned_capacity_gb'] > 18 * (total - 1)))
-
-        self.extend_too_far(volume, 3 * total)
-
-        self.assertEqual(2 * total, self.volumes.get_volume(volume.id).size)
-        self.assertEqual(2 * total * 1024,
-                         self.volume_on_cluster(volume)['size'])
 
 
 class SocketTest(LimitOperations, base.FunctionalTestCase):
@@ -283,7 +287,7 @@ class SocketTest(LimitOperations, base.FunctionalTestCase):
                             for pool in self.pools().values()))
 
 
-class CLITest(LimitOperations, base.FunctionalTestCase):
+class CLITest(LimitBasics, base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 
     backend = 'cli'

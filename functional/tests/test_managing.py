@@ -25,8 +25,8 @@ class SocketManagingTest(managing.RevertOperations,
     backend = 'socket'
 
 
-class CLIManagingTest(managing.RevertOperations,
-                      managing.ManageOperations,
+class CLIManagingTest(managing.RevertBasics,
+                      managing.ManageBasics,
                       base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 

@@ -159,7 +159,7 @@ class MigrationTestCase(base.FunctionalTestCase):
             self.assert_zero(path, 4 * MIB)
 
 
-class MigrationOperations(object):
+class MigrationBasics(object):
     """What each backend has to be able to do."""
 
     def test_the_cluster_moves_it_to_another_pool(self):
@@ -172,6 +172,36 @@ class MigrationOperations(object):
         self.assertEqual(1, self.volume_on_cluster(moved)['pool_id'])
         self.assertEqual(created, self.count('createVolume'))
         self.assert_kept(moved)
+
+    def wait_for_end(self, volume):
+        def ended():
+            found = self.volumes.get_volume(volume)
+            if found.migration_status not in ('success', 'error'):
+                raise waiting.NotYet('it is ' + str(found.migration_status))
+            return found
+
+        return waiting.wait_for(ended, SECONDS,
+                                'Migration of %s' % volume.id)
+
+    def test_retype_in_place(self):
+        """Limits and the way to clone, also of a volume in use."""
+        volume = self.create_anywhere(self.backend)
+        attached = self.attach(volume)
+        for limit in ('100', '200'):
+            chosen = self.limited(self.make_type(), total_iops_sec=limit)
+            self.retype(volume, chosen)
+            policy, = self.control.status()['qos']
+            self.assertEqual(int(limit), policy['limits']['maxIOPS'])
+        full = self.make_type(**{'dsware:clone': 'full'})
+        self.assertEqual(full.name,
+                         self.retype(volume, full).volume_type)
+        self.assertEqual([], self.control.status()['qos'])
+        self.detach(attached)
+        self.assertEqual(volume.id, self.found(volume)['name'][7:])
+
+
+class MigrationOperations(MigrationBasics):
+    """The rest of it."""
 
     def test_another_backend_takes_it_over(self):
         volume = self.create_anywhere(self.backend)
@@ -205,16 +235,6 @@ class MigrationOperations(object):
         self.assert_kept(volume)
         self.migrate(volume, self.backend, 1 - pool)
 
-    def wait_for_end(self, volume):
-        def ended():
-            found = self.volumes.get_volume(volume)
-            if found.migration_status not in ('success', 'error'):
-                raise waiting.NotYet('it is ' + str(found.migration_status))
-            return found
-
-        return waiting.wait_for(ended, SECONDS,
-                                'Migration of %s' % volume.id)
-
     def test_a_move_that_fails(self):
         volume = self.create_anywhere(self.backend)
         self.control.add_fault(kind='copy_fails', op='migrateVolumeCold',
@@ -242,22 +262,6 @@ class MigrationOperations(object):
         self.assert_written(attached.path, 'start', MIB)
         self.detach(attached)
         self.migrate(volume, self.other, 1)
-
-    def test_retype_in_place(self):
-        """Limits and the way to clone, also of a volume in use."""
-        volume = self.create_anywhere(self.backend)
-        attached = self.attach(volume)
-        for limit in ('100', '200'):
-            chosen = self.limited(self.make_type(), total_iops_sec=limit)
-            self.retype(volume, chosen)
-            policy, = self.control.status()['qos']
-            self.assertEqual(int(limit), policy['limits']['maxIOPS'])
-        full = self.make_type(**{'dsware:clone': 'full'})
-        self.assertEqual(full.name,
-                         self.retype(volume, full).volume_type)
-        self.assertEqual([], self.control.status()['qos'])
-        self.detach(attached)
-        self.assertEqual(volume.id, self.found(volume)['name'][7:])
 
     def test_retype_to_another_pool_is_a_move(self):
         volume = self.create_anywhere(self.backend)
@@ -400,7 +404,7 @@ class SocketMigrationTest(MigrationOperations, MigrationTestCase):
         self.assertEqual(volume.id, self.found(volume)['name'][7:])
 
 
-class CLIMigrationTest(MigrationOperations, MigrationTestCase):
+class CLIMigrationTest(MigrationBasics, MigrationTestCase):
     """From a backend that uses fsc_cli."""
 
     backend, other = 'cli', 'socket'

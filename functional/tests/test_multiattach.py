@@ -23,7 +23,7 @@ class SocketMultiattachTest(multiattach.MultiattachOperations,
     backend = 'socket'
 
 
-class CLIMultiattachTest(multiattach.MultiattachOperations,
+class CLIMultiattachTest(multiattach.MultiattachBasics,
                          base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 

@@ -32,10 +32,10 @@ class SocketTest(operations.VolumeOperations,
     upload_format = 'raw'
 
 
-class CLITest(operations.VolumeOperations,
-              operations.SnapshotOperations,
-              operations.AttachOperations,
-              operations.ImageOperations,
+class CLITest(operations.VolumeBasics,
+              operations.SnapshotBasics,
+              operations.AttachBasics,
+              operations.ImageBasics,
               base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 
@@ -50,7 +50,7 @@ class CLITest(operations.VolumeOperations,
         self.assertIn('--op createVolume', log)
 
 
-class FullCloneTest(operations.SnapshotOperations, base.FunctionalTestCase):
+class FullCloneTest(operations.SnapshotBasics, base.FunctionalTestCase):
     """Volumes from snapshots and volumes are independent copies."""
 
     backend = 'full'
@@ -64,9 +64,9 @@ class FullCloneTest(operations.SnapshotOperations, base.FunctionalTestCase):
         self.assertIn('createFullVolumeFromSnap', self.control.counts())
 
 
-class OldClusterTest(operations.VolumeOperations,
-                     operations.SnapshotOperations,
-                     operations.AttachOperations,
+class OldClusterTest(operations.VolumeBasics,
+                     operations.SnapshotBasics,
+                     operations.AttachBasics,
                      operations.ImageOperations,
                      base.FunctionalTestCase):
     """An older cluster with one pool; Cinder runs on native threads."""

@@ -23,14 +23,16 @@ _TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 class WorkersTestCase(testtools.TestCase):
 
-    def test_each_module_has_one(self):
+    def test_each_class_has_one(self):
         workers = yaml.safe_load(
             (_TOP / 'functional' / 'workers.yaml').read_text())
-        modules = [path.stem for path in
-                   (_TOP / 'functional' / 'tests').glob('test_*.py')]
-        self.assertIn('test_operations', modules)
-        for module in modules:
-            name = f'functional.tests.{module}.Class.test'
+        classes = [
+            f'{path.stem}.{name}' for path in
+            (_TOP / 'functional' / 'tests').glob('test_*.py')
+            for name in re.findall(r'^class (\w+)\(', path.read_text(), re.M)]
+        self.assertIn('test_operations.SocketTest', classes)
+        for each in classes:
+            name = f'functional.tests.{each}.test'
             self.assertEqual(1, sum(
                 bool(re.search(pattern, name)) for worker in workers
-                for pattern in worker['worker']), module)
+                for pattern in worker['worker']), each)
