@@ -86,6 +86,11 @@ def _add_serve(commands):
                         help='be an older cluster: pool 0 only, no '
                         'getDSwareIdentifier, neither lun_id nor wwn')
     _add_security(parser)
+    parser.add_argument(
+        '--rest', type=_setting(settings.parse_rest), metavar='HOST[:PORT]',
+        help='serve the REST interface of the manager at that IP address '
+        'too, with TLS if there is a certificate (default port 28443; 0 '
+        'chooses a free one); needs the extra "rest" of this package')
     parser.add_argument('--ready-fd', type=int, metavar='FD',
                         help='write the ready line to this file descriptor '
                         'too')
@@ -155,13 +160,16 @@ def _add_fault(commands):
     _add_fault_state(add)
     add.add_argument('kind', choices=list(faults.KINDS), metavar='KIND')
     add.add_argument('--op', default='*', help='only this operation')
-    add.add_argument('--agent', help='only the agent with this address')
+    add.add_argument('--agent', help='only the agent with this address, '
+                     'or "rest"')
     add.add_argument('--count', type=int, metavar='N',
                      help='only the next N (default: until cleared)')
     add.add_argument('--skip', type=int, default=0, metavar='N',
                      help='let N pass first')
-    add.add_argument('--seconds', type=float, metavar='S', help='of a delay')
-    add.add_argument('--code', type=int, help='of result and result_after')
+    add.add_argument('--seconds', type=float, metavar='S',
+                     help='of a delay, and between the bytes of a drip')
+    add.add_argument('--code', type=int, help='of result and result_after; '
+                     'the status of http_status and http_status_after')
     add.add_argument('--pool', type=int, metavar='ID', help='of pool_full')
     add.set_defaults(run=_fault_add)
     show = actions.add_parser('list', help='show the faults')
@@ -237,7 +245,7 @@ def _settings(options):
         copy_seconds=options.copy_seconds, devices=options.devices,
         single_pool=options.single_pool, tls_cert=options.tls_cert,
         tls_key=options.tls_key, tls_client_ca=options.tls_client_ca,
-        credentials=_credentials(options),
+        credentials=_credentials(options), rest=options.rest,
         agents=tuple(options.agent or settings.DEFAULT_AGENTS),
         pools=(settings.pools(options.pool) if options.pool
                else settings.default_pools()))

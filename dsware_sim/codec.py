@@ -251,6 +251,15 @@ def encode_record(fields):
                     for key, value in fields.items()).encode()
 
 
+def decode_record(line):
+    """Read a record.
+
+    :param line: a record line, as bytes
+    :returns: dict of texts
+    """
+    return _fields(line.decode().split(','))
+
+
 def _head(seq, code, desc, more=False):
     lines = 'seq=%d\nresult=%d' % (seq, code)
     if desc:

@@ -82,6 +82,9 @@ OPERATION_UNKNOWN = 50500001
 CLIENT_COMMAND_FORMAT_ERROR = 50510012
 SNAPSHOT_HAS_NO_VOLUME = 51010013
 VOLUME_HAS_NO_SNAPSHOT = 51010014
+LOGIN_FAILED = 1077949061
+USER_OFFLINE = 1077949069
+ADDRESS_LOCKED = 1077949071
 
 MEANINGS = types.MappingProxyType({
     OK: 'success',
@@ -149,6 +152,9 @@ MEANINGS = types.MappingProxyType({
     CLIENT_COMMAND_FORMAT_ERROR: 'malformed command',
     SNAPSHOT_HAS_NO_VOLUME: 'no volume was made from the snapshot',
     VOLUME_HAS_NO_SNAPSHOT: 'the volume has no snapshot',
+    LOGIN_FAILED: 'sign-in refused',
+    USER_OFFLINE: 'the session has ended',
+    ADDRESS_LOCKED: 'the address of the client is locked',
 })
 
 

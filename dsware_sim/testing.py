@@ -49,6 +49,10 @@ class _Addresses:
 _ADDRESSES = _Addresses()
 
 
+def _join(address, port):
+    return '%s:%d' % ('[%s]' % address if ':' in address else address, port)
+
+
 class Simulator:
     """A simulator in a process of its own.
 
@@ -56,12 +60,12 @@ class Simulator:
     ``control``, a :class:`dsware_sim.front.control.Control`; ``bin``, the
     directory of fsc_cli; ``by_id``, the directory of by-id links;
     ``devices``, 'loop' or 'file'; ``state_dir``; ``ready``, the whole ready
-    line; ``pid``.
+    line; ``pid``; ``rest``, the URL of the REST interface, or None.
     """
 
     def __init__(self, state_dir=None, agents=2, pools=None, tls=None,
                  user=None, password=None, single_pool=False, devices='auto',
-                 copy_seconds=0, copy_rate=None):
+                 copy_seconds=0, copy_rate=None, rest=False):
         """Describe a simulator; :meth:`start` or ``with`` starts it.
 
         :param state_dir: the state directory; a temporary one, which stop
@@ -76,6 +80,8 @@ class Simulator:
         :param devices: 'auto', 'loop' or 'file'
         :param copy_seconds: how long each copy takes
         :param copy_rate: MiB a second, instead of copy_seconds
+        :param rest: whether to serve the REST interface, or its (address,
+                     port)
         """
         self._temporary = state_dir is None
         if state_dir is None:
@@ -94,6 +100,10 @@ class Simulator:
         self._devices = devices
         self._copy_seconds = copy_seconds
         self._copy_rate = copy_rate
+        if rest is True:
+            rest = _ADDRESSES.take(), 0
+        self._rest = rest
+        self.rest = None
         self.process = None
         self.ready = None
         self.pid = None
@@ -176,6 +186,10 @@ class Simulator:
         self.by_id = ready['by_id']
         self.devices = ready['devices']
         self.pid = ready['pid']
+        self.rest = ready['rest']
+        if self.rest is not None:
+            # The same again after a restart, as agents do.
+            self._rest = self._rest[0], int(self.rest.rpartition(':')[2])
 
     def _environment(self):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -189,8 +203,9 @@ class Simulator:
                    '--state', self.state_dir, '--devices', self._devices,
                    '--stop-on-eof']
         for address, port in self.agents:
-            host = '[%s]' % address if ':' in address else address
-            command += ['--agent', '%s:%d' % (host, port)]
+            command += ['--agent', _join(address, port)]
+        if self._rest:
+            command += ['--rest', _join(*self._rest)]
         for pool_id, size in self._pools.items():
             command += ['--pool', '%d:%d' % (pool_id, size)]
         if self._copy_rate is not None:

@@ -17,6 +17,7 @@ once; the target gets them, and its new status, when the time is over.
 """
 
 import asyncio
+import time
 
 from dsware_sim.cluster import data
 from dsware_sim.cluster import model
@@ -24,6 +25,8 @@ from dsware_sim import codes
 
 # How long to wait when the end of a copy cannot be stored.
 _STORE_RETRY = 0.05
+# These leave the bytes where they are.
+_MOVES = (model.MIGRATION, model.EXCHANGE)
 
 
 class CopyRunner:
@@ -50,6 +53,7 @@ class CopyRunner:
         self.seconds = None
         self.rate = None
         engine.on_job = self.start
+        engine.on_cancel = self.cancel
 
     @property
     def paused(self):
@@ -88,6 +92,15 @@ class CopyRunner:
         elapsed = asyncio.get_running_loop().time() - started
         return min(99, int(100 * elapsed / duration))
 
+    def cancel(self, job_id):
+        """Let go of a copy that the state has ended already.
+
+        :param job_id: its number
+        """
+        task = self._tasks.get(job_id)
+        if task is not None:
+            task.cancel()
+
     async def stop(self):
         """Stop all copies; they start again with the next process."""
         self._stopping = True
@@ -115,16 +128,16 @@ class CopyRunner:
             await self._end(job, part)
         except OSError:
             self._discard(job)
-            await self._commit([['job_failed', job.id]])
+            await self._commit([['job_failed', job.id, int(time.time())]])
         except asyncio.CancelledError:
             self._discard(job)
             raise
         finally:
-            del self._tasks[job.id]
-            del self._started[job.id]
+            self._tasks.pop(job.id, None)
+            self._started.pop(job.id, None)
 
     async def _copy(self, job):
-        if job.kind == model.MIGRATION:
+        if job.kind in _MOVES:
             return None
         size = job.target.size
         if job.kind == model.ROLLBACK:
@@ -148,10 +161,10 @@ class CopyRunner:
         await self._resumed.wait()
 
     async def _end(self, job, part):
-        if job.kind != model.MIGRATION:
+        if job.kind not in _MOVES:
             self._files.adopt(job.target.id, part)
         target = job.target
-        await self._commit([['job_done', job.id]])
+        await self._commit([['job_done', job.id, int(time.time())]])
         self._engine.measure(target)
 
     async def _commit(self, events):

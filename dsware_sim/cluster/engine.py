@@ -40,8 +40,8 @@ Answer.__doc__ = """What a request is answered.
 QUERY_DEVICE = 'querydev'
 
 # Arguments that name objects; a clone only reads its source.
-_NAMES = ('volName', 'volNameSrc', 'snapName', 'snapNameDst', 'volNameList',
-          'snapNameList')
+_NAMES = ('volName', 'volNameSrc', 'volNameDst', 'snapName', 'snapNameDst',
+          'volNameList', 'snapNameList')
 _SOURCES = ('snapNameSrc',)
 
 
@@ -136,13 +136,16 @@ class Engine:
         self._holds = Holds()
         # Called with each new or ended copy; set by the copy runner.
         self.on_job = lambda job: None
+        # Called with the number of a copy that was cancelled.
+        self.on_cancel = lambda job_id: None
 
     def execute(self, op, args, agent):
         """Carry out a request.
 
         :param op: name of the operation
         :param args: dict of texts, manage_ip included
-        :param agent: address of the agent that was asked
+        :param agent: address of the agent that was asked, None for the
+                      manager
         :returns: :class:`Answer`, or a coroutine that returns one
         """
         operation = rules.OPERATIONS.get(op)
@@ -250,6 +253,8 @@ class Engine:
             self.state.set_real(item, self._measure(item))
         elif event[0] == 'job':
             self.on_job(self.state.jobs[event[1]['id']])
+        elif event[0] == 'job_cancelled':
+            self.on_cancel(event[1])
 
     def _measure(self, item):
         return self._worker.files.allocated(item.id)

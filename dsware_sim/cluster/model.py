@@ -31,6 +31,8 @@ FULL_COPY = 'full'
 DUPLICATE = 'duplicate'
 ROLLBACK = 'rollback'
 MIGRATION = 'migration'
+# Two volumes exchange their places; the manager does it, not an agent.
+EXCHANGE = 'exchange'
 
 QOS_FIELDS = ('maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
               'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS',
@@ -220,7 +222,7 @@ class Volume(StorageObject):
 class Snapshot(StorageObject):
     """A snapshot."""
 
-    __slots__ = ('clones',)
+    __slots__ = ('clones', 'rolled_back')
 
     def __init__(self, facts, pool, father, wwn):
         """Make a snapshot from what the journal says about it.
@@ -234,6 +236,19 @@ class Snapshot(StorageObject):
         super().__init__(facts, pool, father, wwn)
         # The linked clones of this snapshot by name.
         self.clones = {}
+        # When the last rollback to it ended, in seconds since the epoch; 0
+        # for never.
+        self.rolled_back = facts.get('rolled_back', 0)
+
+    def facts(self):
+        """What the journal has to say to make this snapshot again.
+
+        :returns: dict
+        """
+        facts = super().facts()
+        if self.rolled_back:
+            facts['rolled_back'] = self.rolled_back
+        return facts
 
     def line(self, modern):
         """Write the snapshot as a record.
@@ -278,9 +293,10 @@ class Job:
         """Describe a copy.
 
         :param job_id: its number
-        :param kind: FULL_COPY, DUPLICATE, ROLLBACK or MIGRATION
-        :param target: the object that is written
-        :param source: the object that is read, or None for a migration
+        :param kind: FULL_COPY, DUPLICATE, ROLLBACK, MIGRATION or EXCHANGE
+        :param target: the object that is written, or moves
+        :param source: the object that is read, or gives up its place; None
+                       for a migration
         :param pool_id: where a migration goes to, else None
         """
         self.id = job_id
@@ -297,3 +313,28 @@ class Job:
         return {'id': self.id, 'kind': self.kind, 'target': self.target.name,
                 'source': self.source.name if self.source else '',
                 'pool': self.pool_id}
+
+
+class Exchange:
+    """What a manager tells of two volumes that exchange their places."""
+
+    __slots__ = ('volume_id', 'other_id', 'state')
+
+    def __init__(self, volume_id, other_id, state):
+        """Note an exchange.
+
+        :param volume_id: number of the volume that moves
+        :param other_id: number of the one that was made for it
+        :param state: 'running', 'done' or 'failed'
+        """
+        self.volume_id = volume_id
+        self.other_id = other_id
+        self.state = state
+
+    def line(self):
+        """Write the exchange as a record.
+
+        :returns: the record line, as bytes
+        """
+        return b'parent_id=%d,target_lun_id=%d,state=%s' % (
+            self.volume_id, self.other_id, self.state.encode())

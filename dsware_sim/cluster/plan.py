@@ -101,8 +101,8 @@ class Plan:
 
 
 Operation = collections.namedtuple(
-    'Operation', 'handler arguments optional changes modern',
-    defaults=({}, False, False))
+    'Operation', 'handler arguments optional changes modern manager',
+    defaults=({}, False, False, False))
 Operation.__doc__ = """An entry of the table of operations.
 
 :param handler: function of the state and the call, returns a Plan
@@ -110,4 +110,5 @@ Operation.__doc__ = """An entry of the table of operations.
 :param optional: dict of parsers by name
 :param changes: whether the operation changes anything
 :param modern: whether older clusters do not know it
+:param manager: whether only the manager knows it, and no agent
 """

@@ -22,6 +22,7 @@ import types
 from dsware_sim.cluster import arguments
 from dsware_sim.cluster import ops_attach
 from dsware_sim.cluster import ops_cluster
+from dsware_sim.cluster import ops_manager
 from dsware_sim.cluster import ops_snapshot
 from dsware_sim.cluster import ops_volume
 from dsware_sim.cluster import plan
@@ -32,6 +33,7 @@ OPERATIONS = types.MappingProxyType({
     **ops_snapshot.OPERATIONS,
     **ops_cluster.OPERATIONS,
     **ops_attach.OPERATIONS,
+    **ops_manager.OPERATIONS,
 })
 
 _QUERIES_OF_ONE = types.MappingProxyType({
@@ -58,13 +60,15 @@ class Cluster:
 
         :param op: name of the operation
         :param args: dict of texts, manage_ip included
-        :param agent: address of the agent that was asked
+        :param agent: address of the agent that was asked, None for the
+                      manager
         :returns: :class:`dsware_sim.cluster.plan.Plan`
         :raises Refused: the request is answered with a result code
         """
         operation = OPERATIONS.get(op)
-        if operation is None or (operation.modern
-                                 and self.state.single_pool):
+        if (operation is None
+                or operation.modern and self.state.single_pool
+                or operation.manager and agent is not None):
             raise codes.Refused(codes.OPERATION_UNKNOWN, op[:64])
         parsed = arguments.parse(operation, args)
         if self._measure is not None:

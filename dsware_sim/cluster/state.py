@@ -40,6 +40,8 @@ class State:
         self.by_id = {}
         self.qos = {}
         self.jobs = {}
+        # What managers tell of exchanges, by number of the volume that moves.
+        self.exchanges = {}
         self.attachments = {}
         self.next_id = 1
 
@@ -104,6 +106,9 @@ class State:
             yield ['attach', agent, name, device]
         for job in self.jobs.values():
             yield ['job', job.facts()]
+        for exchange in self.exchanges.values():
+            yield ['exchange', exchange.volume_id, exchange.other_id,
+                   exchange.state]
 
     def _on_cluster(self, cluster_id, next_id):
         self.cluster_id = cluster_id
@@ -235,26 +240,49 @@ class State:
                          if job.target.is_volume else model.SNAPSHOT_CREATING)
         if job.source is not None:
             job.source.readers += 1
+        if job.kind == model.EXCHANGE:
+            job.source.job = job
+            self._set_status(job.source, model.VOLUME_COPYING)
+            self._on_exchange(job.target.id, job.source.id, 'running')
 
-    def _on_job_done(self, job_id):
-        job = self._end(job_id, model.READY)
+    def _on_exchange(self, volume_id, other_id, state):
+        self.exchanges[volume_id] = model.Exchange(volume_id, other_id, state)
+
+    def _on_exchange_gone(self, volume_id):
+        del self.exchanges[volume_id]
+
+    def _on_job_done(self, job_id, now=0):
+        job = self._end(job_id, model.READY, 'done', now)
         if job.kind == model.ROLLBACK:
             self._resize(job.target, job.source.size)
         elif job.kind == model.MIGRATION:
             self._move(job.target, self.pools[job.pool_id])
+        elif job.kind == model.EXCHANGE:
+            here, there = job.target.pool, job.source.pool
+            self._move(job.target, there)
+            self._move(job.source, here)
 
-    def _on_job_failed(self, job_id):
+    def _on_job_failed(self, job_id, now=0):
         # A move that fails has not touched the volume; the target of any
         # other copy is neither the old nor the new.
-        moved = self.jobs[job_id].kind == model.MIGRATION
-        self._end(job_id, model.READY if moved else model.FAILED)
+        moved = self.jobs[job_id].kind in (model.MIGRATION, model.EXCHANGE)
+        self._end(job_id, model.READY if moved else model.FAILED, 'failed',
+                  now)
 
-    def _end(self, job_id, status):
+    _on_job_cancelled = _on_job_failed
+
+    def _end(self, job_id, status, outcome, now):
         job = self.jobs.pop(job_id)
         job.target.job = None
         self._set_status(job.target, status)
         if job.source is not None:
             job.source.readers -= 1
+        if job.kind == model.ROLLBACK:
+            job.source.rolled_back = now
+        elif job.kind == model.EXCHANGE:
+            job.source.job = None
+            self._set_status(job.source, status)
+            self.exchanges[job.target.id].state = outcome
         return job
 
     def _set_status(self, item, status):

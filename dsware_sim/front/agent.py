@@ -22,10 +22,12 @@ import os
 from dsware_sim.cluster import engine
 from dsware_sim import codec
 from dsware_sim import codes
+from dsware_sim.front import faults
 
 # A listing stops to be encoded while this much of it is waiting to be sent.
 _HIGH_WATER = 4 * codec.STREAM_CHUNK
 _FRAMES_AT_ONCE = 2
+_NO_FRAME = b'\xff\xff\xff\xffthis is not a frame'
 
 
 class Credentials:
@@ -287,6 +289,31 @@ class Connection(asyncio.Protocol):
         if not self._sending and self._stream is not None:
             self._sending = True
             asyncio.get_running_loop().call_soon(self._send_on)
+
+    def spoil(self, request, answer, fault):
+        """Answer what was carried out in a wrong way, or not at all.
+
+        :param request: what is answered
+        :param answer: :class:`dsware_sim.cluster.engine.Answer`
+        :param fault: a :class:`dsware_sim.front.faults.Fault`
+        """
+        if fault.kind == faults.WRONG_SEQ:
+            request.seq += 1
+            self.reply(request, answer)
+        elif fault.kind == faults.CLI_GARBAGE:
+            self.write(codec.frame(
+                b'seq=%d\nresult=0\ncliGarbage=1' % request.seq))
+            self.done()
+        elif fault.kind == faults.GARBAGE:
+            # A length beyond all bounds, and bytes that are no text.
+            self.write(_NO_FRAME + os.urandom(64))
+        elif fault.kind == faults.CUT_FRAME:
+            whole = next(codec.encode_stream(
+                request.seq, answer.code, answer.desc, answer.lines))
+            self.write(whole[:len(whole) // 2])
+            self.close()
+        else:
+            self.abort()
 
     def done(self):
         """Go on with the next request."""

@@ -78,8 +78,8 @@ class Control:
     def status(self):
         """Tell what the cluster consists of.
 
-        :returns: dict with agents, pools, volumes, snapshots, attachments,
-                  qos, copies, copies_paused, faults, devices,
+        :returns: dict with agents, rest, pools, volumes, snapshots,
+                  attachments, qos, copies, copies_paused, faults, devices,
                   protocol_errors
         """
         return self.call('status')
@@ -87,8 +87,9 @@ class Control:
     def add_fault(self, **fault):
         """Switch a fault on.
 
-        :param fault: kind, and what it needs of op, agent, count, seconds,
-                      code, pool; see :class:`dsware_sim.front.faults.Fault`
+        :param fault: kind, and what it needs of op, agent ('rest' for the
+                      REST interface), count, seconds, code, pool;
+                      see :class:`dsware_sim.front.faults.Fault`
         :returns: the fault's number
         """
         return self.call('add_fault', **fault)
@@ -168,6 +169,22 @@ class Control:
     def reload_tls(self):
         """Load the certificates again, for connections from now on."""
         return self.call('reload_tls')
+
+    def set_rest(self, **settings):
+        """Change how the REST interface behaves, until a reset.
+
+        :param settings: new values; see
+                         :class:`dsware_sim.front.rest.behaviour.Behaviour`
+        """
+        return self.call('set_rest', **settings)
+
+    def expire_tokens(self):
+        """End all tokens of the REST interface."""
+        return self.call('expire_tokens')
+
+    def unlock_addresses(self):
+        """Let those sign in over REST again whose passwords were refused."""
+        return self.call('unlock_addresses')
 
     def pause_copies(self):
         """Let no copy end, so that copying states can be looked at."""

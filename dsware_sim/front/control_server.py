@@ -12,6 +12,7 @@
 """The control socket, from the server's side."""
 
 import asyncio
+import dataclasses
 import gc
 import json
 import os
@@ -25,6 +26,9 @@ from dsware_sim.front import settings
 
 # What a fault can be for besides the cluster's operations.
 _OTHERS = ('*', 'login', engine.QUERY_DEVICE)
+# The same, of the REST interface.
+_REST_ONLY = ('queryMigration', 'deleteMigration', 'queryVolumesOfQoS',
+              'querySerialNumber', 'logout', 'keepAlive')
 
 _MAX_LINE = 1048576
 
@@ -94,6 +98,7 @@ class ControlServer:
                 server.engine.measure(item)
         return {
             'agents': [_agent(agent) for agent in server.agents.values()],
+            'rest': _rest(server),
             'devices': server.worker.devices.kind,
             'pools': [_pool(pool) for pool in state.pools.values()],
             'volumes': [_volume(item) for item in state.volumes.values()],
@@ -119,12 +124,13 @@ class ControlServer:
         :returns: its number
         """
         op = fault.get('op') or '*'
-        if op not in _OTHERS and op not in rules.OPERATIONS:
+        if (op not in (*_OTHERS, *_REST_ONLY)
+                and op not in rules.OPERATIONS):
             raise faults_.FaultError('no operation %s' % op)
         agent = fault.get('agent')
-        if agent and agent not in self._server.agents:
+        if agent and agent not in self._server.listeners:
             raise faults_.FaultError('no agent %s; there are %s' % (
-                agent, ', '.join(self._server.agents)))
+                agent, ', '.join(self._server.listeners)))
         pool = fault.get('pool')
         if pool is not None and pool not in self._server.state.pools:
             raise faults_.FaultError('no pool %s' % pool)
@@ -214,6 +220,28 @@ class ControlServer:
         """Load the certificates again."""
         self._server.reload_tls()
 
+    def do_set_rest(self, **changes):
+        """Change how the REST interface behaves.
+
+        :param changes: new values by name
+        :raises ValueError: there is no such interface, name or value
+        """
+        self._rest()
+        self._server.behaviour.change(**changes)
+
+    def do_expire_tokens(self):
+        """End all tokens of the REST interface."""
+        self._rest().manager.sessions.end_all()
+
+    def do_unlock_addresses(self):
+        """Forget refused passwords."""
+        self._rest().manager.sessions.unlock()
+
+    def _rest(self):
+        if self._server.rest is None:
+            raise ValueError('this simulator runs without --rest')
+        return self._server.rest
+
     def do_pause_copies(self):
         """Let no copy end."""
         self._server.copies.pause()
@@ -242,6 +270,16 @@ class ControlServer:
 def _agent(agent):
     return {'address': agent.address, 'port': agent.port, 'up': agent.up,
             'connections': len(agent.connections)}
+
+
+def _rest(server):
+    if server.rest is None:
+        return None
+    return {'address': server.rest.host, 'port': server.rest.port,
+            'up': server.rest.up,
+            'connections': len(server.rest.connections),
+            'sessions': len(server.rest.manager.sessions),
+            'behaviour': dataclasses.asdict(server.behaviour)}
 
 
 def _pool(pool):

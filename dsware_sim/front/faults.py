@@ -23,6 +23,7 @@ import types
 
 from dsware_sim.cluster import model
 from dsware_sim import codes
+from dsware_sim.front import settings
 
 DELAY = 'delay'
 REFUSE = 'refuse'
@@ -46,6 +47,13 @@ AGENT_DIES_AFTER = 'agent_dies_after'
 DIE = 'die'
 DIE_AFTER = 'die_after'
 DIE_WRITING = 'die_writing'
+HTTP_STATUS = 'http_status'
+HTTP_STATUS_AFTER = 'http_status_after'
+HTML = 'html'
+WRONG_TYPE = 'wrong_type'
+ENDLESS = 'endless'
+DRIP = 'drip'
+EXPIRE = 'expire'
 
 KINDS = types.MappingProxyType({
     DELAY: 'wait --seconds before a request is carried out',
@@ -71,9 +79,25 @@ KINDS = types.MappingProxyType({
     DIE_AFTER: 'carry a request out, then the simulator kills itself',
     DIE_WRITING: 'the simulator kills itself when all of a request but the '
                  'record of it is done',
+    HTTP_STATUS: 'REST: answer HTTP status --code without carrying a '
+                 'request out',
+    HTTP_STATUS_AFTER: 'REST: carry a request out, answer HTTP status --code',
+    HTML: 'REST: carry a request out, answer a page of HTML',
+    WRONG_TYPE: 'REST: carry a request out, call the answer plain text',
+    ENDLESS: 'REST: carry a request out, answer a body that never ends',
+    DRIP: 'REST: carry a request out, answer a byte every --seconds',
+    EXPIRE: 'REST: all tokens end just before a request is carried out',
 })
 
 _CLI_ONLY = (CLI_GARBAGE, CLI_HANG)
+_REST_ONLY = (HTTP_STATUS, HTTP_STATUS_AFTER, HTML, WRONG_TYPE, ENDLESS, DRIP,
+              EXPIRE)
+# REST numbers no request, and a reply of it is no frame.
+_NOT_OF_REST = (*_CLI_ONLY, WRONG_SEQ)
+_WITH_SECONDS = (DELAY, DRIP)
+_WITH_CODE = (RESULT, RESULT_AFTER, HTTP_STATUS, HTTP_STATUS_AFTER)
+# What lets a request go on, so that it may meet another fault.
+PASSING = (DELAY, EXPIRE)
 _NOT_OF_REQUESTS = (REFUSE, DOWN, COPY_FAILS, DISK_FULL, POOL_FULL,
                     LATE_DEVICE)
 _LASTING = (POOL_FULL, DOWN, LATE_DEVICE)
@@ -82,7 +106,8 @@ _OP_OF_JOB = types.MappingProxyType({
     model.FULL_COPY: 'createFullVolumeFromSnap',
     model.DUPLICATE: 'duplicateSnapshot',
     model.ROLLBACK: 'rollbackSnapshot',
-    model.MIGRATION: 'migrateVolumeCold'})
+    model.MIGRATION: 'migrateVolumeCold',
+    model.EXCHANGE: 'migrateVolumeCold'})
 
 
 class FaultError(ValueError):
@@ -101,8 +126,8 @@ class Fault:
         :param op: name of the operation that it is for, '*' for all
         :param agent: address of the agent that it is for, None for all
         :param count: how many requests it is for, None until cleared
-        :param seconds: of a delay
-        :param code: of a result or a result_after
+        :param seconds: of a delay, or between the bytes of a drip
+        :param code: of a result or a result_after; or an HTTP status
         :param pool: number of the pool that is full, None for all
         :param skip: how many requests pass before the first that meets it
         :raises FaultError: the description is wrong
@@ -125,11 +150,7 @@ class Fault:
         if self.count is not None and (type(self.count) is not int
                                        or self.count < 1):
             raise FaultError('count must be a whole number of 1 or more')
-        if self.kind == DELAY:
-            if not isinstance(self.seconds, (int, float)) or self.seconds < 0:
-                raise FaultError('delay needs seconds, 0 or more')
-        if self.kind in (RESULT, RESULT_AFTER) and type(self.code) is not int:
-            raise FaultError('%s needs a code, a whole number' % self.kind)
+        self._check_numbers()
         if self.op != '*' and self.kind in _OF_NO_OPERATION:
             raise FaultError('%s is for no single operation' % self.kind)
         if type(self.skip) is not int or self.skip < 0:
@@ -137,6 +158,17 @@ class Fault:
         if self.kind in _LASTING and (self.count is not None or self.skip):
             raise FaultError('%s lasts until it is cleared; it takes no '
                              'count and no skip' % self.kind)
+
+    def _check_numbers(self):
+        if self.kind in _WITH_SECONDS:
+            if not isinstance(self.seconds, (int, float)) or self.seconds < 0:
+                raise FaultError('%s needs seconds, 0 or more' % self.kind)
+        if self.kind in _WITH_CODE and type(self.code) is not int:
+            raise FaultError('%s needs a code, a whole number' % self.kind)
+        if (self.kind in (HTTP_STATUS, HTTP_STATUS_AFTER)
+                and not 400 <= self.code <= 599):
+            raise FaultError('%s: code %d is not 400 to 599'
+                             % (self.kind, self.code))
 
     def selects(self, op, agent):
         """Whether the fault is for a request.
@@ -147,6 +179,18 @@ class Fault:
         """
         return (self.op in ('*', op)
                 and (self.agent is None or agent in (None, self.agent)))
+
+    def suits(self, agent, local):
+        """Whether the fault can happen to requests of a transport.
+
+        :param agent: address of the agent, or the name of the REST interface
+        :param local: whether the request comes from fsc_cli
+        :returns: bool
+        """
+        if agent == settings.REST:
+            return self.kind not in _NOT_OF_REST
+        return (self.kind not in _REST_ONLY
+                and (local or self.kind not in _CLI_ONLY))
 
     def passes(self):
         """Let a request pass, if that is still to be done.
@@ -226,18 +270,19 @@ class Faults:
         :param op: name of the operation
         :param agent: address of the agent
         :param local: whether it comes from fsc_cli
-        :returns: list of faults: delays, and at most one other
+        :returns: list of faults: those that pass it on, and at most one
+                  other
         """
         met = []
         for fault in list(self._faults.values()):
             if (not fault.selects(op, agent)
                     or fault.kind in _NOT_OF_REQUESTS
-                    or fault.kind in _CLI_ONLY and not local
+                    or not fault.suits(agent, local)
                     or fault.passes()):
                 continue
             met.append(fault)
             self._use(fault)
-            if fault.kind != DELAY:
+            if fault.kind not in PASSING:
                 break
         return met
 

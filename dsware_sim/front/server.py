@@ -79,6 +79,9 @@ class Server:
         self.engine = None
         self.copies = None
         self.service = None
+        # The manager's REST interface, and how it behaves.
+        self.rest = None
+        self.behaviour = None
 
     async def run(self, announce, stop_on_eof=False):
         """Serve until told to stop.
@@ -192,10 +195,32 @@ class Server:
             self.agents[address] = agent
             await agent.start(port, os.path.join(
                 self._run_dir, fsc_cli.SOCKET_NAME % address))
+        if self.settings.rest:
+            await self._listen_for_rest(context)
         self._control = control_server.ControlServer(self)
         await self._control.start(self._control_path())
         install.install(self.directory, self._run_dir,
                         self.settings.agents[0][0])
+
+    async def _listen_for_rest(self, context):
+        # Not needed without it, and it needs more than Python.
+        from dsware_sim.front.rest import behaviour
+        from dsware_sim.front.rest import connection
+        from dsware_sim.front.rest import manager
+        self.behaviour = behaviour.Behaviour()
+        self.rest = connection.Listener(*self.settings.rest, self.service,
+                                        context)
+        await self.rest.start(manager.Manager(self, self.behaviour))
+
+    @property
+    def listeners(self):
+        """All that is connected to, by address: agents and REST.
+
+        :returns: dict
+        """
+        if self.rest is None:
+            return self.agents
+        return {**self.agents, self.rest.address: self.rest}
 
     def _replaceable(self, context):
         """Make a context that stands for the current one."""
@@ -231,6 +256,8 @@ class Server:
             for agent in self.agents.values():
                 for connection in agent.connections:
                     connection.sign_out()
+            if self.rest is not None:
+                self.rest.manager.sessions.end_all()
 
     def _make_run_dir(self):
         path = self._path('run')
@@ -271,7 +298,16 @@ class Server:
             'by_id': self.worker.by_id,
             'devices': self.worker.devices.kind,
             'pid': os.getpid(),
+            'rest': self._describe_rest(),
         }
+
+    def _describe_rest(self):
+        if self.rest is None:
+            return None
+        host = self.rest.host
+        return '%s://%s:%d' % (
+            'https' if self.tls else 'http',
+            '[%s]' % host if ':' in host else host, self.rest.port)
 
     def _write_ready(self):
         with private.replacing(self._path(control.READY), 0o644) as ready:
@@ -282,7 +318,7 @@ class Server:
         for pool in self.state.pools.values():
             pool.forced_full = self.faults.full_pool(pool.id)
         self.worker.show(self.state)
-        for address, agent in self.agents.items():
+        for address, agent in self.listeners.items():
             if self.faults.is_down(address):
                 agent.go_down()
             elif self.faults.closes_listener(address):
@@ -293,7 +329,7 @@ class Server:
 
     async def settle(self):
         """Let the agents listen that no fault keeps from it."""
-        for address, agent in self.agents.items():
+        for address, agent in self.listeners.items():
             if not (self.faults.is_down(address)
                     or self.faults.closes_listener(address)):
                 await agent.go_up()
@@ -313,10 +349,13 @@ class Server:
             finally:
                 self.engine.go_on()
             self.service.forget()
+            if self.rest is not None:
+                self.behaviour.reset()
+                self.rest.manager.sessions.unlock()
             await self.settle()
 
     async def _stop(self):
-        for agent in self.agents.values():
+        for agent in self.listeners.values():
             agent.go_down()
         if self._control is not None:
             self._control.close()

@@ -13,21 +13,18 @@
 
 import asyncio
 import collections
-import os
 
 from dsware_sim.cluster import engine as engine_
-from dsware_sim import codec
 from dsware_sim.front import faults as faults_
 
 _LOG_LENGTH = 1000
 _SECRETS = frozenset(('password', 'authCredentials'))
 _NOT_CARRIED_OUT = (faults_.HANG, faults_.CLI_HANG, faults_.DROP_BEFORE,
-                    faults_.AGENT_DIES, faults_.DIE)
-_NO_FRAME = b'\xff\xff\xff\xffthis is not a frame'
+                    faults_.AGENT_DIES, faults_.DIE, faults_.HTTP_STATUS)
 
 
 class Service:
-    """Handles the requests of all agents."""
+    """Handles the requests of all agents, and of the REST interface."""
 
     def __init__(self, engine, faults):
         """Put faults in front of an engine.
@@ -81,10 +78,11 @@ class Service:
     def handle(self, connection, request, special):
         """Carry a request out and answer it, now or later.
 
-        :param connection: where it came from
+        :param connection: where it came from: what replies, spoils a reply
+                           and aborts
         :param request: a :class:`dsware_sim.codec.Request`
         :param special: function of the request that answers it instead of
-                        the engine, or None
+                        the engine, as that does, or None
         """
         self.counts[request.op] += 1
         if self._faults:
@@ -141,63 +139,48 @@ class Service:
         for fault in met:
             if fault.kind == faults_.DELAY:
                 await asyncio.sleep(fault.seconds)
+            elif fault.kind == faults_.EXPIRE:
+                connection.expire_tokens()
+        fault = met[-1]
         if epoch != self._epoch:
             connection.abort()
-            return
-        fault = met[-1]
-        if fault.kind in _NOT_CARRIED_OUT:
+        elif fault.kind in _NOT_CARRIED_OUT:
             self._note(connection, request, None)
-            self._leave(connection, fault)
-            return
-        if fault.kind == faults_.DIE_WRITING:
-            self._faults.die_at_write = True
-        if fault.kind == faults_.RESULT:
+            self._leave(connection, request, fault)
+        elif fault.kind == faults_.RESULT:
             self._reply(connection, request,
                         engine_.Answer(*faults_.answer_code(fault)))
-            return
+        else:
+            await self._carry_out(connection, request, special, fault)
+
+    async def _carry_out(self, connection, request, special, fault):
+        if fault.kind == faults_.DIE_WRITING:
+            self._faults.die_at_write = True
         answer = self._execute(connection, request, special)
         if not isinstance(answer, engine_.Answer):
             answer = await answer
-        if fault.kind == faults_.DELAY:
+        if fault.kind in faults_.PASSING:
             self._reply(connection, request, answer)
             return
         self._note(connection, request, answer.code)
         if fault.kind == faults_.AGENT_DIES_AFTER:
-            self._leave(connection, fault)
+            self._leave(connection, request, fault)
+        elif fault.kind == faults_.RESULT_AFTER:
+            connection.reply(request, engine_.Answer(
+                *faults_.answer_code(fault)))
+        elif fault.kind in (faults_.DIE_AFTER, faults_.DIE_WRITING):
+            faults_.die()
         else:
-            _spoil(connection, request, answer, fault)
+            connection.spoil(request, answer, fault)
 
-    def _leave(self, connection, fault):
-        """Leave a request without an answer, in a way or another."""
+    def _leave(self, connection, request, fault):
+        """Leave a request without its answer, in a way or another."""
         if fault.kind == faults_.DIE:
             faults_.die()
         elif fault.kind == faults_.DROP_BEFORE:
             connection.abort()
+        elif fault.kind == faults_.HTTP_STATUS:
+            connection.spoil(request, None, fault)
         elif fault.kind in (faults_.AGENT_DIES, faults_.AGENT_DIES_AFTER):
             self._faults.add(kind=faults_.DOWN,
                              agent=connection.agent.address)
-
-
-def _spoil(connection, request, answer, fault):
-    """Answer what was carried out in a wrong way, or not at all."""
-    if fault.kind == faults_.RESULT_AFTER:
-        connection.reply(request, engine_.Answer(*faults_.answer_code(fault)))
-    elif fault.kind in (faults_.DIE_AFTER, faults_.DIE_WRITING):
-        faults_.die()
-    elif fault.kind == faults_.WRONG_SEQ:
-        request.seq += 1
-        connection.reply(request, answer)
-    elif fault.kind == faults_.CLI_GARBAGE:
-        connection.write(codec.frame(
-            b'seq=%d\nresult=0\ncliGarbage=1' % request.seq))
-        connection.done()
-    elif fault.kind == faults_.GARBAGE:
-        # A length beyond all bounds, and bytes that are no text.
-        connection.write(_NO_FRAME + os.urandom(64))
-    elif fault.kind == faults_.CUT_FRAME:
-        whole = next(codec.encode_stream(
-            request.seq, answer.code, answer.desc, answer.lines))
-        connection.write(whole[:len(whole) // 2])
-        connection.close()
-    else:
-        connection.abort()

@@ -16,6 +16,9 @@ import ipaddress
 import ssl
 
 DEFAULT_PORT = 10519
+DEFAULT_REST_PORT = 28443
+#: What the manager's REST interface is called where agents have an address.
+REST = 'rest'
 DEFAULT_AGENTS = (('127.0.0.1', DEFAULT_PORT),)
 
 
@@ -47,6 +50,7 @@ class Settings:
     :param tls_client_ca: path of what client certificates are checked with,
                           None when clients need none
     :param credentials: (user name, password) to sign in with, or None
+    :param rest: (IP address, port) of the manager's REST interface, or None
     """
 
     state: str
@@ -60,6 +64,7 @@ class Settings:
     tls_key: str | None = None
     tls_client_ca: str | None = None
     credentials: tuple | None = None
+    rest: tuple | None = None
 
     def __post_init__(self):
         addresses = [address for address, _ in self.agents]
@@ -69,6 +74,9 @@ class Settings:
         if self.single_pool and set(self.pools) != {0}:
             raise SettingError('--single-pool: an older cluster has pool 0 '
                                'and no other')
+        if self.single_pool and self.rest:
+            raise SettingError('--single-pool: an older cluster has no REST '
+                               'interface; leave --rest out')
         check_speed(self.copy_rate, self.copy_seconds)
         if bool(self.tls_cert) != bool(self.tls_key):
             raise SettingError('--tls-cert and --tls-key go together')
@@ -136,7 +144,21 @@ def parse_agent(text):
     :returns: (IP address, port)
     :raises SettingError: it is neither
     """
-    host, port = text, DEFAULT_PORT
+    return _parse_address(text, DEFAULT_PORT)
+
+
+def parse_rest(text):
+    """Read the address of the REST interface.
+
+    :param text: as for an agent
+    :returns: (IP address, port)
+    :raises SettingError: it is neither
+    """
+    return _parse_address(text, DEFAULT_REST_PORT)
+
+
+def _parse_address(text, default):
+    host, port = text, default
     if text.startswith('['):
         host, closing, rest = text[1:].partition(']')
         if not closing or rest and not rest.startswith(':'):
@@ -151,8 +173,8 @@ def parse_agent(text):
         return str(ipaddress.ip_address(host)), number
     except ValueError:
         raise SettingError('%r is not an IP address with an optional port '
-                           'of 0 to 65535, as in 127.0.0.11:10519 or '
-                           '[::1]:10519' % text)
+                           'of 0 to 65535, as in 127.0.0.11:%d or '
+                           '[::1]:%d' % (text, default, default))
 
 
 def parse_pool(text):

@@ -324,7 +324,8 @@ class ProcessTestCase(base.SimulatorTestCase):
     def test_ready_line(self):
         ready = self.simulator.ready
         self.assertEqual(
-            {'state', 'agents', 'control', 'bin', 'by_id', 'devices', 'pid'},
+            {'state', 'agents', 'control', 'bin', 'by_id', 'devices', 'pid',
+             'rest'},
             set(ready))
         with open(os.path.join(self.simulator.state_dir,
                                'ready.json')) as stored:
