@@ -41,6 +41,16 @@ def _agents(status):
          agent['connections']) for agent in status['agents']])
 
 
+def _rest(status):
+    rest = status['rest']
+    return _table(
+        'REST', ('ADDRESS', 'PORT', 'STATE', 'CONNECTIONS', 'SESSIONS',
+                 'RELEASE'),
+        [(rest['address'], rest['port'], 'up' if rest['up'] else 'down',
+          rest['connections'], rest['sessions'],
+          rest['behaviour']['release'])] if rest else [])
+
+
 def _pools(status):
     return _table(
         'Pools', ('ID', 'TOTAL GiB', 'USED GiB', 'PROVISIONED GiB',
@@ -115,6 +125,6 @@ def text(status):
     :returns: tables, as text
     """
     return '\n\n'.join((
-        _agents(status), _pools(status), _volumes(status),
+        _agents(status), _rest(status), _pools(status), _volumes(status),
         _snapshots(status), _attachments(status), _copies(status),
         faults(status['faults'])))

@@ -112,6 +112,8 @@ class Behaviour:
             fits = value in _CHOICES[name]
         elif name == 'version':
             fits = isinstance(value, str) and _VERSION.match(value)
+        elif name == 'refusal_status':
+            fits = type(value) is int and 200 <= value <= 599
         elif isinstance(default, bool):
             fits = isinstance(value, bool)
         else:

@@ -214,7 +214,8 @@ class Connection(asyncio.Protocol):
         self._end(response.body)
 
     def _end(self, rest):
-        self._write(h11.Data(data=rest))
+        if self._request is None or self._request.method != b'HEAD':
+            self._write(h11.Data(data=rest))
         self._write(h11.EndOfMessage())
         if self._http.our_state is not h11.DONE:
             self._close()
@@ -309,7 +310,10 @@ class Exchange:
     @property
     def cookie(self):
         """The cookie that came with the sign-in, or None."""
-        cookies = http.cookies.SimpleCookie(self.headers.get('cookie'))
+        try:
+            cookies = http.cookies.SimpleCookie(self.headers.get('cookie'))
+        except http.cookies.CookieError:
+            return None
         return cookies['session'].value if 'session' in cookies else None
 
     def respond(self, response):

@@ -33,11 +33,6 @@ from dsware_sim.front.rest import volumes
 
 _ROUTES = {(route.family, route.method, route.path): route
            for route in (*volumes.ROUTES, *snapshots.ROUTES, *hosts.ROUTES)}
-#: The operations that a fault can be for besides those of agents.
-OPERATIONS = ('queryMigration', 'deleteMigration', 'cancelRollback',
-              'queryVolumesOfQoS', 'querySerialNumber', 'login', 'logout',
-              'keepAlive')
-
 _PATH = re.compile(
     r'/(?:dsware/service/(?:(?P<version>v\d+(?:\.\d+)?)/)?|(?P<api>api/v2/))'
     r'(?P<rest>[^?]*?)/*\Z')

@@ -113,12 +113,20 @@ async def clone(call):
 
 async def api_clone(call):
     """Make a linked clone of a snapshot."""
-    if 'clone_snapshot_name' not in call.params:
-        # The cluster behind it cannot clone a volume without a snapshot.
-        raise codes.Refused(codes.OPERATION_NOT_SUPPORTED,
-                            'only with clone_snapshot_name')
-    await _clone(call, call.params['clone_snapshot_name'],
-                 call.params['name'])
+    name = call.params['name']
+    if 'clone_snapshot_name' in call.params:
+        await _clone(call, call.params['clone_snapshot_name'], name)
+        return {}
+    if 'source_volume_name' not in call.params:
+        calls.refuse('neither clone_snapshot_name nor source_volume_name')
+    # A clone of a volume is one of a snapshot that is gone when it is made.
+    between = 'clone.%d' % call.state.take_id()
+    await call.ask('createSnapshot', snapName=between,
+                   volName=call.params['source_volume_name'])
+    try:
+        await _clone(call, between, name)
+    finally:
+        await call.ask('deleteSnapshot', snapName=between)
     return {}
 
 
@@ -150,6 +158,13 @@ async def api_change(call):
     return {}
 
 
+def _one(key, value):
+    """Check a name that is put together with others."""
+    if ',' in calls.text(key, value):
+        calls.refuse('%s has a comma' % key)
+    return value
+
+
 async def together(call):
     """Make snapshots of several volumes at one point in time."""
     wanted = [calls.mapping('a snapshot', item)
@@ -159,9 +174,8 @@ async def together(call):
             calls.refuse('a snapshot has name, sub_type and volume_name')
         if item['sub_type'] != '0':
             calls.refuse('sub_type is not 0')
-    names = [calls.text('name', item['name']) for item in wanted]
-    volumes = [calls.text('volume_name', item['volume_name'])
-               for item in wanted]
+    names = [_one('name', item['name']) for item in wanted]
+    volumes = [_one('volume_name', item['volume_name']) for item in wanted]
     await call.ask('activeSnapshots', volNameList=','.join(volumes),
                    snapNameList=','.join(names), smartFlag=0)
     return {'data': [{'name': name, 'id': call.state.snapshots[name].id}

@@ -61,9 +61,11 @@ async def api_delete(call):
     return {}
 
 
-async def _query(call, name, key, describe):
+async def _query(call, item, name, key, describe):
     try:
-        record = await call.ask_one('queryVolume', volName=name)
+        if item is None or not item.is_volume:
+            raise codes.Refused(codes.VOLUME_NOT_EXIST, name)
+        record = await call.ask_one('queryVolume', volName=item.name)
     except codes.Refused as refused:
         if (refused.code != codes.VOLUME_NOT_EXIST
                 or call.behaviour.absent == 'code'):
@@ -77,16 +79,16 @@ async def _query(call, name, key, describe):
 
 async def query_by_name(call):
     """Tell about one volume."""
-    return await _query(call, call.params['volName'], 'lunDetailInfo',
-                        bodies.volume)
+    name = call.params['volName']
+    return await _query(call, call.state.volumes.get(name), name,
+                        'lunDetailInfo', bodies.volume)
 
 
 async def query_by_id(call):
     """Tell about the volume that has a number."""
-    found = call.state.by_id.get(call.params['volId'])
-    # No volume has an empty name, so this one is told to be absent.
-    name = found.name if found is not None and found.is_volume else '_none_'
-    return await _query(call, name, 'lunDetailInfo', bodies.volume)
+    number = call.params['volId']
+    return await _query(call, call.state.by_id.get(number),
+                        'number %d' % number, 'lunDetailInfo', bodies.volume)
 
 
 async def query_by_wwn(call):
@@ -100,7 +102,9 @@ async def query_by_wwn(call):
 
 async def api_query(call):
     """Tell about one volume, as /api/v2 does."""
-    return await _query(call, call.params['name'], 'data', bodies.api_volume)
+    name = call.params['name']
+    return await _query(call, call.state.volumes.get(name), name, 'data',
+                        bodies.api_volume)
 
 
 async def list_volumes(call):
