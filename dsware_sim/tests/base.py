@@ -118,7 +118,8 @@ class FakeCluster:
         for job in list(self.state.jobs.values()):
             target, source = job.target, job.source
             self.apply([[kind, job.id]])
-            if source is not None and kind == 'job_done':
+            moved = job.kind == model.EXCHANGE
+            if source is not None and kind == 'job_done' and not moved:
                 self.state.set_real(target, source.real_bytes)
 
     def write(self, name, mib):

@@ -114,6 +114,24 @@ class ClusterMachine(stateful.RuleBasedStateMachine):
         """Start a migration."""
         self.request('migrateVolumeCold', volNameSrc=name, poolIdDst=pool)
 
+    @stateful.rule(name=NAMES, other=NAMES)
+    def exchange(self, name, other):
+        """Start to let two volumes exchange their places."""
+        self.request('exchangeVolumes', agent=None, volNameSrc=name,
+                     volNameDst=other)
+
+    @stateful.rule(name=NAMES)
+    def forget_exchange(self, name):
+        """Forget the exchange of a volume, under way or not."""
+        volume = self.state.volumes.get(name)
+        if volume:
+            self.request('forgetExchange', agent=None, volId=volume.id)
+
+    @stateful.rule(name=NAMES)
+    def cancel(self, name):
+        """Cancel a rollback."""
+        self.request('cancelRollback', agent=None, snapName=name)
+
     @stateful.rule(kind=strategies.sampled_from(['job_done', 'job_failed']))
     def end(self, kind):
         """Let all copies end."""
