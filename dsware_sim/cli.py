@@ -144,7 +144,7 @@ def _add_simple(commands):
 
 
 def _add_fault(commands):
-    kinds = '\n'.join('  %-14s %s' % item for item in faults.KINDS.items())
+    kinds = '\n'.join('  %-18s%s' % item for item in faults.KINDS.items())
     parser = commands.add_parser(
         'fault', help='switch faults on and off',
         description='Add, list and clear faults while the cluster runs.')

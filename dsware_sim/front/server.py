@@ -204,9 +204,13 @@ class Server:
 
     async def _listen_for_rest(self, context):
         # Not needed without it, and it needs more than Python.
-        from dsware_sim.front.rest import behaviour
-        from dsware_sim.front.rest import connection
-        from dsware_sim.front.rest import manager
+        try:
+            from dsware_sim.front.rest import behaviour
+            from dsware_sim.front.rest import connection
+            from dsware_sim.front.rest import manager
+        except ModuleNotFoundError as error:
+            raise RuntimeError('--rest needs %s, which is not installed: pip '
+                               'install cinder-dsware[rest]' % error.name)
         self.behaviour = behaviour.Behaviour()
         self.rest = connection.Listener(*self.settings.rest, self.service,
                                         context)

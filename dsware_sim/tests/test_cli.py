@@ -15,6 +15,8 @@ import contextlib
 import importlib.metadata
 import io
 import json
+import subprocess
+import sys
 
 from dsware_sim import cli
 from dsware_sim.front import faults
@@ -52,6 +54,18 @@ class HelpTestCase(base.TestCase):
         self.assertIn('--state', out)
         for kind in faults.KINDS:
             self.assertIn(kind, out)
+
+    def test_rest_needs_more_than_python(self):
+        # A module of that name that cannot be found, nor the installed one.
+        program = ('import sys; sys.modules["h11"] = None; '
+                   'from dsware_sim import cli; sys.exit(cli.main())')
+        done = subprocess.run(
+            [sys.executable, '-c', program, 'serve', '--state',
+             self.directory(), '--agent', '127.0.0.1:0', '--rest',
+             '127.0.0.1:0'], stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual((1, ''), (done.returncode, done.stdout))
+        self.assertIn('cinder-dsware[rest]', done.stderr)
 
     def test_no_fixed_name_that_all_users_share(self):
         self.assertNotIn('/tmp', run('--help')[1])

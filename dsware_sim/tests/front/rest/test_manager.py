@@ -12,6 +12,7 @@
 """Signing in, versions, and where in an answer a refusal stands."""
 
 from dsware_sim.front import control
+from dsware_sim import report
 from dsware_sim.tests import base
 from dsware_sim.tests.front.rest import client
 
@@ -250,6 +251,18 @@ class RefusalTestCase(client.RestTestCase):
             self.assertIn(next(iter(wrong)), str(error))
         behaviour = self.control.status()['rest']['behaviour']
         self.assertEqual('code', behaviour['absent'])
+
+
+class ReportTestCase(client.RestTestCase):
+    """What an operator sees."""
+
+    def test_status(self):
+        shown = report.text(self.control.status())
+        self.assertIn('REST: 1\n  ADDRESS', shown)
+        self.control.agent_down('rest')
+        self.assertIn(' down ', report.text(self.control.status()))
+        self.control.agent_up('rest')
+        self.assertEqual(0, self.open().sign_in()['result'])
 
 
 class WithoutTestCase(base.SimulatorTestCase):

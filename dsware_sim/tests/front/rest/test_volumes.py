@@ -244,6 +244,34 @@ class MigrationTestCase(client.RestTestCase):
         self.assertEqual(50500001, code)
 
 
+class RestartTestCase(base.SimulatorTestCase):
+    """A move that is under way when the process is killed."""
+
+    def test_goes_on(self):
+        simulator = self.own_simulator(rest=True, copy_seconds=600)
+        rest = client.Rest(simulator.rest)
+        self.addCleanup(rest.close)
+        rest.sign_in()
+        for pool, name in enumerate('vw'):
+            rest('POST', 'volume/create', {'volName': name, 'volSize': 64,
+                                           'poolId': pool})
+        volume = rest('GET', 'volume/queryByName?volName=v')[
+            'lunDetailInfo']['volId']
+        self.assertEqual(0, rest.api('POST', _MIGRATION, {
+            'parent_id': volume, 'target_lun_id': volume + 1})[
+                'result']['code'])
+        simulator.kill()
+        simulator._copy_seconds = 0
+        simulator.start()
+        rest.connection.close()
+        rest.sign_in()
+        base.wait_for(
+            lambda: rest.api('GET', _MIGRATION, {'id': volume})['data'][
+                'running_status'] == 76, 'the move')
+        self.assertEqual(1, rest('GET', 'volume/queryByName?volName=v')[
+            'lunDetailInfo']['poolId'])
+
+
 class AttachTestCase(client.RestTestCase):
     """Hosts, known by the addresses of their agents."""
 

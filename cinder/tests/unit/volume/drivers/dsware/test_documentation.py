@@ -160,7 +160,8 @@ class MapTestCase(test.TestCase):
     @ddt.data(DRIVER, DRIVER + 'features/', DRIVER + 'array/',
               DRIVER + 'client/', 'os_brick_dsware/', 'dsware_doctor/',
               'dsware_doctor/backend/', 'dsware_doctor/host/', 'dsware_sim/',
-              'dsware_sim/cluster/', 'dsware_sim/front/', 'dsware_sim/host/')
+              'dsware_sim/cluster/', 'dsware_sim/front/',
+              'dsware_sim/front/rest/', 'dsware_sim/host/')
     def test_every_module_is_named_in_its_table(self, folder):
         tables = self.MAP.split('.. list-table::')[1:]
         row, = [row for table in tables
