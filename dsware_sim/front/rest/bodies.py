@@ -206,6 +206,15 @@ def _time(seconds):
     return time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(int(seconds)))
 
 
+def first_value(line):
+    """Tell the first value of a record line, which is its object's name.
+
+    :param line: bytes
+    :returns: text
+    """
+    return line.partition(b',')[0].partition(b'=')[2].decode()
+
+
 def page(records, number, size):
     """Cut a page out of a list.
 

@@ -108,6 +108,17 @@ class Call:
         :returns: iterator of records, each a dict of texts
         :raises Refused: the cluster refused
         """
+        return read(await self.ask_lines(op, agent, **args))
+
+    async def ask_lines(self, op, agent=None, **args):
+        """Ask the cluster for what may be long, and is read in part only.
+
+        :param op: name of an operation
+        :param agent: address of the agent of a host, None for the manager
+        :param args: its arguments
+        :returns: iterable of record lines, as bytes
+        :raises Refused: the cluster refused
+        """
         texts = {name: str(value) for name, value in args.items()}
         answer = self.manager.engine.execute(
             op, {**texts, 'manage_ip': _MANAGER}, agent)
@@ -115,7 +126,7 @@ class Call:
             answer = await answer
         if answer.code != codes.OK:
             raise codes.Refused(answer.code, _detail(answer))
-        return map(codec.decode_record, answer.lines)
+        return answer.lines
 
     async def ask_one(self, op, **args):
         """Ask the cluster about one object.
@@ -166,6 +177,15 @@ class Call:
         except codes.Refused as refused:
             return refused.code, str(refused)
         return codes.OK, codes.describe(codes.OK)
+
+
+def read(lines):
+    """Read record lines.
+
+    :param lines: iterable of bytes
+    :returns: iterator of dicts of texts
+    """
+    return map(codec.decode_record, lines)
 
 
 def _detail(answer):

@@ -161,15 +161,16 @@ async def list_qos_volumes(call):
     qos = call.state.qos.get(call.params['qosName'])
     if qos is None:
         raise codes.Refused(codes.QOS_NOT_EXIST, call.params['qosName'])
-    records = await call.ask('queryAllVolume', poolId=call.params['poolId'])
-    found = [record for record in records
-             if record['vol_name'] in qos.volumes]
+    lines = await call.ask_lines('queryAllVolume',
+                                 poolId=call.params['poolId'])
+    found = [line for line in lines
+             if bodies.first_value(line) in qos.volumes]
     page = bodies.page(found, call.params.get('pageNum', 1),
                        call.params.get('pageSize', calls.MAX_PAGE))
     counted = page if call.behaviour.total == 'page' else found
     return {'totalNum': len(counted),
             'volumes': [bodies.listed_volume(record, call.state)
-                        for record in page]}
+                        for record in calls.read(page)]}
 
 
 async def tell_versions(call):

@@ -56,10 +56,15 @@ class Sessions:
                 and not self._credentials.accept(user, password)):
             self._refuse(address, now)
         self._refused.pop(address, None)
+        self._forget_ended(now)
         token, cookie = secrets.token_hex(24), secrets.token_hex(8)
         self._ends[token] = now + self._behaviour.token_seconds
         self._cookies[token] = cookie
         return token, cookie
+
+    def _forget_ended(self, now):
+        for token in [one for one, end in self._ends.items() if end <= now]:
+            self.end(token)
 
     def _refuse(self, address, now):
         self._refused[address] += 1
@@ -93,10 +98,12 @@ class Sessions:
         :param token: a valid token
         """
         self._ends.pop(token, None)
+        self._cookies.pop(token, None)
 
     def end_all(self):
         """End all tokens."""
         self._ends.clear()
+        self._cookies.clear()
 
     def unlock(self):
         """Forget refused passwords and locked addresses."""

@@ -38,12 +38,12 @@ async def query_by_name(call):
     return {'snapshot': bodies.snapshot(record, call.state)}
 
 
-def _filter(call, records):
+def _filter(call, lines):
     """Leave what has the filter's text anywhere in its name."""
     wanted = call.params.get('filters', {}).get('volumeName', '')
     if not isinstance(wanted, str):
         calls.refuse('the filter volumeName is not a text')
-    return [record for record in records if wanted in record['snap_name']]
+    return [line for line in lines if wanted in bodies.first_value(line)]
 
 
 def _page(call, found, number, size, describe):
@@ -51,20 +51,20 @@ def _page(call, found, number, size, describe):
     counted = page if call.behaviour.total == 'page' else found
     return {'totalNum': len(counted),
             'snapshotList': [describe(record, call.state)
-                             for record in page]}
+                             for record in calls.read(page)]}
 
 
 async def list_of_pool(call):
     """Tell about a page of the snapshots of a pool."""
-    found = _filter(call, await call.ask('queryAllSnapshot',
-                                         poolId=call.params['poolId']))
+    found = _filter(call, await call.ask_lines(
+        'queryAllSnapshot', poolId=call.params['poolId']))
     return _page(call, found, call.params['pageNum'],
                  call.params['pageSize'], bodies.listed_snapshot)
 
 
 async def _of_volume(call, name):
     try:
-        return await call.ask('querySnapOfVolume', volName=name)
+        return await call.ask_lines('querySnapOfVolume', volName=name)
     except codes.Refused as refused:
         # A list that is empty is no failure here.
         if refused.code != codes.VOLUME_HAS_NO_SNAPSHOT:
@@ -87,9 +87,8 @@ async def api_query(call):
         return {'data': _describe(call, record)}
     if 'volume_name' not in call.params:
         calls.refuse('neither name nor volume_name')
-    return {'data': [
-        _describe(call, record)
-        for record in await _of_volume(call, call.params['volume_name'])]}
+    lines = await _of_volume(call, call.params['volume_name'])
+    return {'data': [_describe(call, record) for record in calls.read(lines)]}
 
 
 def _describe(call, record):

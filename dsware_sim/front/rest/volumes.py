@@ -109,10 +109,11 @@ async def api_query(call):
 
 async def list_volumes(call):
     """Tell about a page of the volumes of a pool; not how many there are."""
-    records = await call.ask('queryAllVolume', poolId=call.params['poolId'])
-    return {'volumeList': [
-        bodies.listed_volume(record, call.state) for record in bodies.page(
-            records, call.params['pageNum'], call.params['pageSize'])]}
+    lines = await call.ask_lines('queryAllVolume',
+                                 poolId=call.params['poolId'])
+    page = bodies.page(lines, call.params['pageNum'], call.params['pageSize'])
+    return {'volumeList': [bodies.listed_volume(record, call.state)
+                           for record in calls.read(page)]}
 
 
 async def expand(call):
