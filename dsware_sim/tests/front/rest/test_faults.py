@@ -19,6 +19,7 @@ import time
 import ddt
 
 from dsware_sim.front import control
+from dsware_sim.front.rest import manager
 from dsware_sim.tests.front.rest import client
 
 _CREATE = '/dsware/service/v1.3/volume/create'
@@ -192,6 +193,12 @@ class FaultsTestCase(client.RestTestCase):
         self.ok(agent, 'login', userName=client.USER,
                 password=client.PASSWORD)
         self.ok(agent, 'queryVolume', volName='v')
+
+    def test_every_call_can_meet_one(self):
+        for route in manager._ROUTES.values():
+            op = route.op({}) if callable(route.op) else route.op
+            self.fault('hang', op=op)
+            self.control.clear_faults()
 
     def test_dies(self):
         for kind, exists in (('die', False), ('die_after', True)):
