@@ -65,7 +65,7 @@ class RevertTestCase(base.DriverTestCase):
     def test_revert(self):
         self.revert()
         self.check()
-        self.assertGreaterEqual(sum(self.clock.sleeps), 20)
+        self.assertGreaterEqual(sum(self.clock.sleeps), 19)
 
     def test_a_volume_that_was_extended_keeps_its_size(self):
         self.extend()
