@@ -12,8 +12,8 @@
 
 """Speed of the driver on the simulator, as ratios within one run.
 
-The floor is a bare echo over the same framing: what the socket, the kernel
-and Python cost when nothing else is done. Everything else is measured in
-the same run on the same machine and given as a ratio to it, because numbers
-of different machines cannot be compared.
+The floor is a bare client of the simulator: what the least that carries a
+request costs. Everything else is measured in the same run on the same machine
+and given as a ratio to it, because numbers of different machines cannot be
+compared.
 """

@@ -17,6 +17,7 @@ import pathlib
 
 from functional.bench import images
 from functional.bench import listing
+from functional.bench import requests
 from functional.bench import volumes
 
 
@@ -27,6 +28,7 @@ def _arguments():
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     for name, module, summary in (
             ('volumes', volumes, 'operations a second'),
+            ('requests', requests, 'how often the cluster is asked'),
             ('images', images, 'copying images; needs root'),
             ('listing', listing, 'listing what can be managed')):
         command = commands.add_parser(

@@ -25,22 +25,26 @@ if SETTINGS['threads'] == 'eventlet':
     eventlet.monkey_patch()
 
 import dataclasses  # noqa: E402
-import itertools  # noqa: E402
+import subprocess  # noqa: E402
 
 from oslo_config import cfg  # noqa: E402
 
 from cinder import objects  # noqa: E402
 from cinder.volume.drivers.dsware.client import protocol  # noqa: E402
 
+from functional.bench import bare  # noqa: E402
 from functional.bench import drivers  # noqa: E402
 from functional.bench import echo  # noqa: E402
 from functional.bench import measure  # noqa: E402
+from os_brick_dsware import fsc_cli  # noqa: E402
 
 CONF = cfg.CONF
+AGENTS = SETTINGS['agents']
+BARE = {'socket': 'bare client', 'cli': 'bare fsc_cli'}
 
 
 def _driver(transport, workers):
-    return drivers.make(f'{transport}-{workers}', SETTINGS['agents'],
+    return drivers.make(f'{transport}-{workers}', AGENTS,
                         dsware_transport=transport,
                         dsware_max_connections=workers)
 
@@ -62,30 +66,57 @@ def _echo(frame):
     return lambda: echo.call(sock, frame)
 
 
+def _bare_client(name):
+    client = bare.Client(*AGENTS[0])
+    return lambda: client.call('queryVolume', volName=name)
+
+
+def _bare_program(name):
+    host, port = AGENTS[0]
+    command = fsc_cli.command('fsc_cli', 'queryVolume', host, host, port,
+                              {'volName': name})
+    return lambda: subprocess.run(command, check=True,
+                                  stdout=subprocess.DEVNULL)
+
+
 def _jobs(workers, volume):
-    frame = protocol.encode_request(1, 'queryVolume',
-                                    SETTINGS['agents'][0][0],
+    """Give jobs: name, name of the floor, one operation for each worker."""
+    frame = protocol.encode_request(1, 'queryVolume', AGENTS[0][0],
                                     {'volName': volume.name})
-    yield 'echo', [_echo(frame) for _n in range(workers)]
+    make_bare = {'socket': _bare_client, 'cli': _bare_program}
+    yield 'echo', BARE['socket'], [_echo(frame) for _n in range(workers)]
     for transport in SETTINGS['transports']:
+        if transport == 'cli' and workers > 1:
+            # Only processors are measured when many programs run at a time.
+            continue
+        floor = BARE[transport]
         dsware = _driver(transport, workers)
-        yield f'{transport} query', [_query(dsware, volume)] * workers
-        yield f'{transport} create+delete', [
+        yield floor, floor, [make_bare[transport](volume.name)
+                             for _n in range(workers)]
+        yield f'{transport} query', floor, [_query(dsware, volume)] * workers
+        yield f'{transport} create+delete', floor, [
             _create_delete(dsware) for _n in range(workers)]
+
+
+def _measure(jobs):
+    """Measure jobs in turns, so that what disturbs them disturbs all."""
+    rounds = [[measure.measure(name, floor, SETTINGS['threads'], operations,
+                               SETTINGS['seconds'] / SETTINGS['rounds'])
+               for name, floor, operations in jobs]
+              for _n in range(SETTINGS['rounds'])]
+    return map(measure.median, zip(*rounds))
 
 
 def main():
     CONF([], project='cinder')
     objects.register_all()
     volume = drivers.new_volume()
-    maker = _driver('socket', 1)
+    maker = drivers.make('maker', AGENTS)
     maker.create_volume(volume)
     try:
-        jobs = itertools.chain.from_iterable(
-            _jobs(workers, volume) for workers in SETTINGS['workers'])
-        for job, operations in jobs:
-            result = measure.measure(job, SETTINGS['threads'], operations,
-                                     SETTINGS['seconds'])
+        jobs = [job for workers in SETTINGS['workers']
+                for job in _jobs(workers, volume)]
+        for result in _measure(jobs):
             print(json.dumps(dataclasses.asdict(result)), flush=True)
     finally:
         maker.delete_volume(volume)

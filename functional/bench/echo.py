@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The floor: a server that sends each frame back, and a client for it."""
+"""Below the floor: a server that sends each frame back, and a client."""
 
 import asyncio
 import socket

@@ -13,6 +13,7 @@
 """Runs one job in many workers and measures it."""
 
 import dataclasses
+import statistics
 import threading
 import time
 
@@ -22,6 +23,7 @@ class Result:
     """What one measurement gave.
 
     :ivar job: what was measured
+    :ivar floor: the job that it is compared to
     :ivar threads: ``eventlet`` or ``native``
     :ivar rate: operations a second, all workers together
     :ivar p50: median time of one operation, in microseconds
@@ -31,6 +33,7 @@ class Result:
     """
 
     job: str
+    floor: str
     threads: str
     workers: int
     operations: int
@@ -66,10 +69,20 @@ class _Worker:
             self.times.append(now - before)
 
 
-def measure(job, threads, operations, seconds):
+def median(results):
+    """Give the median of each number of several results of one job."""
+    middle = {name: statistics.median(getattr(result, name)
+                                      for result in results)
+              for name in ('rate', 'p50', 'p99', 'cpu')}
+    return dataclasses.replace(
+        results[0], operations=sum(r.operations for r in results), **middle)
+
+
+def measure(job, floor, threads, operations, seconds):
     """Measure a job; each worker first does it once unmeasured.
 
     :param job: the job's name
+    :param floor: the name of the job that it is compared to
     :param threads: ``eventlet`` or ``native``, for the result
     :param operations: one callable for each worker
     :param seconds: how long to measure
@@ -94,7 +107,7 @@ def measure(job, threads, operations, seconds):
         if worker.error is not None:
             raise worker.error
     times = sorted(t for w in workers for t in w.times)
-    return Result(job=job, threads=threads, workers=len(workers),
+    return Result(job=job, floor=floor, threads=threads, workers=len(workers),
                   operations=len(times), rate=len(times) / wall,
                   p50=times[len(times) // 2] * 1e6,
                   p99=times[len(times) * 99 // 100] * 1e6,

@@ -12,6 +12,7 @@
 
 """Operations a second, with many workers, in both thread worlds."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -22,19 +23,27 @@ from dsware_sim import testing
 from functional.bench import measure
 
 _ADDRESS = '127.0.0.1'
+# What is compared, and the aim.
+_AIMS = (
+    ('socket query / bare client, p50, 1 worker', 'at most', 2.0),
+    ('socket query / bare client, CPU, 1 worker', 'at most', 3.0),
+    ('socket query, operations a second, 16 workers / 1', 'at least', 1.0))
 _COLUMNS = ('{:<22} {:<9} {:>7} {:>9} {:>9} {:>10} {:>9} {:>7} {:>7} {:>7}')
 
 
 DESCRIPTION = (
-    'Measures single operations. The floor is a bare echo over the same '
-    'framing; the last three columns are ratios to the floor with the same '
-    'threads and workers.')
+    'Measures single operations, with both ends on one processor. The last '
+    'three columns are ratios to a bare client, or a bare fsc_cli, with the '
+    'same threads and workers.')
 
 
 def add_arguments(parser):
     """Add what this command can be told."""
-    parser.add_argument('--seconds', type=float, default=2.0,
-                        help='how long each measurement lasts (%(default)s)')
+    parser.add_argument('--seconds', type=float, default=5.0,
+                        help='how long each job is measured (%(default)s)')
+    parser.add_argument('--rounds', type=int, default=5,
+                        help='in how many turns; the medians are shown '
+                             '(%(default)s)')
     parser.add_argument('--workers', type=int, nargs='+',
                         default=[1, 16, 64])
     parser.add_argument('--threads', nargs='+', default=['native',
@@ -46,15 +55,29 @@ def add_arguments(parser):
 
 
 def _table(results):
-    floor = {(r.threads, r.workers): r for r in results if r.job == 'echo'}
+    found = {(r.job, r.threads, r.workers): r for r in results}
     yield _COLUMNS.format('job', 'threads', 'workers', 'ops/s', 'p50 us',
                           'p99 us', 'CPU us/op', 'p50 x', 'p99 x', 'CPU x')
     for r in sorted(results, key=lambda r: (r.threads, r.workers)):
-        base = floor[r.threads, r.workers]
+        base = found[r.floor, r.threads, r.workers]
         yield _COLUMNS.format(
             r.job, r.threads, r.workers, f'{r.rate:.0f}', f'{r.p50:.0f}',
             f'{r.p99:.0f}', f'{r.cpu:.0f}', f'{r.p50 / base.p50:.2f}',
             f'{r.p99 / base.p99:.2f}', f'{r.cpu / base.cpu:.2f}')
+    with contextlib.suppress(KeyError):
+        yield ''
+        yield from _aims(found)
+
+
+def _aims(found):
+    """Compare with the aims, which are for native threads."""
+    bare, one, many = (found[job, 'native', workers] for job, workers in (
+        ('bare client', 1), ('socket query', 1), ('socket query', 16)))
+    ratios = (one.p50 / bare.p50, one.cpu / bare.cpu, many.rate / one.rate)
+    for (what, bound, aim), ratio in zip(_AIMS, ratios):
+        kept = ratio >= aim if bound == 'at least' else ratio <= aim
+        yield (f'{what}: {ratio:.2f} (aim: {bound} {aim}, '
+               f'{"kept" if kept else "not kept"})')
 
 
 def _run_child(settings, environment, log):
@@ -78,6 +101,7 @@ def _measure(arguments, simulator, echo_port, log):
     for threads in arguments.threads:
         yield from _run_child(
             {'threads': threads, 'seconds': arguments.seconds,
+             'rounds': arguments.rounds,
              'workers': arguments.workers, 'echo': [_ADDRESS, echo_port],
              'transports': arguments.transports,
              'agents': simulator.agents}, environment, log)
@@ -88,6 +112,8 @@ def table(arguments):
 
     :param arguments: see add_arguments()
     """
+    # For all processes of the run.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with (testing.Simulator(agents=2, devices='file') as simulator,
           tempfile.TemporaryFile('w+') as log,
           subprocess.Popen([sys.executable, '-m', 'functional.bench.echo',
