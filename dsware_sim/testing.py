@@ -198,8 +198,10 @@ class Simulator:
             path for path in paths if path)}
 
     def _command(self):
-        # With nothing of site-packages it starts in half the time.
-        command = [sys.executable, '-S', '-m', 'dsware_sim', 'serve',
+        # With nothing of site-packages it starts in half the time; only REST
+        # needs something that is there.
+        command = [sys.executable, *(() if self._rest else ('-S',)),
+                   '-m', 'dsware_sim', 'serve',
                    '--state', self.state_dir, '--devices', self._devices,
                    '--stop-on-eof']
         for address, port in self.agents:

@@ -477,6 +477,13 @@ class BlockDevices:
         info = self.connector.connect_volume(self.properties())
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
+    def test_found_by_its_own_wwn_where_one_look_takes_all_the_time(self):
+        self.cluster.links = False
+        with mock.patch('os_brick_dsware.waiting.until',
+                        lambda look, timeout: look()):
+            info = self.connect_to(device__wwid='naa.' + fakes.WWN)
+        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
+
     def test_generation_is_remembered(self):
         self.connect_to()
         user, = self.users()
