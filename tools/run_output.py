@@ -23,6 +23,7 @@ FILE = 'output.log'
 # Lines of stestr. The words are those of its totals.
 _COUNT = re.compile(r'^ - (Passed|Failed|Skipped): (\d+)$', re.MULTILINE)
 _COVERAGE = re.compile(r'^TOTAL .* (\d[\d.]*%)$', re.MULTILINE)
+_REPEATED = re.compile(r'^Failed \d+ tests? - output below:$', re.MULTILINE)
 _PASSED = re.compile(r'^\{\d+\} \S+ .*\.\.\. (ok|SKIPPED.*)\n', re.MULTILINE)
 
 
@@ -60,6 +61,10 @@ def failures(printed):
     """What is to be read when an environment has failed.
 
     :param printed: what its commands printed
-    :returns: the text without the lines of tests that passed or were skipped
+    :returns: from where stestr repeats the tests that failed, if it does;
+        otherwise the text without the lines of tests that passed or were
+        skipped
     """
-    return _PASSED.sub('', printed)
+    repeated = _REPEATED.search(printed)
+    return (printed[repeated.start():] if repeated
+            else _PASSED.sub('', printed))

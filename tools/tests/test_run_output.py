@@ -61,6 +61,10 @@ class RunOutputTestCase(testtools.TestCase):
         self.assertEqual('cover: passed, coverage: 97.0%, 1 min 00 s',
                          run_output.end('cover', True, COVERAGE, 59.6))
 
+    def test_failures_that_are_repeated_are_told_once(self):
+        repeated = 'Failed 1 tests - output below:\ntest_3\nTotals\n'
+        self.assertEqual(repeated, run_output.failures(STESTR + repeated))
+
     def test_failures_are_told_in_full(self):
         text = run_output.failures('a warning\n' + STESTR)
         self.assertNotIn('... ok', text)
