@@ -26,6 +26,7 @@ if SETTINGS['threads'] == 'eventlet':
 
 import dataclasses  # noqa: E402
 import subprocess  # noqa: E402
+import tempfile  # noqa: E402
 
 from oslo_config import cfg  # noqa: E402
 
@@ -110,6 +111,12 @@ def _measure(jobs):
 def main():
     CONF([], project='cinder')
     objects.register_all()
+    with tempfile.TemporaryDirectory() as directory:
+        drivers.use_daemon(directory)
+        _run()
+
+
+def _run():
     volume = drivers.new_volume()
     maker = drivers.make('maker', AGENTS)
     maker.create_volume(volume)

@@ -12,6 +12,9 @@
 
 """The driver on the simulator, with no services around it."""
 
+import os
+import pathlib
+import sys
 import uuid
 
 from oslo_config import cfg
@@ -19,9 +22,12 @@ from oslo_utils import timeutils
 
 from cinder import context
 from cinder import objects
+import cinder.privsep
 from cinder.volume import configuration
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import driver
+from functional.services import cinder as cinder_service
+from functional.services import programs
 
 HOST = 'bench@dsware'
 
@@ -44,6 +50,20 @@ def make(group, agents, **options):
     made.do_setup(None)
     made.check_for_setup_error()
     return made
+
+
+def use_daemon(directory):
+    """Have Cinder's privileged daemon run as the user of this process.
+
+    :param directory: where its configuration is written
+    """
+    path = pathlib.Path(directory, 'privsep.conf')
+    programs.write_config(path, cinder_service.privsep_sections())
+    cfg.CONF.set_override(
+        'helper_command',
+        f'{os.path.dirname(sys.executable)}/privsep-helper '
+        f'--config-file {path}',
+        group=cinder.privsep.sys_admin_pctxt.cfg_section)
 
 
 def new_volume(size=1):

@@ -102,6 +102,7 @@ def _measure_here(settings):
     """Measure one job; prints the seconds of each time and the peak."""
     CONF([], project='cinder')
     _use_database(settings['database'])
+    drivers.use_daemon(os.path.dirname(settings['database']))
     objects.register_all()
     dsware = _driver(settings['agents'], settings['transport'])
     dsware.get_volume_stats(True)
