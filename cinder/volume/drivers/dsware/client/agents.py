@@ -155,8 +155,7 @@ class Agents:
         if endpoint is not None:
             return [self._agent(endpoint)]
         now = time.monotonic()
-        ready = [agent for agent in self._rotation
-                 if self._is_rested(agent, self._rotation, now)]
+        ready = self._rested(self._rotation, now)
         start = next(self._turn) % max(len(ready), 1)
         return ready[start:] + ready[:start] + [
             agent for agent in self._rotation if agent not in ready]
@@ -235,9 +234,8 @@ class Agents:
 
     def _place_at(self, agents, now):
         """Give a place at the first one that may be asked, or None."""
-        for agent in agents:
-            if (agent.users < agent.capacity
-                    and self._is_rested(agent, agents, now)):
+        for agent in self._rested(agents, now):
+            if agent.users < agent.capacity:
                 return self._new_place(agent)
         return None
 
@@ -251,10 +249,10 @@ class Agents:
             agent.pause()
         return place
 
-    def _is_rested(self, agent, agents, now):
-        """Tell whether one of some agents is not to be left alone."""
-        return (not agent.failures
-                or agent.again_at(self._pauses(agents)) <= now)
+    def _rested(self, agents, now):
+        """Give those of some agents that are not to be left alone."""
+        return [agent for agent in agents if not agent.failures
+                or agent.again_at(self._pauses(agents)) <= now]
 
     def _pauses(self, agents):
         return _pauses(agents, self._request_timeout)

@@ -19,7 +19,6 @@ gets OutcomeUnknown and has to find out.
 """
 
 from collections.abc import Iterator
-import contextlib
 import dataclasses
 import functools
 import time
@@ -87,7 +86,7 @@ class _Call:
         self.limit = None
         self.begun = False
         self.error = None
-        self._series = reporting.Series(LOG)
+        self._series = None
         self._before = None
         self._failed = None
 
@@ -109,6 +108,7 @@ class _Call:
         # Of an agent that does not answer the log tells once an outage.
         away = (isinstance(self._failed, exceptions.EndpointUnavailable)
                 or self._failed.logged)
+        self._series = self._series or reporting.Series(LOG)
         self._series.note(logging.DEBUG if away else logging.WARNING,
                           self._failed, plan)
 
@@ -178,9 +178,12 @@ class Client:
         started = time.monotonic()
         reply, = self._carried_out(self._whole, _Call(
             request, deadline or self.deadline(), patience, agent))
-        LOG.debug('%(request)s: done by %(endpoint)s within %(seconds).3f s.',
-                  {'request': request, 'endpoint': reply.endpoint,
-                   'seconds': time.monotonic() - started})
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug('%(op)s of %(name)s: done by %(endpoint)s within '
+                      '%(seconds).3f s.', {
+                          'op': op, 'name': request.name or 'the cluster',
+                          'endpoint': reply.endpoint,
+                          'seconds': time.monotonic() - started})
         return reply
 
     def stream(self, op: str, *, deadline: waiting.Deadline | None = None,
@@ -265,7 +268,8 @@ class Client:
         """Give the one reply of a request, when all of it is there."""
         records = []
         count = size = 0
-        with contextlib.closing(self._frames(place, call)) as frames:
+        frames = self._frames(place, call)
+        try:
             for frame in frames:
                 records += frame.records
                 count += 1
@@ -273,12 +277,15 @@ class Client:
                 if (max(len(records), count) > _MAX_RECORDS
                         or size > _MAX_BYTES):
                     raise self._endless(place, call, _MAX_RECORDS)
+        finally:
+            frames.close()
         return [Reply(records, place.agent.endpoint)]
 
     def _records(self, place, call):
         """Give the records of a reply as they come."""
         listed = 0
-        with contextlib.closing(self._frames(place, call)) as frames:
+        frames = self._frames(place, call)
+        try:
             for frame in frames:
                 listed += 1 + len(frame.records)
                 if listed > _MAX_LISTED:
@@ -287,6 +294,8 @@ class Client:
                 # How long the caller takes is the caller's business.
                 with call.limit.paused():
                     yield from frame.records
+        finally:
+            frames.close()
 
     @staticmethod
     def _endless(place, call, records):

@@ -288,15 +288,13 @@ class Connection:
             endpoint=str(self._endpoint), advice=advice)
 
     @property
-    def trusted(self):
-        """Whether what it was made with is still what is configured."""
-        return self._context is None or (
-            self._settings.tls_settings.is_current(self._context))
-
-    @property
     def usable(self):
         """Whether another request may be sent on the connection."""
         if time.monotonic() - self.used > _MAX_IDLE:
+            return False
+        if self._context is not None and (
+                not self._settings.tls_settings.is_current(self._context)):
+            # The TLS files were changed since.
             return False
         # Asks the kernel, because a peek would wait under a time-out, is
         # not there with TLS, and select() fails on large descriptors.

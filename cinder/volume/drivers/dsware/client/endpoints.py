@@ -119,9 +119,6 @@ class Request:
     op: str
     args: Mapping[str, object] = dataclasses.field(repr=False)
 
-    def __str__(self) -> str:
-        return f'{self.op} of {self.name or "the cluster"}'
-
     @property
     def name(self) -> str:
         """The object that the request is about, for messages."""

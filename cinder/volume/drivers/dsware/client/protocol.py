@@ -25,6 +25,7 @@ frames; the caller moves the bytes.
 from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
+import functools
 import itertools
 import re
 import struct
@@ -84,8 +85,7 @@ def _escape(match: re.Match) -> str:
     return f'%{ord(match[0]):02X}'
 
 
-def _escaped(value: object) -> str:
-    return _UNSAFE.sub(_escape, str(value))
+_escaped = functools.partial(_UNSAFE.sub, _escape)
 
 
 def encode_request(seq: int, op: str, manage_ip: str,
@@ -106,7 +106,7 @@ def encode_request(seq: int, op: str, manage_ip: str,
             raise LocalProtocolError(f'argument name {key!r} is reserved')
         if not _KEY.fullmatch(key):
             raise LocalProtocolError(f'illegal argument name {key[:80]!r}')
-        lines.append(f'{key}={_escaped(value)}')
+        lines.append(f'{key}={_escaped(str(value))}')
     try:
         payload = '\n'.join(lines).encode()
     except UnicodeEncodeError:
@@ -265,25 +265,28 @@ class Connection:
         if self._broken:
             raise RemoteProtocolError('connection is broken')
         try:
-            return self._next_frame()
+            frame = next(self._parts, None)
+            if frame is None and self._buffer:
+                frame = self._first_part()
+            if frame is not None:
+                self._waiting = frame.more
+                if not frame.more and self._buffer:
+                    raise RemoteProtocolError(
+                        'data after the end of the reply')
+            return frame
         except RemoteProtocolError:
             self._broken = True
             self._parts = iter(())
             self._buffer.clear()
             raise
 
-    def _next_frame(self) -> Frame | None:
-        frame = next(self._parts, None)
-        if frame is None:
-            payload = self._take_payload()
-            if payload is None:
-                return None
-            self._parts = decode_reply(payload)
-            frame = next(self._parts)
-            self._check_sequence(frame)
-        self._waiting = frame.more
-        if not frame.more and self._buffer:
-            raise RemoteProtocolError('data after the end of the reply')
+    def _first_part(self) -> Frame | None:
+        payload = self._take_payload()
+        if payload is None:
+            return None
+        self._parts = decode_reply(payload)
+        frame = next(self._parts)
+        self._check_sequence(frame)
         return frame
 
     def _take_payload(self) -> bytes | None:

@@ -124,7 +124,7 @@ class SocketTransport:
                 connection = self._idle.pop()
             except IndexError:
                 break
-            if connection.usable and connection.trusted:
+            if connection.usable:
                 return connection
             connection.close()
         return None

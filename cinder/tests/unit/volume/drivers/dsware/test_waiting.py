@@ -12,7 +12,6 @@
 
 """Deadlines and pauses, with a clock that the test turns."""
 
-import ddt
 import hypothesis
 from hypothesis import strategies
 import testtools
@@ -21,7 +20,6 @@ from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import waiting
 
 
-@ddt.ddt
 class WaitingTestCase(testtools.TestCase):
 
     def setUp(self):
