@@ -84,7 +84,8 @@ class Identifier:
         doubts: dict[str, str] = {}
         patience = time.monotonic() + self._waits.link
 
-        def look(patient: bool) -> tuple[str, str] | None:
+        def look() -> tuple[str, str] | None:
+            patient = time.monotonic() < patience
             for device in self._candidates(reply, agent):
                 path, doubts[device] = self.judge(device, patient)
                 if path:
@@ -92,10 +93,8 @@ class Identifier:
             return None
 
         sure = reply.device or reply.kind == result_codes.OK
-        # The last look may have been one before the patience was over.
         found = waiting.until(
-            lambda: look(time.monotonic() < patience),
-            self._waits.device if sure else self._waits.link) or look(False)
+            look, self._waits.device if sure else self._waits.link)
         if found:
             return found
         if not all(map(self._absent, doubts)):

@@ -56,9 +56,11 @@ def pauses(timeout: float, first: float = 0.05,
 
 def until(condition: Callable, timeout: float):
     """Wait for a condition; gives what it returned last."""
-    result = None
+    end = time.monotonic() + timeout
     for _round in pauses(timeout):
+        began = time.monotonic()
         result = condition()
         if result:
-            break
-    return result
+            return result
+    # Where one look took all the time, there was none at its end yet.
+    return result if began >= end else condition()

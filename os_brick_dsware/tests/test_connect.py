@@ -479,8 +479,17 @@ class BlockDevices:
 
     def test_found_by_its_own_wwn_where_one_look_takes_all_the_time(self):
         self.cluster.links = False
-        with mock.patch('os_brick_dsware.waiting.until',
-                        lambda look, timeout: look()):
+        judge = identify.Identifier.judge
+        clock = mock.Mock(monotonic=mock.Mock(return_value=0))
+
+        def slow(*args):
+            found = judge(*args)
+            clock.monotonic.return_value += 60
+            return found
+
+        with mock.patch('os_brick_dsware.identify.time', clock), \
+                mock.patch('os_brick_dsware.waiting.time', clock), \
+                mock.patch.object(identify.Identifier, 'judge', slow):
             info = self.connect_to(device__wwid='naa.' + fakes.WWN)
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
