@@ -52,6 +52,12 @@ MAX_VALUE = 64 * 1024
 #: Free text of the cluster is cut to this length.
 MAX_TEXT = 1024
 
+#: The limits of a QoS, in the order of the published interface.
+QOS_LIMITS = (
+    'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
+    'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
+    'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
+
 #: Runs the arguments after the first two, which are how many bytes of their
 #: standard output and error are let through. Who prints more is ended by the
 #: signal for a broken pipe: those who run programs for us collect all there
@@ -81,10 +87,7 @@ _FIRST_FIELD = {
     'queryPoolType': _POOL,
 }
 _RELATED = ('querySnapOfVolume', 'queryVolumeOfSnap')
-_QOS_FIELDS = frozenset((
-    'qosName', 'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
-    'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
-    'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS'))
+_QOS_FIELDS = frozenset(('qosName', *QOS_LIMITS))
 
 _LINE = re.compile(rb'[^\n]+')
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9_]{0,63}')

@@ -10,13 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """``fsc_cli`` as root: what Cinder's privileged daemon runs for the driver.
 
 :func:`run` is called in cinder-volume and carried out in the daemon, of which
 every installation of Cinder has the filter. All that it is given is checked
 there, whoever asks for it: an operation with exactly its arguments, each in
 its form, and nothing else can be run.
+
+It is not in the driver's package, since the daemon cannot import what
+``cinder.volume`` imports.
 """
 
 from collections.abc import Mapping
@@ -39,16 +41,12 @@ _LATE = 'it did not end in time'
 
 _NAME = r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}'
 _NAMES = r'[A-Za-z0-9_][A-Za-z0-9_.-]*(,[A-Za-z0-9_][A-Za-z0-9_.-]*)*'
-_ID = _LIMIT = r'[0-9]{1,18}'
+_ID = r'[0-9]{1,18}'
 _MIB = r'[1-9][0-9]{0,17}'
 _FLAG = r'[01]'
-_ADDRESS = (r'(?!.{254})[A-Za-z0-9_:][A-Za-z0-9_.:-]*(%[A-Za-z0-9_.-]+)?')
+_ADDRESS = r'(?!.{254})[A-Za-z0-9_:][A-Za-z0-9_.:-]*(%[A-Za-z0-9_.-]+)?'
 _PORT = r'[1-9][0-9]{0,4}'
-_LIMITS = dict.fromkeys((
-    'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
-    'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
-    'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS'),
-    _LIMIT)
+_LIMITS = dict.fromkeys(fsc_cli.QOS_LIMITS, r'[0-9]{1,18}')
 
 #: What may be run: each operation, and the form of each of its arguments.
 OPERATIONS = {

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 import dataclasses
 import re
 
+from os_brick_dsware import fsc_cli
+
 MIB_PER_GIB = 1024
 READY = 0
 VOLUME_COPYING = 6
@@ -27,10 +29,7 @@ VOLUME_CREATING = 7
 SNAPSHOT_CREATING = 5
 
 #: The limits of a QoS, in the order of the published interface; 0 is none.
-QOS_LIMITS = (
-    'maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
-    'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
-    'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
+QOS_LIMITS = fsc_cli.QOS_LIMITS
 
 _WWN = re.compile(r'[0-9A-Fa-f]{1,32}', re.ASCII)
 # int() alone would also take blanks, underscores and the digits of other
