@@ -14,8 +14,6 @@
 
 import contextlib
 import dataclasses
-import shlex
-import sys
 
 from oslo_config import cfg
 
@@ -82,17 +80,6 @@ def files() -> list[str]:
     :returns: their paths
     """
     return [*map(str, CONF.config_file), *map(str, CONF.config_dir or ())]
-
-
-def again() -> str:
-    """Tell how to run this check again as root.
-
-    :returns: a command line for a shell
-    """
-    return shlex.join([
-        'sudo', sys.executable, '-m', 'dsware_doctor', 'backend',
-        *('--config-file=%s' % path for path in CONF.config_file),
-        *('--config-dir=%s' % path for path in CONF.config_dir or ())])
 
 
 def cluster() -> str:

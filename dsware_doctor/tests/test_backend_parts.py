@@ -13,7 +13,6 @@
 """Parts of the check that look at this host."""
 
 import socket
-import sys
 from unittest import mock
 
 import ddt
@@ -230,12 +229,6 @@ class AgentTestCase(PartTestCase):
         agent = agents._Agent(
             conf, None, endpoints.Endpoint('2001:db8::1', 443), 1)
         self.assertIn(text, agent._advice(error('x')))
-
-    def test_how_to_run_it_again(self):
-        CONF(['--config-file', '/dev/null'], project='cinder')
-        self.assertEqual(
-            'sudo %s -m dsware_doctor backend --config-file=/dev/null'
-            % sys.executable, settings.again())
 
     def test_no_advice_has_a_placeholder(self):
         agent = agents._Agent(self.conf, None, ONE, 1)
