@@ -23,6 +23,7 @@ from dsware_sim.cluster import engine
 from dsware_sim import codec
 from dsware_sim import codes
 from dsware_sim.front import faults
+from dsware_sim.front import listener
 
 # A listing stops to be encoded while this much of it is waiting to be sent.
 _HIGH_WATER = 4 * codec.STREAM_CHUNK
@@ -56,7 +57,7 @@ def _same(one, other):
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-class Agent:
+class Agent(listener.Listener):
     """What all the connections to one agent share."""
 
     def __init__(self, address, service, credentials=None, tls=None):
@@ -67,17 +68,11 @@ class Agent:
         :param credentials: a :class:`Credentials`, or None
         :param tls: SSL context of the TCP listener, or None
         """
+        super().__init__(service, tls)
         self.address = address
         self.port = None
-        self.service = service
         self.credentials = credentials
-        self.connections = set()
-        self.up = False
-        self._tls = tls
-        self._tcp = None
-        self._unix = None
         self._unix_path = None
-        self._opening = asyncio.Lock()
 
     async def start(self, port, unix_path):
         """Listen.
@@ -89,38 +84,16 @@ class Agent:
         self._unix_path = unix_path
         await self.go_up()
 
-    async def go_up(self):
-        """Listen again, on the same port."""
-        self.up = True
-        async with self._opening:
-            if self._tcp is None:
-                await self._open_listeners()
-
-    async def _open_listeners(self):
-        loop = asyncio.get_running_loop()
-        self._tcp = await loop.create_server(
+    async def _open(self):
+        self.port = await self._open_tcp(
             lambda: Connection(self, self.credentials), self.address,
-            self.port, ssl=self._tls, backlog=1024)
-        self.port = self._tcp.sockets[0].getsockname()[1]
-        self._unix = await loop.create_unix_server(
-            lambda: Connection(self, None, local=True), self._unix_path)
+            self.port)
+        self._servers.append(
+            await asyncio.get_running_loop().create_unix_server(
+                lambda: Connection(self, None, local=True), self._unix_path))
         # Whoever may look into the state directory, with next to no
         # capabilities: nobody else gets as far as this socket.
         os.chmod(self._unix_path, 0o666)
-
-    def close_listeners(self):
-        """Refuse further connections; those that are there stay."""
-        for listener in (self._tcp, self._unix):
-            if listener is not None:
-                listener.close()
-        self._tcp = self._unix = None
-
-    def go_down(self):
-        """Stop listening and cut all connections."""
-        self.up = False
-        self.close_listeners()
-        for connection in list(self.connections):
-            connection.abort()
 
 
 class Connection(asyncio.Protocol):

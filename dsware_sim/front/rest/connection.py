@@ -23,6 +23,7 @@ import os
 import h11
 
 from dsware_sim.front import faults
+from dsware_sim.front import listener as listener_
 from dsware_sim.front.rest import manager as manager_
 from dsware_sim.front import settings
 
@@ -31,7 +32,7 @@ _MAX_HEAD = 65536
 _CHUNK = 65536
 
 
-class Listener:
+class Listener(listener_.Listener):
     """What all the connections to the manager share.
 
     To faults, counts and the log it is an agent whose address is a word.
@@ -47,15 +48,10 @@ class Listener:
         :param service: a :class:`dsware_sim.front.service.Service`
         :param tls: SSL context, or None
         """
+        super().__init__(service, tls)
         self.host = host
         self.port = port
-        self.service = service
         self.manager = None
-        self.connections = set()
-        self.up = False
-        self._tls = tls
-        self._tcp = None
-        self._opening = asyncio.Lock()
 
     async def start(self, manager):
         """Listen.
@@ -65,29 +61,9 @@ class Listener:
         self.manager = manager
         await self.go_up()
 
-    async def go_up(self):
-        """Listen again, on the same port."""
-        self.up = True
-        async with self._opening:
-            if self._tcp is None:
-                loop = asyncio.get_running_loop()
-                self._tcp = await loop.create_server(
-                    lambda: Connection(self), self.host, self.port,
-                    ssl=self._tls, backlog=1024)
-                self.port = self._tcp.sockets[0].getsockname()[1]
-
-    def close_listeners(self):
-        """Refuse further connections; those that are there stay."""
-        if self._tcp is not None:
-            self._tcp.close()
-        self._tcp = None
-
-    def go_down(self):
-        """Stop listening and cut all connections."""
-        self.up = False
-        self.close_listeners()
-        for connection in list(self.connections):
-            connection.abort()
+    async def _open(self):
+        self.port = await self._open_tcp(lambda: Connection(self), self.host,
+                                         self.port)
 
 
 class Connection(asyncio.Protocol):
