@@ -127,3 +127,20 @@ class DriverTestCase(test.TestCase):
         """Make attachments of a volume, with these connectors."""
         return [mock.Mock(connector=connector, connection_info=None)
                 for connector in connectors]
+
+
+def connector(host='compute-1', ip=fakes.ENDPOINTS[0].host, **more):
+    """Make what a host says of itself."""
+    return {'host': host, 'ip': ip, 'multipath': False, **more}
+
+
+class AttachingTestCase(DriverTestCase):
+    """A test that attaches its volume, with its driver."""
+
+    def attach(self, *args, volume=None, **kwargs):
+        return self.driver.initialize_connection(
+            volume or self.volume, connector(*args, **kwargs))
+
+    def detach(self, *args, **kwargs):
+        return self.driver.terminate_connection(
+            self.volume, connector(*args, **kwargs))

@@ -31,13 +31,10 @@ from tools import secret_marks
 SECRET = secret_marks.secret('attaching')
 
 ONE, TWO = (endpoint.host for endpoint in fakes.ENDPOINTS)
+connector = base.connector
 
 
-def connector(host='compute-1', ip=ONE, **more):
-    return {'host': host, 'ip': ip, 'multipath': False, **more}
-
-
-class AttachTestCase(base.DriverTestCase):
+class AttachTestCase(base.AttachingTestCase):
 
     def setUp(self):
         super().setUp()
@@ -48,14 +45,6 @@ class AttachTestCase(base.DriverTestCase):
     def make_started_driver(self, **options):
         return super().make_started_driver(
             **{'dsware_agents': [ONE, TWO], **options})
-
-    def attach(self, *args, volume=None, **kwargs):
-        return self.driver.initialize_connection(
-            volume or self.volume, connector(*args, **kwargs))
-
-    def detach(self, *args, **kwargs):
-        return self.driver.terminate_connection(
-            self.volume, connector(*args, **kwargs))
 
     def on(self):
         return set(self.cluster.attached[self.volume.name])

@@ -25,14 +25,11 @@ from cinder.tests.unit.volume.drivers.dsware.fakes import locks
 from cinder.volume.drivers.dsware import exceptions
 
 ONE, TWO = (endpoint.host for endpoint in fakes.ENDPOINTS)
+connector = base.connector
 BUSY = 50150013
 
 
-def connector(host='compute-1', ip=ONE, **more):
-    return {'host': host, 'ip': ip, 'multipath': False, **more}
-
-
-class ManagerTestCase(base.DriverTestCase):
+class ManagerTestCase(base.AttachingTestCase):
 
     options = {'dsware_agents': [ONE, TWO]}
 
@@ -46,14 +43,6 @@ class ManagerTestCase(base.DriverTestCase):
     def make_manager(self, **options):
         return self.make_started_driver(
             **{'dsware_attach_by': 'manager', **self.options, **options})
-
-    def attach(self, *args, volume=None, **kwargs):
-        return self.driver.initialize_connection(
-            volume or self.volume, connector(*args, **kwargs))
-
-    def detach(self, *args, **kwargs):
-        return self.driver.terminate_connection(
-            self.volume, connector(*args, **kwargs))
 
     def use(self, *args, **kwargs):
         """Attach for a user, from Cinder's reservation to its record.
