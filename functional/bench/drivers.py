@@ -12,6 +12,9 @@
 
 """The driver on the simulator, with no services around it."""
 
+import os
+import pathlib
+import sys
 import uuid
 
 from oslo_config import cfg
@@ -20,10 +23,11 @@ from oslo_utils import timeutils
 from cinder import context
 from cinder import objects
 import cinder.privsep
-from cinder.tests.unit.volume.drivers.dsware.integration import making
 from cinder.volume import configuration
 from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import driver
+from functional.services import cinder as cinder_service
+from functional.services import programs
 
 HOST = 'bench@dsware'
 
@@ -53,10 +57,13 @@ def use_daemon(directory):
 
     :param directory: where its configuration is written
     """
-    privileged = cinder.privsep.sys_admin_pctxt
-    cfg.CONF.set_override('helper_command', making.privileged_helper(
-        f'{directory}/privsep.conf', privileged.conf.thread_pool_size),
-        group=privileged.cfg_section)
+    path = pathlib.Path(directory, 'privsep.conf')
+    programs.write_config(path, cinder_service.privsep_sections())
+    cfg.CONF.set_override(
+        'helper_command',
+        f'{os.path.dirname(sys.executable)}/privsep-helper '
+        f'--config-file {path}',
+        group=cinder.privsep.sys_admin_pctxt.cfg_section)
 
 
 def new_volume(size=1):
