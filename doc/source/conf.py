@@ -10,25 +10,24 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import os
-import sys
+import importlib.metadata
 
-sys.path.insert(0, os.path.abspath('../ext'))
-
-extensions = ['dsware_tables']
+extensions = [
+    'oslo_config.sphinxext',
+    'sphinx_feature_classification.support_matrix',
+]
 
 project = 'cinder-dsware'
 project_copyright = 'the contributors of cinder-dsware'
+release = version = importlib.metadata.version(project)
 master_doc = 'index'
 
-# A theme that comes with Sphinx: the one of the OpenStack project points
-# readers to OpenStack's own bug tracker and documentation.
-html_theme = 'alabaster'
-html_theme_options = {
-    'description': 'Huawei Dsware for OpenStack',
-    'fixed_sidebar': True,
-    'page_width': '72em',
-}
+# The theme of the OpenStack project points readers to OpenStack's own bug
+# tracker and documentation.
+html_theme = 'furo'
+html_title = f'{project} {release}'
+html_static_path = ['_static']
+html_css_files = ['pages.css']
 html_show_sphinx = False
 highlight_language = 'none'
 nitpicky = True

@@ -15,5 +15,5 @@ extensions = ['reno.sphinxext']
 project = 'cinder-dsware release notes'
 project_copyright = 'the contributors of cinder-dsware'
 master_doc = 'index'
-html_theme = 'alabaster'
+html_theme = 'furo'
 html_show_sphinx = False

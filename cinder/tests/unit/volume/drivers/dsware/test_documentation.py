@@ -13,6 +13,7 @@
 """The documentation says what the code does."""
 
 import ast
+import configparser
 import inspect
 import pathlib
 import re
@@ -20,6 +21,7 @@ import re
 import ddt
 
 from cinder.tests.unit import test
+from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import options
 from os_brick_dsware import exceptions as brick_exceptions
@@ -27,6 +29,9 @@ from os_brick_dsware import exceptions as brick_exceptions
 DOCS = pathlib.Path(__file__).parents[6] / 'doc/source'
 FUNCTIONAL = DOCS.parents[1] / 'functional/tests'
 FEATURES = (DOCS / 'reference/features.rst').read_text()
+# Of the backend and its operations, and of hosts and devices.
+MESSAGES = ''.join(page.read_text() for page in
+                   sorted((DOCS / 'operator').glob('messages*.rst')))
 # The sections of Cinder's support matrix.
 MATRIX = ('supported', 'online_extend_support', 'qos', 'volume_replication',
           'consistency_groups', 'thin_provisioning',
@@ -51,7 +56,12 @@ class DocumentationTestCase(test.TestCase):
 
     @ddt.data(*errors(exceptions), *errors(brick_exceptions))
     def test_operators_find_every_error(self, name):
-        page = (DOCS / 'operator/troubleshooting.rst').read_text()
+        self.assertIn('``%s``' % name, MESSAGES)
+
+    @ddt.data(*(option.name for option in driver.DSWareDriver
+                .get_driver_options() if option not in options.DSWARE_OPTS))
+    def test_operators_find_what_of_cinders_options_is_read(self, name):
+        page = (DOCS / 'reference/options.rst').read_text()
         self.assertIn('``%s``' % name, page)
 
     @ddt.data(*(option.name for option in options.DSWARE_OPTS))
@@ -103,8 +113,7 @@ class LoggedErrorsTestCase(test.TestCase):
                 for part in re.split(r'%\(\w+\)[sd]|%[sd]|[.:;(]', text)]
 
     def test_operators_find_what_is_logged(self):
-        page = ' '.join((DOCS / 'operator/troubleshooting.rst').read_text()
-                        .replace('*', '').split())
+        page = ' '.join(MESSAGES.replace('*', '').split())
         messages = [clauses for source in self.SOURCES
                     for clauses in self.clauses(source) if clauses]
         self.assertGreater(len(messages), 10)
@@ -133,10 +142,14 @@ class FeaturesTestCase(test.TestCase):
             self.assertIn('.test_', row)
 
     def test_the_matrix_names_every_operation(self):
-        rows = re.findall(r'# \[operation\.([\w-]+)\]\n'
-                          r' +driver\.huawei_dsware=(?:complete|missing)\n',
-                          FEATURES)
-        self.assertEqual(MATRIX, tuple(rows))
+        matrix = configparser.ConfigParser()
+        matrix.read(DOCS / 'reference/support-matrix.ini')
+        operations = [name for name in matrix.sections()
+                      if name.startswith('operation.')]
+        self.assertEqual([f'operation.{name}' for name in MATRIX], operations)
+        for name in operations:
+            self.assertIn(matrix[name]['driver.huawei_dsware'],
+                          ('complete', 'missing'))
 
 
 @ddt.ddt
