@@ -17,12 +17,10 @@ byte of the request was written, OutcomeUnknown that it may or may not have
 been carried out.
 """
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import socket
 import ssl
-import threading
 import time
 
 from cinder.i18n import _
@@ -73,13 +71,13 @@ class Connection:
 
     :param endpoint: the :class:`endpoints.Endpoint`
     :param settings: the :class:`SocketSettings`
-    :param resolver: the :class:`Resolver` of the endpoint
+    :param dialer: the :class:`Dialer` of the endpoint
     """
 
-    def __init__(self, endpoint, settings, resolver):
+    def __init__(self, endpoint, settings, dialer):
         self._endpoint = endpoint
         self._settings = settings
-        self._resolver = resolver
+        self._dialer = dialer
         self._protocol = protocol.Connection()
         self._socket = None
         self._context = None
@@ -98,7 +96,7 @@ class Connection:
         limit = waiting.Deadline(min(deadline.remaining,
                                      self._settings.connect_timeout))
         try:
-            self._connect(limit)
+            self._socket, self._context = self._dialer.connect(limit)
         except (OSError, ValueError) as error:
             raise self._refusal(tls_problems.of_handshake(
                 error, self._settings.tls_settings)) from error
@@ -109,32 +107,6 @@ class Connection:
             exceptions.CertificateRefused if problem.certain
             else exceptions.EndpointUnavailable,
             problem.desc, problem.advice)
-
-    def _connect(self, limit):
-        sock = self._socket = self._connected(limit)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if self._settings.tls_settings:
-            self._context = self._settings.tls_settings.context()
-            # In certificates names do not end with the dot of DNS.
-            self._socket = tls.Stream(self._context.wrap_socket(
-                sock, server_hostname=self._endpoint.host.rstrip('.'),
-                do_handshake_on_connect=False))
-            self._socket.settimeout(max(limit.remaining, 0.001))
-            self._socket.do_handshake()
-
-    def _connected(self, limit):
-        """Try one address after another, each for its share of the time."""
-        addresses = self._resolver.addresses(limit.remaining)
-        for left in range(len(addresses), 0, -1):
-            try:
-                # 0 would make the socket non-blocking.
-                return socket.create_connection(
-                    addresses[-left],
-                    timeout=max(limit.remaining / left, 0.001))
-            except OSError:
-                if left == 1:
-                    raise
 
     def _unavailable(self, error_class, desc, advice=''):
         return error_class(desc=desc, endpoint=str(self._endpoint),
@@ -292,8 +264,7 @@ class Connection:
         """Whether another request may be sent on the connection."""
         if time.monotonic() - self.used > _MAX_IDLE:
             return False
-        if self._context is not None and (
-                not self._settings.tls_settings.is_current(self._context)):
+        if not self._dialer.trusts(self._context):
             # The TLS files were changed since.
             return False
         # Asks the kernel, because a peek would wait under a time-out, is
@@ -310,65 +281,3 @@ class Connection:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.close()
-
-
-class Resolver:
-    """Finds the addresses of one host name.
-
-    The system's resolver knows no time limit that could be set for one call,
-    and may hold its caller for half a minute and more. A look-up that takes
-    too long goes on, in a thread of its own, and is joined by whoever asks
-    next: there is never more than one.
-
-    :param host: a host name or an IP address
-    :param port: the port
-    """
-
-    def __init__(self, host, port):
-        self._host = host
-        self._port = port
-        self._lock = threading.Lock()
-        self._pending = None
-
-    def addresses(self, seconds: float) -> list[tuple[str, int]]:
-        """Find the addresses.
-
-        :param seconds: how long that may take
-        :returns: addresses with the port, at least one; an IP address as it
-            is, at once
-        :raises OSError: there are none, or it takes too long
-        """
-        if _is_address(self._host):
-            return [(self._host, self._port)]
-        try:
-            found = self._look_up().result(seconds)
-        except concurrent.futures.TimeoutError:
-            raise TimeoutError(f'the address of {self._host} was not found '
-                               f'within {seconds:.1f} seconds') from None
-        return list(dict.fromkeys(where[:2] for *_kind, where in found))
-
-    def _look_up(self):
-        with self._lock:
-            if self._pending is None or self._pending.done():
-                self._pending = concurrent.futures.Future()
-                threading.Thread(
-                    target=_run, args=(self._pending, self._host,
-                                       self._port),
-                    name='dsware-resolver', daemon=True).start()
-            return self._pending
-
-
-def _is_address(host):
-    try:
-        socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return False
-    return True
-
-
-def _run(future, host, port):
-    try:
-        future.set_result(socket.getaddrinfo(host, port,
-                                             type=socket.SOCK_STREAM))
-    except Exception as error:
-        future.set_exception(error)

@@ -248,6 +248,10 @@ class Stream:
         """
         return self._finish(self._sock.recv, size)
 
+    def fileno(self) -> int:
+        """Give the descriptor, as the socket's own."""
+        return self._sock.fileno()
+
     def getsockopt(self, *option):
         """Ask the kernel, as the socket's own."""
         return self._sock.getsockopt(*option)

@@ -22,6 +22,7 @@ import time
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import connection as connections
+from cinder.volume.drivers.dsware.client import dialer
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware import exceptions
@@ -45,7 +46,7 @@ class SocketTransport:
     def __init__(self, endpoint, settings):
         self.endpoint = endpoint
         self._settings = settings
-        self._resolver = connections.Resolver(endpoint.host, endpoint.port)
+        self._dialer = dialer.Dialer(endpoint, settings.tls_settings)
         self._idle = collections.deque()
 
     def exchange(self, request: endpoints.Request,
@@ -83,7 +84,7 @@ class SocketTransport:
 
     def _new_connection(self, deadline):
         connection = connections.Connection(self.endpoint, self._settings,
-                                            self._resolver)
+                                            self._dialer)
         try:
             connection.open(deadline)
         except BaseException:

@@ -24,7 +24,7 @@ import ddt
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware.fakes import scripted
-from cinder.volume.drivers.dsware.client import connection
+from cinder.volume.drivers.dsware.client import dialer
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware import exceptions
@@ -142,7 +142,7 @@ class AddressesTestCase(scripted.TransportTestCase):
     def setUp(self):
         super().setUp()
         patcher = mock.patch.object(
-            connection.Resolver, 'addresses',
+            dialer.Resolver, 'addresses',
             return_value=[('192.0.2.7', 1), ('192.0.2.8', 1)])
         patcher.start()
         self.addCleanup(patcher.stop)

@@ -20,6 +20,7 @@ import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.client import connection
+from cinder.volume.drivers.dsware.client import dialer
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
@@ -112,9 +113,9 @@ class TransportTestCase(testtools.TestCase):
         self.sockets = []
         self.connects = []
         for module, name, stand_in in (
-                (connection.socket, 'create_connection', self.connect),
+                (dialer.socket, 'create_connection', self.connect),
                 (tls, 'Stream', lambda sock: sock),
-                (connection.Resolver, 'addresses',
+                (dialer.Resolver, 'addresses',
                  lambda made, seconds: [(made._host, made._port)])):
             patcher = mock.patch.object(module, name, stand_in)
             patcher.start()

@@ -18,7 +18,7 @@ from unittest import mock
 
 import testtools
 
-from cinder.volume.drivers.dsware.client import connection
+from cinder.volume.drivers.dsware.client import dialer
 
 FOUND = [(socket.AF_INET, socket.SOCK_STREAM, 6, '', ('192.0.2.1', 80)),
          (socket.AF_INET, socket.SOCK_STREAM, 6, '', ('192.0.2.1', 80)),
@@ -44,7 +44,7 @@ class ResolverTestCase(testtools.TestCase):
             if self.error:
                 raise self.error
             return FOUND
-        patcher = mock.patch.object(connection.socket, 'getaddrinfo',
+        patcher = mock.patch.object(dialer.socket, 'getaddrinfo',
                                     getaddrinfo)
         patcher.start()
         self.addCleanup(patcher.stop)
@@ -52,23 +52,23 @@ class ResolverTestCase(testtools.TestCase):
     def test_an_address_is_not_looked_up(self):
         for host in ('192.0.2.1', '2001:db8::1', '::1'):
             self.assertEqual(
-                [(host, 80)], connection.Resolver(host, 80).addresses(0))
+                [(host, 80)], dialer.Resolver(host, 80).addresses(0))
         self.assertEqual([], self.asked)
 
     def test_a_name(self):
         self.answer.set()
-        found = connection.Resolver('agent.example.org', 80).addresses(60)
+        found = dialer.Resolver('agent.example.org', 80).addresses(60)
         self.assertEqual([('192.0.2.1', 80), ('2001:db8::1', 80)], found)
 
     def test_each_look_up_is_a_new_one(self):
         self.answer.set()
-        resolver = connection.Resolver('agent.example.org', 80)
+        resolver = dialer.Resolver('agent.example.org', 80)
         resolver.addresses(60)
         resolver.addresses(60)
         self.assertEqual(2, len(self.asked))
 
     def test_a_resolver_that_hangs(self):
-        resolver = connection.Resolver('agent.example.org', 80)
+        resolver = dialer.Resolver('agent.example.org', 80)
         for _again in range(3):
             error = self.assertRaises(TimeoutError, resolver.addresses,
                                       0.01)
@@ -82,4 +82,4 @@ class ResolverTestCase(testtools.TestCase):
         self.answer.set()
         self.error = socket.gaierror(-2, 'Name or service not known')
         self.assertRaises(
-            OSError, connection.Resolver('a.example.org', 80).addresses, 60)
+            OSError, dialer.Resolver('a.example.org', 80).addresses, 60)
