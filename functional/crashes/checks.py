@@ -116,7 +116,7 @@ class Checker(object):
         status = self._status_at_rest()
         there = {item['name']: item
                  for item in status['volumes'] + status['snapshots']}
-        problems = [*self._compare_records(there),
+        problems = [*self._compare_records(there, killed),
                     *self._left_over(there, killed),
                     *self._compare_foreign(there)]
         if not killed:
@@ -150,7 +150,7 @@ class Checker(object):
         for snapshot in objects.SnapshotList.get_all(self._ctxt, {}):
             yield snapshot, naming.snapshot_name(snapshot), None
 
-    def _compare_records(self, there):
+    def _compare_records(self, there, killed):
         for record, name, size in self._records():
             is_new = record.id not in self._setup.state['before']
             was = self._unfinished.get(record.id)
@@ -158,7 +158,8 @@ class Checker(object):
                 continue
             found = there.get(name)
             if found is None:
-                if was not in _GOING:
+                dropped = killed and is_new and self._operation.drops_new
+                if was not in _GOING and not dropped:
                     yield '%s is %s and lost' % (name, was or record.status)
                 continue
             if found['status']:

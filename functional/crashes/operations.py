@@ -23,11 +23,14 @@ class Operation(object):
     :ivar options: options of the backend
     :ivar copy_seconds: how long the cluster takes for a copy
     :ivar takes_over: whether what is made is an object that was there
+    :ivar drops_new: whether Cinder deletes what it has made on the way, and
+        its records do not say so meanwhile
     """
 
     options = {}
     copy_seconds = 0
     takes_over = False
+    drops_new = False
 
     def __init__(self, prepared):
         self.setup = prepared
@@ -296,6 +299,8 @@ class Revert(Changing):
     """A volume that was extended goes back to its snapshot."""
 
     copy_seconds = 0.2
+    # The snapshot that Cinder makes to go back to if the revert fails.
+    drops_new = True
 
     def prepare(self):
         super().prepare()

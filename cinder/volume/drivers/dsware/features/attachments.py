@@ -44,6 +44,7 @@ class Attachments:
             else by_host)
         self.online_extend = self._configured.online_extend
         self.release = self._configured.release
+        self.let_go = self._configured.let_go
         self.start = self._configured.start
 
     def check(self, connector):

@@ -17,7 +17,11 @@ whatever the number of its users, so only the last one to leave detaches it.
 Who is left is told by the attachments in Cinder; nothing is recorded.
 """
 
+import socket
+
+from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from cinder import context
 from cinder import coordination
@@ -26,13 +30,16 @@ from cinder.i18n import _
 from cinder import objects
 from cinder.objects import fields
 from cinder.volume.drivers.dsware.client import endpoints
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import connectors
 from cinder.volume.drivers.dsware.features import detacher
 from cinder.volume.drivers.dsware.features import host_attacher
 from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
+from cinder.volume.drivers.dsware import reporting
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 # Stock os-brick and Nova know it.
@@ -90,7 +97,11 @@ class ManagerAttacher:
     @coordination.synchronized(_LOCK)
     def _attach(self, volume, found, connector, agent):
         with failures.for_volume(volume):
-            path = self._array.hosts.attach(found.name, agent)
+            try:
+                path = self._array.hosts.attach(found.name, agent)
+            except exceptions.OutcomeUnknown:
+                with excutils.save_and_reraise_exception():
+                    self._let_go(volume, connector, agent)
             if not path and not found.wwn:
                 path = self._attach_anew(volume, found, connector, agent)
         return _device(found, path, agent)
@@ -125,6 +136,30 @@ class ManagerAttacher:
 
     def release(self, volume):
         """Do nothing, as at the start."""
+
+    def let_go(self, volume):
+        """Detach from this host what a service that was killed left there.
+
+        :param volume: a Cinder volume that is deleted, so that nobody has it
+        :returns: whether it is certainly not attached to this host any more
+        """
+        here = {'ip': CONF.my_ip, 'host': socket.gethostname()}
+        agent = self._agents.of(here)
+        return agent is not None and self._let_go(volume, here, agent)
+
+    def _let_go(self, volume, connector, agent):
+        _own, others = self._attachments_at(_now(volume), connector, agent)
+        if others:
+            return False
+        try:
+            self._detacher.detach_from(volume, agent)
+        except exception.CinderException as error:
+            reporting.log_once(
+                LOG, logging.WARNING, error,
+                f'Volume {naming.described(volume)} may be attached by way '
+                f'of agent {agent}, although nobody has it there.')
+            return False
+        return True
 
     @coordination.synchronized(_LOCK)
     def _leave_everywhere(self, volume):

@@ -74,17 +74,18 @@ class Volumes:
             # made through; nothing else would ever find it again. Volumes
             # are only made with Cinder's name.
             self._array.volumes.delete_leftovers(volume.name)
-            self._delete_unless_used(naming.volume_name(volume))
+            self._delete_unless_used(volume, naming.volume_name(volume))
         self._limiter.forget(volume)
 
-    def _delete_unless_used(self, name):
+    def _delete_unless_used(self, volume, name):
         try:
             self._array.volumes.delete(name)
         except exceptions.HasSnapshots:
             raise
         except exceptions.ObjectBusy:
-            if not self._array.volumes.delete_temporaries_of(
-                    name, owners.is_forgotten):
+            if not (self._array.volumes.delete_temporaries_of(
+                    name, owners.is_forgotten)
+                    or self._attachments.let_go(volume)):
                 raise
             self._array.volumes.delete(name)
 

@@ -94,6 +94,53 @@ class AttachTestCase(ManagerTestCase):
                          self.attach()['data']['device_path'])
 
 
+    def test_an_agent_that_dies_while_it_attaches(self):
+        self.cluster.fail('attachVolume', 'unanswered')
+        self.cluster.fail('attachVolume', 'hangs', times=10 ** 9)
+        self.cluster.fail('detachVolume', 'hangs', times=10 ** 9)
+        self.only('detachVolume')
+        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
+        self.assertEqual(set(), self.on())
+
+    def test_one_that_dies_while_another_user_has_it(self):
+        self.use(mountpoint='/dev/vdb')
+        database.add_attachment(self.volume)
+        self.cluster.fail('attachVolume', 'hangs', times=10 ** 9)
+        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
+        self.assertEqual({ONE}, self.on())
+
+
+class DeleteTestCase(ManagerTestCase):
+    """What a service that was killed has left attached to its host."""
+
+    def setUp(self):
+        super().setUp()
+        self.flags(my_ip=ONE)
+        self.cluster.attached[self.volume.name].add(ONE)
+
+    def test_delete(self):
+        self.driver.delete_volume(self.volume)
+        self.assertNotIn(self.volume.name, self.cluster.volumes)
+
+    def test_it_is_open(self):
+        self.cluster.fail('detachVolume', 'result', BUSY, times=10 ** 9)
+        self.assertRaises(exception.VolumeIsBusy, self.driver.delete_volume,
+                          self.volume)
+        self.assertEqual({ONE}, self.on())
+
+    def test_somebody_has_it(self):
+        self.use()
+        self.assertRaises(exception.VolumeIsBusy, self.driver.delete_volume,
+                          self.volume)
+        self.assertEqual({ONE}, self.on())
+
+    def test_the_agent_of_this_host_is_not_known(self):
+        self.flags(my_ip='198.51.100.7')
+        self.assertRaises(exception.VolumeIsBusy, self.driver.delete_volume,
+                          self.volume)
+        self.assertEqual({ONE}, self.on())
+
+
 class OlderClusterTestCase(ManagerTestCase):
     """No World Wide Name leads to a device that is attached already."""
 
