@@ -19,6 +19,7 @@ made the object and the cluster shows what was asked for.
 
 from cinder.volume.drivers.dsware.array import copies
 from cinder.volume.drivers.dsware.array import hosts
+from cinder.volume.drivers.dsware.array import moves
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware.array import qos
 from cinder.volume.drivers.dsware.array import queries
@@ -32,9 +33,11 @@ class Array:
 
     :param client: the :class:`client.Client` that carries the calls
     :param copy_timeout: seconds that a copy inside the cluster may take
+    :param exchanges: whether volumes move by exchanging their places
     :ivar client: what carries the calls
     :ivar queries: what there is
-    :ivar volumes: makes, deletes, expands and moves volumes
+    :ivar volumes: makes, deletes and expands volumes
+    :ivar moves: moves volumes to other pools
     :ivar snapshots: makes and deletes snapshots
     :ivar copies: makes volumes from snapshots and from volumes
     :ivar rollbacks: puts volumes back to their snapshots
@@ -42,12 +45,14 @@ class Array:
     :ivar hosts: attaches volumes to hosts
     """
 
-    def __init__(self, client, copy_timeout):
+    def __init__(self, client, copy_timeout, exchanges=False):
         self.client = client
         self.queries = queries.Queries(client)
         changes = operation.Operation(client, self.queries, copy_timeout)
         self.snapshots = snapshots.Snapshots(changes)
         self.volumes = volumes.Volumes(changes, self.snapshots)
+        self.moves = (moves.Exchanges(changes, self.volumes) if exchanges
+                      else moves.Moves(changes))
         self.copies = copies.Copies(changes, self.volumes, self.snapshots)
         self.rollbacks = rollbacks.Rollbacks(changes, self.volumes)
         self.qos = qos.QoS(changes, self.volumes)

@@ -61,9 +61,13 @@ class Copies:
         names.check(snapshot)
 
         def created(deadline):
-            return queries.matches(self._queries.volume(name, deadline),
-                                   size=size,
-                                   father=snapshot)
+            found = self._queries.volume(name, deadline)
+            wanted = size
+            if found is not None and found.size < size:
+                # It is grown below, then.
+                source = self._queries.snapshot(snapshot, deadline)
+                wanted = source.size if source else size
+            return queries.matches(found, size=wanted, father=snapshot)
 
         deadline = self._client.deadline()
         late = self._operation.create(
@@ -71,8 +75,11 @@ class Copies:
             volSize=size, snapNameSrc=snapshot)
         with operation.marked(late), self._operation.undone(
                 self._volumes.delete, name):
-            self._operation.wait(self._queries.volume, name,
-                                 _LINKED, deadline)
+            made = self._operation.wait(self._queries.volume, name, _LINKED,
+                                        deadline)
+            if made.size < size:
+                # Over REST some clusters make it as large as the snapshot.
+                self._volumes.expand(name, size)
 
     def full(self, name: str, pool_id: int, size: int, thin: bool,
              snapshot: str) -> None:

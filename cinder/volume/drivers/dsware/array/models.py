@@ -27,6 +27,9 @@ READY = 0
 VOLUME_COPYING = 6
 VOLUME_CREATING = 7
 SNAPSHOT_CREATING = 5
+SNAPSHOT_ROLLING_BACK = 16
+MIGRATION_DONE = 76
+MIGRATION_FAULT = 74
 
 #: The limits of a QoS, in the order of the published interface; 0 is none.
 QOS_LIMITS = fsc_cli.QOS_LIMITS
@@ -79,13 +82,14 @@ class Volume:
 
     :ivar size: provisioned size in MiB
     :ivar real_size: space in use in MiB
-    :ivar father: the snapshot that a linked clone was made from, or ''
+    :ivar father: the snapshot that a linked clone was made from, or ''; None
+        when the cluster does not tell it
     :ivar wwn: world wide name in hexadecimal digits, '' on clusters that do
         not tell it
     """
 
     name: str
-    father: str
+    father: str | None
     status: int
     size: int
     real_size: int
@@ -163,8 +167,40 @@ class Snapshot:
 
     @property
     def working(self) -> bool:
-        """Whether the cluster is still creating it."""
-        return self.status == SNAPSHOT_CREATING
+        """Whether the cluster is still creating it, or rolls back to it."""
+        return self.status in (SNAPSHOT_CREATING, SNAPSHOT_ROLLING_BACK)
+
+
+@dataclasses.dataclass(slots=True)
+class Migration:
+    """That a volume and another one exchange their places.
+
+    :ivar target: the other's number
+    :ivar status: as the manager tells it
+    """
+
+    target: int
+    status: int
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> 'Migration':
+        """Read a record of a migration.
+
+        :param record: fields as the cluster sent them
+        :returns: the :class:`Migration`
+        :raises RecordError: when a field is missing or not a number
+        """
+        return cls(target=_amount(record, 'target'),
+                   status=_number(record, 'status'))
+
+    @property
+    def ready(self) -> bool:
+        return self.status == MIGRATION_DONE
+
+    @property
+    def working(self) -> bool:
+        """Whether it goes on, or may do so."""
+        return self.status not in (MIGRATION_DONE, MIGRATION_FAULT)
 
 
 @dataclasses.dataclass(slots=True)

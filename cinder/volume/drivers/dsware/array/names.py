@@ -23,9 +23,13 @@ _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}', re.ASCII)
 # A snapshot that exists only while a volume is made from another volume. It
 # is named after the new volume, so that whoever cleans up can find it.
 _TEMPORARY_SUFFIX = '.clone'
+# A volume that exists only while another one is moved to its pool.
+_MOVED_SUFFIX = '.move'
 # The QoS of one volume is named after it, for the same reason.
 _POLICY_SUFFIX = '.qos'
 _LONGEST = 95
+# One of the published clients cuts the names of QoS there.
+_LONGEST_POLICY = 63
 _DIGEST = 16
 _WITH_ID = re.compile(r'.*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*',
                       re.ASCII)
@@ -53,11 +57,11 @@ def is_legal(name: str) -> bool:
     return bool(_NAME.fullmatch(name))
 
 
-def _derived(name, suffix):
-    if len(name) + len(suffix) <= _LONGEST:
+def _derived(name, suffix, longest=_LONGEST):
+    if len(name) + len(suffix) <= longest:
         return name + suffix
     digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
-    kept = _LONGEST - len(suffix) - _DIGEST - 1
+    kept = longest - len(suffix) - _DIGEST - 1
     return f'{name[:kept]}.{digest}{suffix}'
 
 
@@ -80,15 +84,28 @@ def temporary(volume: str) -> str:
     return _derived(volume, _TEMPORARY_SUFFIX)
 
 
-def is_temporary(snapshot: str) -> bool:
-    """Tell whether a snapshot exists only to make a volume from another one.
+def is_temporary(name: str) -> bool:
+    """Tell whether something exists only to clone or to move a volume.
 
-    The volume's name, which has its id, is looked for too: a snapshot that
-    somebody else named with the same suffix is not one of these.
+    The volume's name, which has its id, is looked for too: what somebody
+    else named with the same suffix is not one of these.
 
-    :param snapshot: the snapshot's name
+    :param name: the name of a snapshot or a volume
     """
-    return _is_derived(snapshot, _TEMPORARY_SUFFIX)
+    return (_is_derived(name, _TEMPORARY_SUFFIX)
+            or _is_derived(name, _MOVED_SUFFIX))
+
+
+def moved(volume: str) -> str:
+    """Name the volume that is made to move another one to its pool.
+
+    :param volume: the name of the one that moves
+    :returns: the other's name; one that leaves no room for the suffix is cut
+        and completed with a digest
+    :raises InvalidRequest: when the volume's name is not a legal one
+    """
+    check(volume)
+    return _derived(volume, _MOVED_SUFFIX)
 
 
 def clone_of(snapshot: str) -> str:
@@ -107,4 +124,4 @@ def policy(volume: str) -> str:
     :returns: the name of its QoS; a volume's name that leaves no room for
         the suffix is cut and completed with a digest
     """
-    return _derived(volume, _POLICY_SUFFIX)
+    return _derived(volume, _POLICY_SUFFIX, _LONGEST_POLICY)

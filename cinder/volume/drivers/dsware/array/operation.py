@@ -231,6 +231,7 @@ class Operation:
         :param query: called with the name and a deadline, gives the object
             or None
         :param deadline: when to give up; by default a copy's time from now
+        :returns: the object
         :raises BackendFault: it failed, vanished or took too long
         """
         limited = deadline is not None
@@ -238,8 +239,9 @@ class Operation:
         series = reporting.Series(LOG)
         # Unlike a change, a look is worth its while at the very end, too.
         for _elapsed in itertools.chain((0.0,), waiting.pauses(deadline)):
-            if self._is_ready(query, name, op, self.look(deadline), series):
-                return
+            found = self._ready(query, name, op, self.look(deadline), series)
+            if found is not None:
+                return found
         raise exceptions.BackendFault(
             op=op, name=name,
             desc=_('not ready after %d s') % deadline.seconds,
@@ -256,9 +258,8 @@ class Operation:
         if found is not None and found.working:
             LOG.info('Volume %(name)s is in work on the cluster; %(op)s '
                      'waits for that.', {'name': name, 'op': op})
-            self.wait(self.queries.volume, name, op)
             # Its size or pool may be another one now.
-            found = self.queries.volume(name)
+            found = self.wait(self.queries.volume, name, op)
         if found is None:
             raise exceptions.ObjectAbsent(op=op, name=name)
         return found
@@ -269,14 +270,15 @@ class Operation:
                                     self.client.request_timeout))
 
     @staticmethod
-    def _is_ready(query, name, op, deadline, series):
+    def _ready(query, name, op, deadline, series):
+        """Give an object that is ready; None for one that is in work."""
         try:
             found = query(name, deadline)
         except _NO_ANSWER as error:
             # The copy goes on inside the cluster while nobody can ask.
             series.note(logging.WARNING, error,
                         f'{op} of {name} is waited for all the same.')
-            return False
+            return None
         if found is None:
             raise exceptions.BackendFault(
                 op=op, name=name, desc=_('it is gone from the cluster'))
@@ -284,7 +286,7 @@ class Operation:
             raise exceptions.BackendFault(
                 op=op, name=name,
                 desc=_('it is in failure status %d') % found.status)
-        return found.ready
+        return found if found.ready else None
 
 
 @contextlib.contextmanager

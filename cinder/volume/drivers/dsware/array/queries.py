@@ -161,6 +161,27 @@ class Queries:
                 % (wrong[0],))
         return [item.name for item in found]
 
+    def migration(self, volume: str, lun_id: int,
+                  deadline: waiting.Deadline | None = None
+                  ) -> models.Migration | None:
+        """Query how far a volume is that exchanges its place with another.
+
+        :param volume: its name, for messages
+        :param lun_id: its number
+        :param deadline: when to give up
+        :returns: None when the cluster tells of none
+        :raises DSWareError: when the cluster does not answer
+        """
+        op = 'queryMigration'
+        try:
+            reply = self._client.call(op, deadline=deadline, volName=volume,
+                                      volId=lun_id)
+        except (exceptions.InvalidRequest, exceptions.ObjectAbsent):
+            # How that is told nobody has published.
+            return None
+        return self._read(models.Migration, reply.records[0], op,
+                          reply.endpoint)
+
     def qos_of(self, volume: str,
                deadline: waiting.Deadline | None = None
                ) -> models.QoS | None:
@@ -253,11 +274,14 @@ class Queries:
 
 
 def matches(found, **expected):
-    """Tell whether an object is there; it must be the one asked for."""
+    """Tell whether an object is there; it must be the one asked for.
+
+    What a cluster does not tell, which is None, cannot be compared.
+    """
     if found is None:
         return False
     wrong = {key: getattr(found, key) for key in expected
-             if getattr(found, key) != expected[key]}
+             if getattr(found, key) not in (None, expected[key])}
     if wrong:
         raise exceptions.ObjectMismatch(
             op=_('settling the creation'), name=found.name,

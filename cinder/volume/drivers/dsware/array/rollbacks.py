@@ -138,7 +138,7 @@ class Rollbacks:
 
     def _end_rollback(self, before, source):
         try:
-            self._operation.wait(self._queries.volume, before.name, _OP)
+            self._wait(before, source)
         except exceptions.BackendFault as error:
             found = self._queries.volume(before.name)
             if found is None or found.ready or found.working:
@@ -146,7 +146,12 @@ class Rollbacks:
             reporting.log_once(LOG, logging.WARNING, error,
                                'The rollback is begun once more.')
             self._start_rollback(found, source)
-            self._operation.wait(self._queries.volume, before.name, _OP)
+            self._wait(before, source)
+
+    def _wait(self, before, source):
+        self._operation.wait(self._queries.volume, before.name, _OP)
+        # Over REST it is the snapshot that surely tells.
+        self._operation.wait(self._queries.snapshot, source.name, _OP)
 
     def _rolled_back(self, before, source, deadline):
         """Tell whether it certainly runs, or ran."""

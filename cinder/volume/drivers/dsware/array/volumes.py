@@ -26,11 +26,10 @@ from cinder.volume.drivers.dsware import result_codes
 LOG = logging.getLogger(__name__)
 
 _MAX_NAMED = 5
-_MOVE = 'migrateVolumeCold'
 
 
 class Volumes:
-    """Makes, deletes, expands and moves volumes.
+    """Makes, deletes and expands volumes.
 
     :param changes: the :class:`operation.Operation` of the cluster
     :param snapshots: the :class:`snapshots.Snapshots` of the cluster
@@ -181,54 +180,6 @@ class Volumes:
                 raise
         except exceptions.CapacityExceeded as error:
             raise self._queries.with_room(error, {'volSize': size}) from error
-
-    def move(self, name: str, pool_id: int) -> None:
-        """Move a volume to another pool, and wait for the end.
-
-        Only a volume that is detached and has no snapshots can be moved.
-        Nothing published stops a move once it has begun. One that is in the
-        pool already is a success, and one that is still moving, because an
-        earlier attempt was interrupted, is waited for first.
-
-        :param name: the volume's name
-        :param pool_id: the pool that it goes to
-        :raises ObjectAbsent: there is no such volume, or no such pool
-        :raises ObjectBusy: it is attached, has snapshots, or is in work
-        :raises CapacityExceeded: the pool has no room
-        :raises BackendFault: the move failed, or took too long
-        :raises DSWareError: for all other reasons
-        """
-        names.check(name)
-        found = self._operation.at_rest(name, _MOVE)
-        if found.pool_id == pool_id:
-            LOG.info('Volume %(name)s is in pool %(pool)d already.',
-                     {'name': name, 'pool': pool_id})
-            return
-        self._start_move(found, pool_id)
-        self._operation.wait(self._queries.volume, name, _MOVE)
-        self._check_moved(name, pool_id)
-
-    def _start_move(self, found, pool_id):
-        def begun(deadline):
-            now = self._queries.volume(found.name, deadline)
-            return now is not None and (now.working
-                                        or now.pool_id == pool_id)
-
-        try:
-            self._operation.change(_MOVE, begun, volNameSrc=found.name,
-                                   poolIdDst=pool_id)
-        except exceptions.CapacityExceeded as error:
-            raise self._queries.with_room(error, {
-                'poolId': pool_id, 'volSize': found.size}) from error
-
-    def _check_moved(self, name, pool_id):
-        found = self._queries.volume(name)
-        if found is None or found.pool_id != pool_id:
-            raise exceptions.BackendFault(
-                op=_MOVE, name=name,
-                desc=_('the move to pool %(pool)d ended without success; '
-                       'there is: %(found)s') % {
-                           'pool': pool_id, 'found': found})
 
 
 def _listed(found):

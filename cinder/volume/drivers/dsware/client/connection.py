@@ -125,7 +125,8 @@ class Connection:
                     return
                 self._check_denied(credentials, answer)
                 sign_in.refused(str(self._endpoint))
-        raise self._denied(sign_in, answer)
+        raise sign_in.denied(self._endpoint, answer and answer.result,
+                             answer.desc if answer else '')
 
     def _check_denied(self, credentials, answer):
         """Raise unless an answer says that the password is not good."""
@@ -151,23 +152,6 @@ class Connection:
                 exceptions.EndpointUnavailable,
                 _('sign-in got no answer: %s') % error.desc,
                 error.advice) from error
-
-    def _denied(self, sign_in, answer):
-        refusal = sign_in.refusal
-        if answer is not None:
-            result, desc = answer.result, answer.desc
-        else:
-            result = result_codes.UNAUTHORIZED
-            desc = _('not sent again yet, since %(agent)s refused it '
-                     '%(age)d s ago and users are locked out who fail too '
-                     'often; the next time is in %(left)d s') % {
-                         'agent': refusal.endpoint, 'age': refusal.age,
-                         'left': refusal.left + 1} if refusal else ''
-        return exceptions.AccessDenied(
-            op='login', name=sign_in.user, result=result, desc=desc,
-            endpoint=str(self._endpoint),
-            advice=_('Check san_login and san_password, and restart the '
-                     'service'))
 
     def send(self, request, deadline):
         """Send a request.

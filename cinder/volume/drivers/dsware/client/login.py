@@ -21,6 +21,10 @@ import dataclasses
 import threading
 import time
 
+from cinder.i18n import _
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import result_codes
+
 # Seconds for which a refused password is not sent again: at first, doubled
 # with each refusal, and at most. That is six times in the first ten minutes.
 FIRST_PAUSE = 15.0
@@ -138,6 +142,31 @@ class SignIn:
             self._refusal = Refusal(
                 endpoint, count, time.monotonic(),
                 min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE))
+
+
+    def denied(self, endpoint, result=None, desc='') -> exceptions.AccessDenied:
+        """Make the error of a password that was refused or is not sent yet.
+
+        :param endpoint: who was, or is not, asked
+        :param result: its result code; None when it was not asked
+        :param desc: its words
+        """
+        if result is None:
+            result = result_codes.UNAUTHORIZED
+            desc = self._why_held()
+        return exceptions.AccessDenied(
+            op='login', name=self.user, result=result, desc=desc,
+            endpoint=str(endpoint),
+            advice=_('Check san_login and san_password, and restart the '
+                     'service'))
+
+    def _why_held(self):
+        refusal = self.refusal
+        return _('not sent again yet, since %(agent)s refused it %(age)d s '
+                 'ago and users are locked out who fail too often; the next '
+                 'time is in %(left)d s') % {
+                     'agent': refusal.endpoint, 'age': refusal.age,
+                     'left': refusal.left + 1} if refusal else ''
 
 
 class SignIns:

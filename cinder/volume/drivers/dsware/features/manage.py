@@ -273,7 +273,7 @@ def _why_not(found):
     if not names.is_legal(found.name):
         return _('Its name is not a legal one, so it cannot be asked for.')
     if names.is_temporary(found.name):
-        return _('It exists only while Cinder makes a volume from it.')
+        return _('It exists only while Cinder clones or moves a volume.')
     if found.working:
         return _('The cluster is still creating or copying it.')
     if not found.ready:
@@ -310,7 +310,7 @@ def _entry(found, managed, info):
 
 def _volume_info(found):
     return dict(_info(found), lun_id=_text(found.lun_id),
-                linked_clone_of=_shown(found.father) or None)
+                linked_clone_of=_shown(found.father or '') or None)
 
 
 def _info(found):

@@ -142,8 +142,8 @@ class Migration:
         """Move a volume; tell whether the cluster did it."""
         with failures.for_volume(volume):
             try:
-                self._array.volumes.move(naming.volume_name(volume),
-                                         naming.pool_id(host['host']))
+                self._array.moves.move(naming.volume_name(volume),
+                                       naming.pool_id(host['host']))
             except exceptions.InvalidRequest as error:
                 reporting.log_once(LOG, logging.WARNING, error,
                                    'Cinder is asked to copy the volume.')

@@ -74,6 +74,7 @@ class Volumes:
             # made through; nothing else would ever find it again. Volumes
             # are only made with Cinder's name.
             self._array.volumes.delete_leftovers(volume.name)
+            self._array.moves.delete_leftovers(naming.volume_name(volume))
             self._delete_unless_used(volume, naming.volume_name(volume))
         self._limiter.forget(volume)
 
@@ -95,12 +96,13 @@ class Volumes:
         try:
             # Nobody would remove what clones have left any more.
             self._array.volumes.delete_leftovers(volume.name)
+            self._array.moves.delete_leftovers(name)
             self._array.volumes.delete_temporaries_of(
                 name, owners.is_forgotten)
         except exceptions.DSWareError as error:
             reporting.log_once(
                 LOG, logging.WARNING, error,
-                f'Temporary snapshots of volume '
+                f'Temporary objects of volume '
                 f'{naming.described(volume)} may be left on the cluster.')
         LOG.info('Volume %(volume)s stays on the cluster as %(name)s.',
                  {'volume': volume.id, 'name': name})

@@ -57,7 +57,7 @@ class NamesTestCase(fakes.ArrayTestCase):
             lambda name: self.array.copies.full('v', 0, 1024, True, name),
             lambda name: self.array.copies.clone(name, 'v', self.fail),
             lambda name: self.array.copies.clone('v', name, self.fail),
-            lambda name: self.array.volumes.move(name, 1),
+            lambda name: self.array.moves.move(name, 1),
             lambda name: self.array.qos.limit(name, {}),
             lambda name: self.array.hosts.attach(name, fakes.ENDPOINTS[0]),
             lambda name: self.array.hosts.detach(name, fakes.ENDPOINTS[0]),
@@ -82,10 +82,11 @@ class NamesTestCase(fakes.ArrayTestCase):
 
     @ddt.data('volume-%s', '%s', 'a.%s.b', 'x' * 53 + '%s',
               'x' * 54 + '%s', 'x' * 59 + '%s', '%s' + 'x' * 59)
-    def test_temporary_snapshots_are_known(self, template):
+    def test_temporary_objects_are_known(self, template):
         volume = template % uuid.uuid4()
         self.assertFalse(names.is_temporary(volume))
         self.assertTrue(names.is_temporary(names.temporary(volume)))
+        self.assertTrue(names.is_temporary(names.moved(volume)))
 
     @ddt.data('monday.clone', 'x' * 89 + '.clone', '.clone', 'v.clone',
               'v.0123456789abcdef.clone', '')
@@ -94,13 +95,13 @@ class NamesTestCase(fakes.ArrayTestCase):
 
     def test_names_of_limits(self):
         self.assertEqual('volume-1.qos', names.policy('volume-1'))
-        self.assertEqual('v' * 91 + '.qos', names.policy('v' * 91))
+        self.assertEqual('v' * 59 + '.qos', names.policy('v' * 59))
 
     def test_long_names_of_limits(self):
-        made = [names.policy('v' * 91 + end) for end in ('a', 'b', 'aa')]
+        made = [names.policy('v' * 59 + end) for end in ('a', 'b', 'aa')]
         self.assertEqual(3, len(set(made)))
         for name in made:
-            self.assertEqual(95, len(name))
+            self.assertEqual(63, len(name))
             names.check(name)
             self.assertTrue(name.endswith('.qos'))
-        self.assertEqual(made[0], names.policy('v' * 91 + 'a'))
+        self.assertEqual(made[0], names.policy('v' * 59 + 'a'))

@@ -282,7 +282,7 @@ class SnapshotTestCase(ManageTestCase):
         name = self.make_volume().name + '.clone'
         self.cluster.add_snapshot(name, 'legacy')
         self.refused(exception.ManageExistingInvalidReference,
-                     'only while Cinder makes a volume from it',
+                     'only while Cinder clones or moves a volume',
                      reference={'source-name': name})
 
     def test_managed_already(self):

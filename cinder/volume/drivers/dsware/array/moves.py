@@ -1,0 +1,216 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Moving volumes to other pools.
+
+A cluster has one operation for that. The manager's REST interface has another
+one: a volume and one that was made for it exchange their places. What that
+leaves is found by its name, see :func:`names.moved`, and goes with the volume.
+"""
+
+import functools
+
+from oslo_log import log as logging
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import waiting
+
+LOG = logging.getLogger(__name__)
+
+_OP = 'migrateVolumeCold'
+_EXCHANGE = 'exchangeVolumes'
+
+
+class Moves:
+    """Moves volumes by the one operation that there is for it.
+
+    :param changes: the :class:`operation.Operation` of the cluster
+    """
+
+    def __init__(self, changes):
+        self._queries = changes.queries
+        self._operation = changes
+
+    def move(self, name: str, pool_id: int) -> None:
+        """Move a volume to another pool, and wait for the end.
+
+        Only a volume that is detached and has no snapshots can be moved.
+        Nothing published stops a move once it has begun. One that is in the
+        pool already is a success, and one that is still moving, because an
+        earlier attempt was interrupted, is waited for first.
+
+        :param name: the volume's name
+        :param pool_id: the pool that it goes to
+        :raises ObjectAbsent: there is no such volume, or no such pool
+        :raises ObjectBusy: it is attached, has snapshots, or is in work
+        :raises CapacityExceeded: the pool has no room
+        :raises BackendFault: the move failed, or took too long
+        :raises DSWareError: for all other reasons
+        """
+        names.check(name)
+        found = self._operation.at_rest(name, _OP)
+        if found.pool_id == pool_id:
+            LOG.info('Volume %(name)s is in pool %(pool)d already.',
+                     {'name': name, 'pool': pool_id})
+            return
+        self._start_move(found, pool_id)
+        self._operation.wait(self._queries.volume, name, _OP)
+        self._check_moved(name, pool_id)
+
+    def _start_move(self, found, pool_id):
+        def begun(deadline):
+            now = self._queries.volume(found.name, deadline)
+            return now is not None and (now.working
+                                        or now.pool_id == pool_id)
+
+        try:
+            self._operation.change(_OP, begun, volNameSrc=found.name,
+                                   poolIdDst=pool_id)
+        except exceptions.CapacityExceeded as error:
+            raise self._queries.with_room(error, {
+                'poolId': pool_id, 'volSize': found.size}) from error
+
+    def _check_moved(self, name, pool_id):
+        found = self._queries.volume(name)
+        if found is None or found.pool_id != pool_id:
+            raise exceptions.BackendFault(
+                op=_OP, name=name,
+                desc=_('the move to pool %(pool)d ended without success; '
+                       'there is: %(found)s') % {
+                           'pool': pool_id, 'found': found})
+
+    def delete_leftovers(self, name: str) -> None:
+        """Do nothing: a move leaves nothing.
+
+        :param name: the volume's name
+        """
+
+
+class Exchanges:
+    """Moves volumes by letting them exchange their places with others.
+
+    The other volume is made for that, and deleted, with the old data, when a
+    query shows that no exchange is under way.
+
+    :param changes: the :class:`operation.Operation` of the cluster
+    :param volumes: the :class:`volumes.Volumes` of the cluster
+    """
+
+    def __init__(self, changes, volumes):
+        self._client = changes.client
+        self._queries = changes.queries
+        self._operation = changes
+        self._volumes = volumes
+
+    def move(self, name: str, pool_id: int) -> None:
+        """Move a volume to another pool, as :meth:`Moves.move` does."""
+        names.check(name)
+        found = self._at_rest(name)
+        if found.pool_id == pool_id:
+            LOG.info('Volume %(name)s is in pool %(pool)d already.',
+                     {'name': name, 'pool': pool_id})
+            return
+        target = names.moved(name)
+        self._volumes.create(target, pool_id, found.size, True)
+        remove = functools.partial(self._remove, name)
+        with self._operation.undone(remove, target):
+            self._exchange(found, self._volume(target))
+        self._operation.remove_quietly(remove, target)
+
+    def _at_rest(self, name):
+        """Give a volume when what an earlier attempt left is gone."""
+        found = self._operation.at_rest(name, _EXCHANGE)
+        if self._is_under_way(found):
+            LOG.info('Volume %s is being moved already; that is waited for.',
+                     name)
+            self._wait(found)
+            found = self._volume(name)
+        self.delete_leftovers(name)
+        return found
+
+    def delete_leftovers(self, name: str) -> None:
+        """Delete what an interrupted move of a volume has left.
+
+        :param name: the volume's name
+        :raises ObjectBusy: it is being moved
+        :raises DSWareError: for all other reasons
+        """
+        if self._queries.volume(names.moved(name)) is not None:
+            self._remove(name, names.moved(name))
+
+    def _remove(self, name, target, patience=None):
+        """Delete the volume that was made for a move, unless that goes on."""
+        found = self._queries.volume(name)
+        if found is not None:
+            if self._is_under_way(found):
+                raise exceptions.ObjectBusy(
+                    op=_EXCHANGE, name=found.name,
+                    result=result_codes.VOLUME_IS_MIGRATING)
+            self._forget(found)
+        return self._volumes.delete(target, patience)
+
+    def _is_under_way(self, found):
+        migration = self._migration(found)
+        if migration is not None:
+            return migration.working
+        # The manager tells of none, which need not mean that there is none.
+        target = self._queries.volume(names.moved(found.name))
+        return target is not None and target.working
+
+    def _exchange(self, found, target):
+        def begun(deadline):
+            migration = self._migration(found, deadline)
+            return (migration is not None
+                    and migration.target == target.lun_id)
+
+        try:
+            self._operation.change(
+                _EXCHANGE, begun, volName=found.name,
+                volIdSrc=found.lun_id, volIdDst=target.lun_id)
+        except exceptions.CapacityExceeded as error:
+            raise self._queries.with_room(error, {
+                'poolId': target.pool_id, 'volSize': found.size}) from error
+        self._wait(found)
+        if self._volume(found.name).pool_id != target.pool_id:
+            raise exceptions.BackendFault(
+                op=_EXCHANGE, name=found.name, desc=_(
+                    'the move to pool %d ended without success')
+                % target.pool_id)
+
+    def _wait(self, found):
+        self._operation.wait(
+            lambda name, deadline: (self._migration(found, deadline)
+                                    or self._queries.volume(name, deadline)),
+            found.name, _EXCHANGE)
+
+    def _forget(self, found):
+        """Have the manager forget a move that has ended."""
+        if self._migration(found) is not None:
+            self._operation.change(
+                'deleteMigration',
+                lambda deadline: self._migration(found, deadline) is None,
+                volName=found.name, volId=found.lun_id)
+
+    def _migration(self, found, deadline: waiting.Deadline | None = None
+                   ) -> models.Migration | None:
+        return self._queries.migration(found.name, found.lun_id, deadline)
+
+    def _volume(self, name):
+        found = self._queries.volume(name)
+        if found is None:
+            raise exceptions.ObjectAbsent(op=_EXCHANGE, name=name)
+        return found
