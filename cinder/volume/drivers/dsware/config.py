@@ -30,6 +30,7 @@ from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login as signing
+from cinder.volume.drivers.dsware.client import rest_transport
 from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import options
@@ -109,9 +110,20 @@ def default_port(configuration) -> int:
     """Give the port of agents that are configured without one.
 
     :param configuration: the backend's configuration
-    :returns: san_api_port, or 10519
+    :returns: san_api_port, or 10519, or 28443 for managers
     """
-    return configuration.san_api_port or options.DEFAULT_PORT
+    return configuration.san_api_port or (
+        options.REST_PORT if configuration.dsware_transport == 'rest'
+        else options.DEFAULT_PORT)
+
+
+def uses_tls(configuration) -> bool:
+    """Tell whether connections are made with TLS; REST always is.
+
+    :param configuration: the backend's configuration
+    """
+    return (configuration.driver_use_ssl
+            or configuration.dsware_transport == 'rest')
 
 
 def agents(configuration) -> list[endpoints.Endpoint]:
@@ -237,12 +249,15 @@ def make_array(configuration, sign_ins=None) -> array.Array:
         # An agent that hangs must leave the others room to run.
         capacity = min(capacity, max(
             cli_transport.parallel_runs() // len(asked), 1))
+    elif configuration.dsware_transport == 'rest':
+        make_transport = _rest_transports(configuration, asked, sign_ins)
     else:
         make_transport = _socket_transports(configuration, manage_ip,
                                             sign_ins)
     caller = client.Client(asked, make_transport,
                            configuration.dsware_request_timeout, capacity)
-    return array.Array(caller, configuration.dsware_copy_timeout)
+    return array.Array(caller, configuration.dsware_copy_timeout,
+                       exchanges=configuration.dsware_transport == 'rest')
 
 
 def _check_replication(configuration):
@@ -278,6 +293,28 @@ def _socket_transports(configuration, manage_ip, sign_ins):
                 password_withheld=bool(sign_ins and not sign_in)))
 
     return make
+
+
+def _rest_transports(configuration, managers, sign_ins):
+    if not configuration.san_thin_provision:
+        refuse('san_thin_provision', False, _(
+            'with dsware_transport = rest all volumes are thin; remove it'))
+    sign_ins = make_sign_ins(configuration, sign_ins)
+    if sign_ins is None:
+        refuse('san_password', "''", _(
+            'the manager carries out nothing for who is not signed in; set '
+            'san_login and san_password'))
+    tls_settings = make_tls(configuration)
+    made = {
+        manager: rest_transport.RESTTransport(
+            manager, rest_transport.RESTSettings(
+                connect_timeout=configuration.dsware_connect_timeout,
+                capacity=configuration.dsware_max_connections,
+                tls_settings=tls_settings, sign_in=sign_ins.of(manager)))
+        for manager in managers}
+    # A host's agent is not asked: managers attach volumes to its host.
+    return lambda endpoint: made.get(endpoint) or (
+        rest_transport.HostTransport(endpoint, list(made.values())))
 
 
 def refuse(option, value, problem) -> None:
@@ -328,7 +365,7 @@ def credentials(configuration) -> signing.Credentials | None:
     if (not configuration.san_password
             or configuration.dsware_transport == 'cli'):
         return None
-    if not configuration.driver_use_ssl:
+    if not uses_tls(configuration):
         refuse('san_password', '***', _(
             'a password is never sent without TLS; set driver_use_ssl = '
             'true, or remove san_password if the cluster wants none'))
@@ -357,7 +394,7 @@ def check_without_tls(configuration) -> None:
     for option in (_VERIFY, 'driver_ssl_cert_path', 'dsware_client_cert',
                    'dsware_client_key'):
         value = configuration.safe_get(option)
-        if value and not configuration.driver_use_ssl:
+        if value and not uses_tls(configuration):
             refuse(option, value, _(
                 'it has no effect without TLS; set driver_use_ssl = true, '
                 'or remove it'))
@@ -372,7 +409,7 @@ def make_tls(configuration) -> tls.TLSSettings | None:
         file cannot be used
     """
     check_without_tls(configuration)
-    if not configuration.driver_use_ssl:
+    if not uses_tls(configuration):
         return None
     _check_files(configuration)
     verified = is_verified(configuration)

@@ -24,19 +24,22 @@ from oslo_config import cfg
 from cinder.volume import configuration
 
 DEFAULT_PORT = 10519
+REST_PORT = 28443
 
 DSWARE_OPTS = [
     cfg.StrOpt('dsware_transport',
                default='socket',
                choices=[('socket', 'talk to the agents over TCP or TLS'),
+                        ('rest', 'talk to the manager over HTTPS'),
                         ('cli', "run the vendor's fsc_cli on this host")],
                help='How the driver talks to the Dsware agents.'),
     cfg.ListOpt('dsware_agents',
                 default=[],
-                help='Dsware agents that carry out requests, as host or '
-                     'host:port (an IPv6 address in brackets). The default '
-                     'port is san_api_port, or 10519 when that is not set. '
-                     'When empty, requests go to san_ip.'),
+                help='Dsware agents that carry out requests, or managers '
+                     'with dsware_transport = rest, as host or host:port (an '
+                     'IPv6 address in brackets). The default port is '
+                     'san_api_port, or 10519 (28443 for a manager) when that '
+                     'is not set. When empty, requests go to san_ip.'),
     cfg.ListOpt('dsware_pools',
                 default=[],
                 item_type=cfg.types.Integer(min=0),

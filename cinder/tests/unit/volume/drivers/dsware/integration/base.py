@@ -22,7 +22,9 @@ import gc
 import io
 import os
 import re
+import tempfile
 import time
+import urllib.parse
 import uuid
 
 import fixtures
@@ -30,9 +32,11 @@ from oslo_config import cfg
 
 from cinder import context
 from cinder.tests.unit import test
+from cinder.tests.unit.volume.drivers.dsware.integration import certificates
 from cinder.tests.unit.volume.drivers.dsware.integration import making
 from dsware_sim.host import fsc_cli
 from dsware_sim import testing
+from tools import secret_marks
 from tools import secret_search
 
 CONF = cfg.CONF
@@ -334,6 +338,13 @@ class SimulatorTestCase(test.TestCase):
         """
         return [op for _agent, op, _args, _result in self.control.log()]
 
+    def doors(self):
+        """Name what answers the driver, for the simulator's control.
+
+        :returns: a list
+        """
+        return [address for address, _port in self.simulator.agents]
+
     def connections(self):
         """Count connections to the agents.
 
@@ -361,3 +372,37 @@ class CLITestCase(SimulatorTestCase):
     """A test with the command line transport."""
 
     TRANSPORT = 'cli'
+
+
+class RESTTestCase(SimulatorTestCase):
+    """A test with the REST transport; it is served over TLS, signed in."""
+
+    TRANSPORT = 'rest'
+    USER = 'cinder'
+    PASSWORD = secret_marks.secret('password')
+    ADDRESS = '127.0.77.1'
+
+    @classmethod
+    def start_simulator(cls, **settings):
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.authority = certificates.Authority(directory.name, 'ca')
+        cert, key = cls.authority.issue('server', [cls.ADDRESS], 1)
+        return super().start_simulator(
+            rest=(cls.ADDRESS, 0), tls={'cert': cert, 'key': key},
+            user=cls.USER, password=cls.PASSWORD, **settings)
+
+    def raw_driver(self, agents=None, cluster_name=None, **options):
+        return super().raw_driver(
+            agents or [self.manager], cluster_name,
+            **{'san_login': self.USER, 'san_password': self.PASSWORD,
+               'driver_ssl_cert_path': self.authority.path, **options})
+
+    @property
+    def manager(self):
+        """Address and port of the manager."""
+        address = urllib.parse.urlsplit(self.simulator.rest)
+        return address.hostname, address.port
+
+    def doors(self):
+        return ['rest']

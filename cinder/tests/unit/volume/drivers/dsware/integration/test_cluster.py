@@ -12,6 +12,8 @@
 
 """Pools, statistics, outages of agents and of the whole cluster."""
 
+import socket
+
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
@@ -20,12 +22,13 @@ class StatisticsTests:
 
     SIMULATOR = {'pools': {0: 100, 3: 50}}
     OPTIONS = {'dsware_request_timeout': 2}
+    thick = True
 
     def test_statistics(self):
         dsware = self.make_driver()
         self.created(dsware, size=7, pool=3)
         self.created(dsware, size=2, pool=3, volume_type=base.make_type(
-            provisioning__type='thick'))
+            provisioning__type='thick' if self.thick else 'thin'))
         stats = dsware.get_volume_stats(refresh=True)
         self.assertEqual(
             ('Huawei', 'dsware', 'up', dsware.VERSION),
@@ -37,7 +40,8 @@ class StatisticsTests:
         pools = {pool['pool_name']: pool for pool in stats['pools']}
         self.assertEqual({'0', '3'}, set(pools))
         self.assertEqual(
-            (50, 48, 9, 'up', True, True, True, True),
+            (50, 48 if self.thick else 50, 9, 'up', True, True, self.thick,
+             True),
             tuple(pools['3'][key] for key in (
                 'total_capacity_gb', 'free_capacity_gb',
                 'provisioned_capacity_gb', 'backend_state', 'multiattach',
@@ -60,11 +64,11 @@ class StatisticsTests:
         self.assertHolds()
 
     def cluster_down(self):
-        for address, _port in self.simulator.agents:
+        for address in self.doors():
             self.control.agent_down(address)
 
     def cluster_up(self):
-        for address, _port in self.simulator.agents:
+        for address in self.doors():
             self.control.agent_up(address)
 
     def test_cluster_that_is_down_at_the_start(self):
@@ -161,3 +165,16 @@ class SocketOlderClusterTestCase(OlderClusterTests, base.SocketTestCase):
 
 class CLIOlderClusterTestCase(OlderClusterTests, base.CLITestCase):
     pass
+
+
+class RESTStatisticsTestCase(StatisticsTests, base.RESTTestCase):
+
+    thick = False
+
+    def test_the_other_agent_carries_on(self):
+        """A manager, here."""
+        with socket.create_server((self.ADDRESS, 0)) as listening:
+            nobody = listening.getsockname()
+        dsware = self.make_driver([nobody, self.manager])
+        for _n in range(3):
+            self.dsware_works(dsware)

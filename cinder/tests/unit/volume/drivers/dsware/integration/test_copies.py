@@ -21,7 +21,7 @@ OLD = b'old bytes' * 1000
 NEW = b'new bytes' * 1000
 
 
-class CopyTestCase(base.SocketTestCase):
+class CopyTests:
 
     OPTIONS = {'dsware_request_timeout': 5, 'dsware_copy_timeout': 60}
 
@@ -179,3 +179,11 @@ class CopyTestCase(base.SocketTestCase):
         self.assertIsNone(wait())
         self.assertEqual(NEW, self.read(clone))
         self.assertHolds(source, _snapshot, clone)
+
+
+class SocketCopyTestCase(CopyTests, base.SocketTestCase):
+    pass
+
+
+class RESTCopyTestCase(CopyTests, base.RESTTestCase):
+    pass

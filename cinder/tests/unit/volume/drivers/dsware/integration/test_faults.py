@@ -210,3 +210,7 @@ class SocketFaultTestCase(FaultTests, StepTests, base.SocketTestCase):
 @generated
 class CLIFaultTestCase(FaultTests, base.CLITestCase):
     pass
+
+
+class RESTFaultTestCase(FaultTests, base.RESTTestCase):
+    pass

@@ -28,7 +28,7 @@ IMAGE = {'id': '00000000-0000-4000-9000-000000000001', 'owner': OWNER,
          'size': units.Gi, 'disk_format': 'raw', 'container_format': 'bare'}
 
 
-class ImageTestCase(base.SocketTestCase):
+class ImageTests:
 
     OPTIONS = {'dsware_request_timeout': 5, 'dsware_copy_timeout': 60}
 
@@ -81,3 +81,11 @@ class ImageTestCase(base.SocketTestCase):
             self.assertEqual(units.Gi, self.host.size(self.image_volume.name))
             self.dsware.delete_volume(volume)
         self.assertCloned(self.new_volume())
+
+
+class SocketImageTestCase(ImageTests, base.SocketTestCase):
+    pass
+
+
+class RESTImageTestCase(ImageTests, base.RESTTestCase):
+    pass

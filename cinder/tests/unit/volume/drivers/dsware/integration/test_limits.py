@@ -19,7 +19,7 @@ from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.volume.drivers.dsware.array import models
 
 
-class LimitTestCase(base.SocketTestCase):
+class LimitTests:
 
     def setUp(self):
         super().setUp()
@@ -110,3 +110,11 @@ class LimitTestCase(base.SocketTestCase):
         self.assertIn(maximum, range(1, 7))
         self.dsware.delete_volume(volume)
         self.assertEqual(set(), self.policies())
+
+
+class SocketLimitTestCase(LimitTests, base.SocketTestCase):
+    pass
+
+
+class RESTLimitTestCase(LimitTests, base.RESTTestCase):
+    pass

@@ -128,3 +128,7 @@ class SocketManageTestCase(ManageTests, base.SocketTestCase):
 
 class CLIManageTestCase(ManageTests, base.CLITestCase):
     pass
+
+
+class RESTManageTestCase(ManageTests, base.RESTTestCase):
+    pass

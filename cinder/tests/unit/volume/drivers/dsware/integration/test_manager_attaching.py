@@ -108,3 +108,7 @@ class SocketManagerAttachTestCase(ManagerAttachTests, base.SocketTestCase):
 
 class CLIManagerAttachTestCase(ManagerAttachTests, base.CLITestCase):
     pass
+
+
+class RESTManagerAttachTestCase(ManagerAttachTests, base.RESTTestCase):
+    pass

@@ -20,7 +20,7 @@ from cinder.tests.unit.volume.drivers.dsware.integration import base
 DATA = b'some bytes' * 1000
 
 
-class MoveTestCase(base.SocketTestCase):
+class MoveTests:
 
     OPTIONS = {'dsware_request_timeout': 5}
 
@@ -80,10 +80,18 @@ class MoveTestCase(base.SocketTestCase):
             target=lambda: answers.append(self.migrate(volume)))
         thread.start()
         base.wait_until(
-            lambda: self.on_cluster(volume.name)['status'] == 6, 'a move')
+            lambda: 'migrateVolumeCold' in self.ops(), 'a move')
         self.simulator.kill()
         self.simulator.start()
         self.control.set(copy_seconds=0)
         thread.join(base.PATIENCE)
         self.assertEqual([(True, None)], answers)
         self.assert_in_pool(volume, 1)
+
+
+class SocketMoveTestCase(MoveTests, base.SocketTestCase):
+    pass
+
+
+class RESTMoveTestCase(MoveTests, base.RESTTestCase):
+    pass

@@ -63,3 +63,8 @@ class SocketModelTestCase(ModelTests, base.SocketTestCase):
 class CLIModelTestCase(ModelTests, base.CLITestCase):
 
     EXAMPLES = 4
+
+
+class RESTModelTestCase(ModelTests, base.RESTTestCase):
+
+    EXAMPLES = 8

@@ -18,7 +18,7 @@ from cinder.tests.unit.volume.drivers.dsware.integration import base
 OLD, NEW = b'old data', b'new data'
 
 
-class RevertTestCase(base.SocketTestCase):
+class RevertTests:
 
     OPTIONS = {'dsware_request_timeout': 5}
 
@@ -54,3 +54,11 @@ class RevertTestCase(base.SocketTestCase):
         self.simulator.start()
         # What goes on since then is waited for.
         self.revert()
+
+
+class SocketRevertTestCase(RevertTests, base.SocketTestCase):
+    pass
+
+
+class RESTRevertTestCase(RevertTests, base.RESTTestCase):
+    pass

@@ -67,3 +67,7 @@ class SocketVolumeTestCase(VolumeTests, base.SocketTestCase):
 
 class CLIVolumeTestCase(VolumeTests, base.CLITestCase):
     pass
+
+
+class RESTVolumeTestCase(VolumeTests, base.RESTTestCase):
+    pass

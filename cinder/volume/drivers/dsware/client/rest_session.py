@@ -1,0 +1,281 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One manager's REST interface: its version, its token, its refusals.
+
+A token is got by one thread at a time, and shared. What an answer says is
+read here whatever the call, since a refusal may stand in four places.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+import http.cookies
+import re
+import threading
+
+from cinder.i18n import _
+from cinder.volume.drivers.dsware.client import rest_http
+from cinder.volume.drivers.dsware import result_codes
+
+BASE = '/dsware/service/'
+# Used when the manager names none that could be one.
+_USUAL_VERSION = 'v1.3'
+_VERSION = re.compile(r'v?\d{1,3}(\.\d{1,3}){0,3}', re.ASCII)
+_TOKEN = re.compile(r'[\x21-\x7e]{1,4096}')
+_NUMBER = re.compile(r'-?\d{1,18}', re.ASCII)
+_OFFLINE = frozenset((result_codes.UNAUTHORIZED, 1077949069))
+_REFUSED = frozenset((1077949061, 1077987870, 1073754390, 1077949071))
+_UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+_TOO_MANY = 429
+_SYSTEM_BUSY = 1077949006
+_NO_PERMISSION = 1077949058
+
+
+class Refused(Exception):
+    """The manager refused a request.
+
+    :ivar code: a result code; None when it told none
+    :ivar desc: its words
+    :ivar whole: whether nothing of the operation was done, although a call
+        was carried out
+    """
+
+    def __init__(self, code, desc='', whole=False):
+        super().__init__(desc)
+        self.code = code
+        self.desc = desc
+        self.whole = whole
+
+
+def number(value) -> int | None:
+    """Read a number, which may be text.
+
+    :returns: None when it is none
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value)
+    return None
+
+
+def refusals(answer: Mapping) -> Iterator[Refused]:
+    """Give what an answer says was refused.
+
+    :param answer: the JSON of the answer
+    """
+    error = answer.get('error')
+    result = answer.get('result')
+    if isinstance(error, Mapping) and number(error.get('code')) != 0:
+        yield _refused(error, 'code')
+    elif isinstance(result, Mapping):
+        if number(result.get('code')) != 0:
+            yield _refused(result, 'code')
+    elif number(result) != 0:
+        yield from _of_result(answer, number(result))
+
+
+def _of_result(answer, result):
+    details = answer.get('detail')
+    listed = [] if not isinstance(details, list) else [
+        _refused(detail, 'errorCode') for detail in details
+        if isinstance(detail, Mapping)
+        and number(detail.get('errorCode')) != 0]
+    if listed:
+        yield from listed
+    elif number(answer.get('errorCode')) not in (None, 0):
+        yield _refused(answer, 'errorCode')
+    else:
+        # 1 and 2 only say where the code is.
+        yield Refused(None if result in (1, 2) else result,
+                      _words(answer))
+
+
+def _refused(where, key):
+    return Refused(number(where.get(key)), _words(where))
+
+
+def _words(where):
+    said = where.get('description')
+    return said if isinstance(said, str) else ''
+
+
+class Session:
+    """Calls to one manager, signed in.
+
+    :param endpoint: the :class:`endpoints.Endpoint`
+    :param connections: the :class:`rest_http.Connections`
+    :param sign_in: the :class:`login.SignIn`, or None
+    """
+
+    def __init__(self, endpoint, connections, sign_in):
+        self._endpoint = endpoint
+        self._connections = connections
+        self._sign_in = sign_in
+        self._base = f'https://{endpoint}{BASE}'
+        self._lock = threading.Lock()
+        # (path of the version, headers), both of one sign-in
+        self._signed = None
+
+    def call(self, method, path, body, limit) -> Mapping:
+        """Call the manager, signed in.
+
+        :param method: of HTTP
+        :param path: from the root of the host, or below the version's
+        :param body: becomes JSON, or None
+        :param limit: when to give up
+        :returns: the JSON of its answer, which refuses nothing
+        :raises NotSent: no byte of it was sent
+        :raises Lost: it may have been carried out, or not
+        :raises Refused: it was refused
+        :raises AccessDenied: signing in was
+        """
+        signed = self._sign(None, limit)
+        try:
+            return self._send(signed, method, path, body, limit)
+        except Refused as error:
+            if error.code not in _OFFLINE or not self._sign_in:
+                raise
+        # Its session is over, so nothing was carried out.
+        return self._send(self._sign(signed, limit), method, path, body,
+                          limit)
+
+    def _send(self, signed, method, path, body, limit):
+        version, headers = signed
+        if not path.startswith('/'):
+            path = f'{BASE}{version}/{path}'
+        answer = self._connections.send(method, path, headers, body, limit)
+        return read(answer)
+
+    def _sign(self, old, limit):
+        """Give a version and the headers to send, others than old ones."""
+        if self._signed is not old and self._signed is not None:
+            return self._signed
+        if not self._lock.acquire(timeout=limit.remaining):
+            raise rest_http.NotSent(TimeoutError(
+                _('another request has been signing in all the time')))
+        try:
+            if self._signed is old or self._signed is None:
+                self._signed = None
+                self._signed = self._signed_in(limit)
+            return self._signed
+        finally:
+            self._lock.release()
+
+    def _signed_in(self, limit):
+        headers = {'Referer': self._base}
+        answer = self._ask('GET', BASE + 'rest/version', headers, None, limit)
+        told = answer.content.get('currentVersion')
+        version = (told if isinstance(told, str) and _VERSION.fullmatch(told)
+                   else _USUAL_VERSION)
+        if self._sign_in is None:
+            return version, headers
+        return version, {**headers, **self._login(version, headers, limit)}
+
+    def _ask(self, method, path, headers, body, limit):
+        """Ask what changes nothing that the request in hand is about."""
+        try:
+            answer = self._connections.send(method, path, headers, body,
+                                            limit)
+            read(answer)
+            return answer
+        except rest_http.Lost as error:
+            raise rest_http.NotSent(error) from error
+
+    def _login(self, version, headers, limit):
+        refused = None
+        with self._sign_in.turn(limit) as credentials:
+            if credentials:
+                body = {'userName': credentials.user,
+                        'password': credentials.password}
+                try:
+                    answer = self._ask('POST', f'{BASE}{version}/sec/login',
+                                       headers, body, limit)
+                    self._sign_in.accepted()
+                    return self._token(answer)
+                except Refused as error:
+                    if not _is_denied(error):
+                        raise rest_http.NotSent(error) from error
+                    refused = error
+                    self._sign_in.refused(str(self._endpoint))
+        raise self._sign_in.denied(self._endpoint, refused and refused.code,
+                                   refused.desc if refused else '')
+
+    def _token(self, answer):
+        token = answer.headers.get('X-Auth-Token') or ''
+        if not _TOKEN.fullmatch(token):
+            raise rest_http.NotSent(ValueError(
+                _('the manager gave no token')))
+        cookies = http.cookies.SimpleCookie()
+        try:
+            cookies.load(answer.headers.get('Set-Cookie') or '')
+        except http.cookies.CookieError:
+            cookies.clear()
+        headers = {'x-auth-token': token}
+        if cookies:
+            headers['Cookie'] = '; '.join(
+                f'{name}={cookie.coded_value}'
+                for name, cookie in cookies.items())
+        return headers
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._connections.close()
+
+
+def _is_denied(error):
+    return error.code in _REFUSED or (
+        error.code is not None
+        and result_codes.classify(error.code, False)
+        is result_codes.ResultClass.DENIED)
+
+
+def read(answer: rest_http.Answer) -> Mapping:
+    """Read an answer of HTTP.
+
+    :param answer: the :class:`rest_http.Answer`
+    :returns: its JSON, which refuses nothing
+    :raises NotSent: it comes from none that carries out requests
+    :raises Lost: what it says is no answer
+    :raises Refused: the request was refused
+    """
+    status, content = answer.status, answer.content
+    if 300 <= status < 400:
+        raise rest_http.NotSent(ValueError(
+            _('HTTP %d: it wants to be asked at another address') % status))
+    if status >= 500:
+        # Whether it was carried out before that is not known.
+        raise rest_http.Lost(_('HTTP %d') % status)
+    if isinstance(content, Mapping):
+        for refusal in refusals(content):
+            raise refusal
+    _check_status(status, answer.is_page)
+    if not isinstance(content, Mapping) or 'result' not in content:
+        raise rest_http.Lost(_('no JSON object with a result'))
+    return content
+
+
+def _check_status(status, is_page):
+    if status == _UNAUTHORIZED:
+        raise Refused(result_codes.UNAUTHORIZED, _('HTTP 401'))
+    if status == _TOO_MANY:
+        raise Refused(_SYSTEM_BUSY, _('HTTP 429'))
+    if status == _NOT_FOUND or (status < 300 and is_page):
+        # As versions answer that lack a call.
+        raise Refused(result_codes.OPERATION_NOT_SUPPORTED, _(
+            'HTTP %d without JSON: this version of the cluster does not '
+            'have that call') % status)
+    if status >= 400:
+        raise Refused(_NO_PERMISSION if status == _FORBIDDEN else None,
+                      _('HTTP %d') % status)
