@@ -107,6 +107,8 @@ def _add_security(parser):
     group.add_argument('--tls-key', metavar='F', help='its key')
     group.add_argument('--tls-client-ca', metavar='F', help='ask clients for '
                        'a certificate of this authority')
+    group.add_argument('--tls-only-rest', action='store_true',
+                       help='no TLS for agents, only for --rest')
     group.add_argument('--user', metavar='NAME',
                        help='clients have to sign in with this name')
     group.add_argument('--password-file', metavar='F',
@@ -245,6 +247,7 @@ def _settings(options):
         copy_seconds=options.copy_seconds, devices=options.devices,
         single_pool=options.single_pool, tls_cert=options.tls_cert,
         tls_key=options.tls_key, tls_client_ca=options.tls_client_ca,
+        tls_only_rest=options.tls_only_rest,
         credentials=_credentials(options), rest=options.rest,
         agents=tuple(options.agent or settings.DEFAULT_AGENTS),
         pools=(settings.pools(options.pool) if options.pool

@@ -73,7 +73,8 @@ class Simulator:
         :param agents: how many agents, or a list of (address, port)
         :param pools: dict of sizes in GiB by number, {0: 1024, 1: 1024} by
                       default; an older cluster has pool 0 only
-        :param tls: dict with cert, key and maybe client_ca (paths), or None
+        :param tls: dict with cert, key and maybe client_ca (paths), or None;
+                    only_rest: True for agents without TLS
         :param user: user name that clients sign in with, or None
         :param password: the password that goes with it
         :param single_pool: whether to be an older cluster
@@ -217,7 +218,8 @@ class Simulator:
         if self._single_pool:
             command.append('--single-pool')
         for key, path in self._tls.items():
-            command += ['--tls-' + key.replace('_', '-'), path]
+            command += ['--tls-' + key.replace('_', '-')]
+            command += [path] if path is not True else []
         if self._user is not None:
             command += ['--user', self._user,
                         '--password-file', self._password_file()]

@@ -190,8 +190,9 @@ class Server:
         self.tls = self.settings.tls_context()
         context = self._replaceable(self.tls)
         for address, port in self.settings.agents:
-            agent = agent_.Agent(address, self.service, self.credentials,
-                                 context)
+            agent = agent_.Agent(
+                address, self.service, self.credentials,
+                None if self.settings.tls_only_rest else context)
             self.agents[address] = agent
             await agent.start(port, os.path.join(
                 self._run_dir, fsc_cli.SOCKET_NAME % address))

@@ -49,6 +49,7 @@ class Settings:
     :param tls_key: path of its key
     :param tls_client_ca: path of what client certificates are checked with,
                           None when clients need none
+    :param tls_only_rest: whether agents do without TLS all the same
     :param credentials: (user name, password) to sign in with, or None
     :param rest: (IP address, port) of the manager's REST interface, or None
     """
@@ -63,6 +64,7 @@ class Settings:
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_client_ca: str | None = None
+    tls_only_rest: bool = False
     credentials: tuple | None = None
     rest: tuple | None = None
 
@@ -82,6 +84,8 @@ class Settings:
             raise SettingError('--tls-cert and --tls-key go together')
         if self.tls_client_ca and not self.tls_cert:
             raise SettingError('--tls-client-ca needs --tls-cert')
+        if self.tls_only_rest and not (self.tls_cert and self.rest):
+            raise SettingError('--tls-only-rest needs --tls-cert and --rest')
 
     def tls_context(self):
         """Make the context of the agents' listeners.

@@ -61,7 +61,7 @@ def parse_arguments(arguments):
                              'it and how to stop it')
     parser.add_argument('--stop', metavar='DIRECTORY',
                         help='stop what --keep left running there')
-    parser.add_argument('--transport', choices=('socket', 'cli'),
+    parser.add_argument('--transport', choices=('socket', 'rest', 'cli'),
                         default='socket',
                         help='how the driver talks to the cluster '
                              '(default: %(default)s)')

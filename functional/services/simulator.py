@@ -17,15 +17,19 @@ import sys
 
 from dsware_sim.front import control
 from dsware_sim.host import devices
+from dsware_sim.tests import certificates
 
 from functional.services import http
 from functional.services import process
 from functional.services import programs
+from tools import secret_marks
 
 START_SECONDS = 60
 
 DRIVER = 'cinder.volume.drivers.dsware.driver.DSWareDriver'
 AGENTS = (('127.0.0.11', 0), ('127.0.0.12', 0))
+# Where nobody is told who may sign in, anybody may.
+ANY_PASSWORD = secret_marks.secret('anybody')
 
 
 class Simulator(object):
@@ -37,7 +41,8 @@ class Simulator(object):
     """
 
     def __init__(self, directory, agents=AGENTS, pools=None, devices='auto',
-                 single_pool=False, outlive=False, tls=(), credentials=None):
+                 single_pool=False, outlive=False, tls=(), credentials=None,
+                 rest=True):
         """Describe a cluster; start() starts it.
 
         :param directory: path of its state directory
@@ -49,6 +54,7 @@ class Simulator(object):
         :param outlive: whether it goes on when this process ends
         :param tls: paths of the agents' certificate and of its key
         :param credentials: name and password of who has to sign in
+        :param rest: whether to serve the manager's REST interface, too
         """
         self.directory = directory.resolve()
         self.agents = list(agents)
@@ -61,7 +67,10 @@ class Simulator(object):
         self._single_pool = single_pool
         self._outlive = outlive
         self._tls = tls
+        self.manager = None
         self._credentials = credentials
+        self._rest = rest and not single_pool
+        self._authority = None
         self.process = None
 
     def start(self):
@@ -72,6 +81,8 @@ class Simulator(object):
         :raises functional.services.process.ProcessFailed: it does not
         """
         self.directory.mkdir(0o700, parents=True, exist_ok=True)
+        if self._rest and not self._tls:
+            self._tls = self._certificate()
         (self.directory / control.READY).unlink(missing_ok=True)
         self.process = process.Process(
             'simulator', self._command(), self.log_path,
@@ -83,6 +94,12 @@ class Simulator(object):
         status = self.control.status()
         self.agents = [(agent['address'], agent['port'])
                        for agent in status['agents']]
+        if status['rest']:
+            self.manager = status['rest']['address'], status['rest']['port']
+
+    def _certificate(self):
+        self._authority = certificates.Authority(self.directory, 'authority')
+        return self._authority.issue('manager', [self.agents[0][0]])
 
     def stop(self):
         """Stop the cluster and take its devices away from this machine.
@@ -96,6 +113,22 @@ class Simulator(object):
     def kill(self):
         """End the cluster as a power failure does; devices stay."""
         self.process.kill()
+
+    def backend(self, name, **options):
+        """Tell the options of a backend of this cluster.
+
+        :param name: the backend's name
+        :param options: options to add or to change
+        :returns: a dict of options, in the order in which they are shown
+        """
+        if options.get('dsware_transport') != 'rest':
+            return backend(name, self.agents, **options)
+        options = {'driver_ssl_cert_path': self._authority.path,
+                   'san_login': 'cinder', 'san_password': ANY_PASSWORD,
+                   **options}
+        if options.get('dsware_attach_by') == 'manager':
+            options.setdefault('dsware_host_networks', '127.0.0.0/8')
+        return backend(name, [self.manager], **options)
 
     def _answers(self):
         try:
@@ -116,6 +149,11 @@ class Simulator(object):
             command += ['--pool', '%d:%d' % pool]
         for option, path in zip(('--tls-cert', '--tls-key'), self._tls):
             command += [option, path]
+        if self._rest:
+            command += ['--rest', '%s:%d' % (
+                self.manager or (self.agents[0][0], 0))]
+        if self._authority:
+            command.append('--tls-only-rest')
         if self._credentials:
             command += ['--user', self._credentials[0],
                         '--password-file', self._password_file()]

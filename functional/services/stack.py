@@ -151,8 +151,7 @@ class Stack(object):
 
     def _backends(self):
         return {
-            name: simulator.backend(name, self.simulators[cluster].agents,
-                                    **options)
+            name: self.simulators[cluster].backend(name, **options)
             for name, (cluster, options) in self._backend_options.items()}
 
     def _brick(self, index):

@@ -24,7 +24,6 @@ from oslo_log import log as logging
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
-from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting

@@ -293,6 +293,10 @@ class Connection:
         if len(self._buffer) < _LENGTH.size:
             return None
         length, = _LENGTH.unpack_from(self._buffer)
+        if self._buffer.startswith(b'HTTP'):
+            raise RemoteProtocolError(
+                'it answers in HTTP; if it is the manager, set '
+                'dsware_transport = rest')
         if not 1 <= length <= MAX_REPLY:
             raise RemoteProtocolError(f'frame of {length} bytes announced')
         end = _LENGTH.size + length

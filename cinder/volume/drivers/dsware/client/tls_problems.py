@@ -193,7 +193,8 @@ def advice_on_silence(error: Exception, settings: tls.TLSSettings | None
         return ''
     if settings is None:
         return _('If the agent speaks TLS on this port, set '
-                 'driver_use_ssl = true')
+                 'driver_use_ssl = true; if it is the REST port of the '
+                 'manager, set dsware_transport = rest')
     if settings.client_cert:
         return _('An agent that does not accept the client certificate '
                  '%s breaks off like this with TLS 1.3') % (

@@ -83,6 +83,32 @@ class SocketStartTestCase(StartTests, base.SocketTestCase):
         self.assertDown(self.make_driver([('no-such-host.invalid', 1)]))
 
 
+class OtherTransportTestCase(base.RESTTestCase):
+    """The manager is asked as an agent would be, or an agent as it would."""
+
+    OPTIONS = {'dsware_request_timeout': 1}
+
+    def log_of_start(self, **options):
+        log = self.useFixture(fixtures.FakeLogger(level=0))
+        stats = self.make_driver(**options).get_volume_stats(refresh=True)
+        self.assertEqual('down', stats['backend_state'])
+        return log.output
+
+    def test_http(self):
+        self.assertIn('set dsware_transport = rest', self.log_of_start(
+            dsware_transport='socket', driver_use_ssl=True))
+
+    def test_http_over_tls(self):
+        self.assertIn('set dsware_transport = rest', self.log_of_start(
+            dsware_transport='socket', san_password='', san_login='',
+            driver_ssl_cert_path=None))
+
+    def test_an_agent(self):
+        self.assertIn('set dsware_transport = socket', self.log_of_start(
+            agents=self.simulator.agents, driver_ssl_cert_verify=False,
+            driver_ssl_cert_path=None))
+
+
 class CLIStartTestCase(StartTests, base.CLITestCase):
 
     def test_agent_that_hangs(self):
