@@ -82,6 +82,7 @@ def make_default(directory):
     return stack.Stack(directory, {'main': main}, {
         'socket': ('main', dict(_QUICK)),
         'cli': ('main', dict(_QUICK, dsware_transport='cli')),
+        'rest': ('main', dict(_QUICK, dsware_transport='rest')),
         'full': ('main', dict(_QUICK, dsware_clone='full')),
         'images': ('main', dict(_QUICK, **_IMAGES)),
         'images-cli': ('main', dict(_QUICK, dsware_transport='cli',
@@ -89,6 +90,8 @@ def make_default(directory):
         'manager': ('main', dict(_QUICK, dsware_attach_by='manager')),
         'manager-cli': ('main', dict(_QUICK, dsware_attach_by='manager',
                                      dsware_transport='cli')),
+        'manager-rest': ('main', dict(_QUICK, dsware_attach_by='manager',
+                                      dsware_transport='rest')),
     }, options=dict(_SCHEDULING, enable_force_upload=True,
                     quota_gigabytes=-1, **_IMAGE_VOLUMES),
         image_volumes=True)
@@ -136,7 +139,7 @@ def make_rescheduling(directory):
         f'{transport}-{number}': ('main', dict(
             _QUICK, dsware_request_timeout=15, dsware_transport=transport,
             volume_backend_name=transport))
-        for transport in ('socket', 'cli') for number in (1, 2)
+        for transport in ('socket', 'cli', 'rest') for number in (1, 2)
     }, options=dict(
         _SCHEDULING, scheduler_max_attempts=3, quota_volumes=-1,
         backend_stats_polling_interval=3600))

@@ -26,3 +26,9 @@ class CLIGroupTest(groups.GroupBasics, base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 
     backend = 'cli'
+
+
+class RESTGroupTest(groups.GroupBasics, base.FunctionalTestCase):
+    """The driver talks to the manager over REST."""
+
+    backend = 'rest'

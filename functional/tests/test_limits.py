@@ -291,3 +291,9 @@ class CLITest(LimitBasics, base.FunctionalTestCase):
     """The driver runs fsc_cli."""
 
     backend = 'cli'
+
+
+class RESTTest(LimitBasics, base.FunctionalTestCase):
+    """The driver talks to the manager over REST."""
+
+    backend = 'rest'

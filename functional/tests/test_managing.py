@@ -31,3 +31,11 @@ class CLIManagingTest(managing.RevertBasics,
     """The driver runs fsc_cli."""
 
     backend = 'cli'
+
+
+class RESTManagingTest(managing.RevertBasics,
+                       managing.ManageBasics,
+                       base.FunctionalTestCase):
+    """The driver talks to the manager over REST."""
+
+    backend = 'rest'

@@ -408,3 +408,9 @@ class CLIMigrationTest(MigrationBasics, MigrationTestCase):
     """From a backend that uses fsc_cli."""
 
     backend, other = 'cli', 'socket'
+
+
+class RESTMigrationTest(MigrationBasics, MigrationTestCase):
+    """From a backend that uses REST."""
+
+    backend, other = 'rest', 'socket'

@@ -28,3 +28,10 @@ class CLIMultiattachTest(multiattach.MultiattachBasics,
     """The driver runs fsc_cli."""
 
     backend = 'cli'
+
+
+class RESTMultiattachTest(multiattach.MultiattachBasics,
+                          base.FunctionalTestCase):
+    """The driver talks to the manager over REST."""
+
+    backend = 'rest'

@@ -51,6 +51,16 @@ class CLITest(operations.VolumeBasics,
         self.assertLessEqual(1, log.count('cinder.privsep.sys_admin_pctxt'))
 
 
+class RESTTest(operations.VolumeBasics,
+               operations.SnapshotBasics,
+               operations.AttachBasics,
+               operations.ImageBasics,
+               base.FunctionalTestCase):
+    """The driver talks to the manager over REST."""
+
+    backend = 'rest'
+
+
 class FullCloneTest(operations.SnapshotBasics, base.FunctionalTestCase):
     """Volumes from snapshots and volumes are independent copies."""
 

@@ -173,3 +173,7 @@ class SocketTest(RescheduledVolumes, base.FunctionalTestCase):
 
 class CommandLineTest(RescheduledVolumes, base.FunctionalTestCase):
     backend = 'cli'
+
+
+class RESTTest(RescheduledVolumes, base.FunctionalTestCase):
+    backend = 'rest'

@@ -83,7 +83,9 @@ class RESTTransport:
                 result=result_codes.OPERATION_NOT_SUPPORTED)
         caller = _Caller(self._session, deadline)
         try:
-            for records in operation(caller, request.args):
+            # Who is asked as the agent of a host is that host.
+            args = {'host': self.endpoint.host, **request.args}
+            for records in operation(caller, args):
                 yield self._frame(records, more=True)
             yield self._frame([])
         except rest_session.Refused as error:
