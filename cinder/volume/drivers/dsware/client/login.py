@@ -143,8 +143,8 @@ class SignIn:
                 endpoint, count, time.monotonic(),
                 min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE))
 
-
-    def denied(self, endpoint, result=None, desc='') -> exceptions.AccessDenied:
+    def denied(self, endpoint, result=None,
+               desc='') -> exceptions.AccessDenied:
         """Make the error of a password that was refused or is not sent yet.
 
         :param endpoint: who was, or is not, asked

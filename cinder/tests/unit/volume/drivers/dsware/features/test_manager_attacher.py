@@ -93,7 +93,6 @@ class AttachTestCase(ManagerTestCase):
         self.assertEqual('/var/lib/sim/v',
                          self.attach()['data']['device_path'])
 
-
     def test_an_agent_that_dies_while_it_attaches(self):
         self.cluster.fail('attachVolume', 'unanswered')
         self.cluster.fail('attachVolume', 'hangs', times=10 ** 9)
