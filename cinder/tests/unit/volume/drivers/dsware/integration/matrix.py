@@ -55,6 +55,17 @@ _REMOVING = ('deleteSnapshot', 'deleteVolume', 'deleteQoS',
              'disassociateQoSWithVolume', 'detachVolume', 'detachVolumeByIp')
 
 
+# What is made, moved or detached in another way over REST.
+_NOT_OVER_REST = frozenset((
+    'CreateThickVolume', 'DetachDeadHost', 'Migrate', 'Retype',
+    'RetypeThinness'))
+# Not there: what is about agents, and the clusters' own failures, which are
+# the same whoever asks.
+_OVER_REST = frozenset(('drop_before', 'drop_after', 'cut_frame', 'garbage',
+                        'refuse', 'delay', 'hang', 'result', 'result_after',
+                        'pool_full', 'copy_fails'))
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One operation, one of its requests, one fault.
@@ -223,6 +234,24 @@ def _all(transport):
                     yield case
 
 
+def _over_rest():
+    """Give the cases that the manager's REST interface can meet."""
+    for case in _all('socket'):
+        if (case.operation.__name__ not in _NOT_OVER_REST
+                and case.fault.kind in _OVER_REST):
+            yield case
+
+
+def _short_over_rest():
+    """Choose one of the cases of each operation."""
+    found = {}
+    for case in _over_rest():
+        if not case.fault.slow:
+            found.setdefault(case.operation.__name__, []).append(case)
+    for name, several in found.items():
+        yield several[zlib.crc32(name.encode()) % len(several)]
+
+
 def _short():
     """Choose one of the cases of each operation and family.
 
@@ -256,9 +285,12 @@ def _of_transport(several, turn):
 def products(transport):
     """Multiply the tables.
 
-    :param transport: socket or cli
+    :param transport: socket, cli or rest
     :returns: an iterator of the cases to run
     """
+    if transport == 'rest':
+        yield from _over_rest() if fault_table.ALL else _short_over_rest()
+        return
     if fault_table.ALL:
         yield from _all(transport)
         return

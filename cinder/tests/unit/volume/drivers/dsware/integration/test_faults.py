@@ -212,5 +212,6 @@ class CLIFaultTestCase(FaultTests, base.CLITestCase):
     pass
 
 
+@generated
 class RESTFaultTestCase(FaultTests, base.RESTTestCase):
     pass
