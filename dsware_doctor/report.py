@@ -10,108 +10,160 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Shows what a check found, to people and to machines."""
+"""Everything that one run of a check found."""
 
-import json
-import logging
-import re
-import textwrap
+from collections.abc import Iterable
+import dataclasses
+import time
 
 from dsware_doctor import findings
-from os_brick_dsware import fsc_cli
 
-_WIDTH = 78
-# Longer than any text that is found, unless somebody sends a lot of it.
-_LONGEST = 2000
-_LABEL = {findings.OK: '  ok       ', findings.NOTE: '  note     ',
-          findings.PROBLEM: '  PROBLEM  '}
-# A command with its arguments.
-_COMMAND = re.compile('`[^`]*`')
-_ADVICE = '    what to do: '
+# Nagios has a meaning for each: OK, WARNING, CRITICAL.
+STATUS = {findings.OK: 0, findings.NOTE: 0, findings.WARNING: 1,
+          findings.CRITICAL: 2}
+# Of a kind of finding so many are kept of each backend; all are counted.
+MOST = 1000
+
+_ORDER = findings.SEVERITIES.index
 
 
-def shown(text: str, longest: int = _LONGEST) -> str:
-    """Make text of whatever origin fit for a terminal.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """A finding, and where it belongs.
 
-    :param text: the text
-    :param longest: characters to keep
-    :returns: it, on one line, with all that is not printable escaped
+    :param section: what was looked at
+    :param backend: the backend, empty for what is of none
+    :param finding: the :class:`findings.Finding`
     """
-    return fsc_cli.printable(text, longest)
+
+    section: str
+    backend: str
+    finding: findings.Finding
 
 
-class _Formatter(logging.Formatter):
-    """Keeps what is logged from the terminal, too."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """A number, see :mod:`metrics`.
 
-    def format(self, record):
-        """Write a message; see logging.
+    :param name: one of metrics.HELP
+    :param value: the number
+    :param labels: what it is of
+    """
 
-        :param record: what was logged
-        :returns: printable lines
+    name: str
+    value: float
+    labels: dict[str, str]
+
+
+class Report:
+    """Everything that was found.
+
+    :ivar check: backend or host
+    :ivar host: the name of this host
+    :ivar entries: what was found, in the order in which it was looked at
+    :ivar samples: numbers
+    :ivar counts: how many findings there are by (code, backend)
+    :ivar extra: what else is told to machines, by name
+    :ivar details: what else is shown to people: lines by title
+    """
+
+    def __init__(self, check: str, host: str):
+        """Nothing is found yet.
+
+        :param check: backend or host
+        :param host: the name of this host
         """
-        return '\n'.join(map(shown, super().format(record).split('\n')))
+        self.check = check
+        self.host = host
+        self.entries: list[Entry] = []
+        self.samples: list[Sample] = []
+        self.counts: dict[tuple[str, str], int] = {}
+        self.extra: dict[str, list] = {}
+        self.details: dict[str, list[str]] = {}
+        self._started = time.monotonic()
+        self.seconds = 0.0
 
+    def add(self, section: str, found: Iterable[findings.Finding],
+            backend: str = '') -> None:
+        """Add findings.
 
-def log(debug: bool) -> None:
-    """Have this process log to standard error.
+        :param section: what was looked at
+        :param found: the findings
+        :param backend: the backend that they are of
+        """
+        for one in found:
+            if not one.code or self.wants(one.code, backend):
+                self.entries.append(Entry(section, backend, one))
+            self.count(one.code, backend)
 
-    :param debug: whether all is logged, or only what ends the process
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter(logging.BASIC_FORMAT))
-    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL,
-                        handlers=[handler])
+    def wants(self, code: str, backend: str) -> bool:
+        """Tell whether findings of a kind are still kept.
 
+        :param code: the code
+        :param backend: the backend that they are of
+        :returns: False when they need only be counted
+        """
+        return self.counts.get((code, backend), 0) < MOST
 
-def json_text(content: dict) -> str:
-    """Write a JSON object that can be shown on a terminal.
+    def count(self, code: str, backend: str) -> None:
+        """Count a finding that is not kept.
 
-    :param content: the object
-    :returns: its text
-    """
-    # JSON escapes all that is not printable but this.
-    return json.dumps(content, indent=1).replace('\x7f', '\\u007f')
+        :param code: the code
+        :param backend: the backend that it is of
+        """
+        key = code, backend
+        self.counts[key] = self.counts.get(key, 0) + 1
 
+    def measure(self, name: str, value: float, **labels: str) -> None:
+        """Add a number.
 
-def section_lines(sections: dict[str, list[findings.Finding]]) -> list[str]:
-    """Write findings by subject.
+        :param name: one of metrics.HELP
+        :param value: the number
+        :param labels: what it is of
+        """
+        self.samples.append(Sample(name, value, labels))
 
-    :param sections: findings by title, in the order to show them in
-    :returns: lines of text
-    """
-    lines = []
-    for title, found in sections.items():
-        if found:
-            lines += ['', shown(title)]
-            lines += [line for one in found for line in finding_lines(one)]
-    return lines
+    def end(self) -> None:
+        """Note how long it took."""
+        self.seconds = time.monotonic() - self._started
 
+    def facts(self) -> list[Entry]:
+        """List what is as it should be.
 
-def summary(problems: list[findings.Finding]) -> str:
-    """Write the last line of a report.
+        :returns: the entries
+        """
+        return [one for one in self.entries if not one.finding.code]
 
-    :param problems: all problems that were found
-    :returns: a sentence
-    """
-    if not problems:
-        return 'All is well.'
-    return findings.counted(len(problems), 'problem') + '.'
+    def found(self) -> list[Entry]:
+        """List all findings.
 
+        :returns: the entries, worst first
+        """
+        return sorted((one for one in self.entries if one.finding.code),
+                      key=lambda one: _ORDER(one.finding.severity))
 
-def wrapped(first: str, text: str, longest=_LONGEST) -> list[str]:
-    """Write a text that may take several lines."""
-    # Paths and commands stay whole, so that they can be copied.
-    whole = _COMMAND.sub(lambda found: found[0].replace(' ', '\0'),
-                         shown(text, longest))
-    return [line.replace('\0', ' ') for line in textwrap.wrap(
-        whole, _WIDTH, initial_indent=first, subsequent_indent=' ' * 11,
-        break_long_words=False, break_on_hyphens=False)]
+    def problems(self) -> list[findings.Finding]:
+        """List all findings that are more than notes.
 
+        :returns: the findings, worst first
+        """
+        return [one.finding for one in self.found()
+                if STATUS[one.finding.severity]]
 
-def finding_lines(one: findings.Finding) -> list[str]:
-    """Write what was found, and what to do about it."""
-    lines = wrapped(_LABEL[one.level], one.text)
-    if one.advice:
-        # Half a command may do something else.
-        lines += wrapped(' ' * 7 + _ADVICE, one.advice, len(one.advice))
-    return lines
+    def by_severity(self, backend: str | None = None) -> dict[str, int]:
+        """Count the findings.
+
+        :param backend: those of this backend only
+        :returns: numbers by severity
+        """
+        counts = dict.fromkeys(findings.SEVERITIES[:-1], 0)
+        for (code, of), count in self.counts.items():
+            if code and backend in (None, of):
+                counts[findings.CODES[code]] += count
+        return counts
+
+    @property
+    def severity(self) -> str:
+        """The worst severity."""
+        return next((severity for severity, count
+                     in self.by_severity().items() if count), findings.OK)

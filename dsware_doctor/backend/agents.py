@@ -12,22 +12,27 @@
 
 """Each agent by itself: its address, certificate, and answer."""
 
+from collections.abc import Callable
 from concurrent import futures
 import shlex
 import socket
 import time
 
-from cinder.volume.drivers.dsware import config
+from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import config as backends
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 from dsware_doctor.backend import certificates
+from dsware_doctor.backend import probe
 from dsware_doctor import findings
 
 # Seconds for the answer of one agent, if less than dsware_request_timeout.
 PATIENCE = 10
 _AT_A_TIME = 8
+# Not all errors of an agent are of this kind.
+_CODES = {exceptions.CertificateRefused: 'certificate-invalid',
+          exceptions.AccessDenied: 'credentials-refused'}
 # What is in braces is that of the agent; see _Agent._advice.
 _ADVICE = {
     exceptions.CertificateRefused:
@@ -48,26 +53,36 @@ _ADVICE = {
 }
 
 
-def check(configuration, array) -> tuple[list[findings.Finding], bool]:
+def check(configuration, array, measure: Callable
+          ) -> tuple[list[findings.Finding], list[endpoints.Endpoint]]:
     """Ask each agent, several at a time.
 
     :param configuration: the backend's configuration
     :param array: its :class:`array.Array`
-    :returns: what was found; whether one that carries out requests answers
+    :param measure: is given name, value and labels of each number
+    :returns: what was found; those that carry out requests and answer
     """
     hosts = backends.host_agents(configuration)
-    endpoints = list(dict.fromkeys([*array.client.agents,
-                                    *hosts.values()]))
+    asked = list(dict.fromkeys([*array.client.agents, *hosts.values()]))
     seconds = min(PATIENCE, configuration.dsware_request_timeout)
     with futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
-        answers = dict(zip(endpoints, pool.map(
+        answers = dict(zip(asked, pool.map(
             lambda endpoint: _Agent(configuration, array, endpoint,
-                                    seconds).look(), endpoints)))
+                                    seconds).look(), asked)))
     found = [_manager(configuration), *_security(configuration)]
-    for endpoint in endpoints:
+    for endpoint in asked:
         found += answers[endpoint]
-    return found, any(answers[endpoint][-1].level == findings.OK
-                      for endpoint in array.client.agents)
+        measure('agent_up', int(not answers[endpoint][-1].code),
+                agent=str(endpoint))
+    up = [endpoint for endpoint in array.client.agents
+          if not answers[endpoint][-1].code]
+    if not up:
+        found.append(findings.problem(
+            'cluster-unreachable', 'no agent answers that carries out '
+            'requests: the backend is down',
+            'mend what is told of the agents; the backend comes up by itself',
+            'it is told of each agent'))
+    return found, up
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -89,6 +104,7 @@ def _manager(configuration):
         found = resolve(address, backends.default_port(configuration))
     except OSError as error:
         return findings.problem(
+            'manager-unresolved',
             'manager %s: the name cannot be resolved: %s' % (address, error),
             'correct san_ip, or the name service of this host: `getent hosts '
             '%s`; agents resolve it themselves' % shlex.quote(address))
@@ -99,8 +115,9 @@ def _security(configuration):
     if not configuration.driver_use_ssl:
         return []
     found = []
-    if not config.is_verified(configuration):
+    if not backends.is_verified(configuration):
         found.append(findings.problem(
+            'certificates-unverified',
             'the certificates of the agents are not verified: anybody on '
             'the network can pose as the cluster',
             'remove driver_ssl_cert_verify = false, and set '
@@ -140,6 +157,7 @@ class _Agent:
             addresses = resolve(self._endpoint.host, self._endpoint.port)
         except OSError as error:
             return [findings.problem(
+                'agent-down',
                 '%s: the name cannot be resolved: %s' % (name, error),
                 'correct it in dsware_agents, dsware_host_agents or san_ip, '
                 'or correct the name service of this host: `getent hosts %s`'
@@ -158,17 +176,41 @@ class _Agent:
         try:
             version = self._version()
         except exceptions.DSWareError as error:
-            return findings.problem('%s: %s' % (name, error.summary),
-                                    error.advice or self._advice(error))
+            return self._spoken_to(name, error) or self._failed(name, error)
         signed = (', signed in as %s' % self._configuration.san_login
                   if self._configuration.san_password else '')
         return findings.ok('%s: answers within %.0f ms, %s%s' % (
             name, (time.monotonic() - started) * 1000, version, signed))
 
+    def _failed(self, name, error):
+        code = next((code for kind, code in _CODES.items()
+                     if isinstance(error, kind)), 'agent-down')
+        # The cure that is part of the summary is told as one.
+        cause = error.summary.removesuffix('. %s' % error.advice)
+        return findings.problem(
+            code, '%s does not answer' % name,
+            error.advice or self._advice(error), cause, str(self._endpoint))
+
+    def _spoken_to(self, name, error):
+        """See whether something else listens there."""
+        if self._configuration.dsware_transport != 'socket' or isinstance(
+                error, exceptions.AccessDenied):
+            return None
+        spoken = probe.speaks_http(self._endpoint.host, self._endpoint.port,
+                                   self._seconds)
+        return spoken and findings.problem(
+            'transport-mismatch', '%s speaks %s' % (name, spoken),
+            "correct dsware_transport in section [%s], or the agents' "
+            'addresses and ports (10519, if they have the usual one)'
+            % self._configuration.config_group,
+            "with dsware_transport = socket an agent's own protocol is "
+            "expected there; %s is what the manager's REST interface speaks"
+            % spoken, str(self._endpoint))
+
     def _advice(self, error):
         text = next((text for kind, text in _ADVICE.items()
                      if isinstance(error, kind)),
-                    'see the operator\'s page on result codes')
+                    'see the page on result codes')
         conf = self._configuration
         return text.format(
             agent=shlex.quote(str(self._endpoint)),

@@ -62,9 +62,11 @@ def of_file(option: str, path: str) -> findings.Finding:
         with open(path, 'rb') as stream:
             certificate = x509.load_pem_x509_certificate(stream.read())
     except (OSError, ValueError) as error:
-        return findings.problem('%s: %s cannot be read: %s' % (
-            option, path, error), 'correct %s, or the file: `ls -l %s`'
-            % (option, shlex.quote(path)))
+        return findings.problem(
+            'certificate-invalid', '%s: %s cannot be read: %s' % (
+                option, path, error),
+            'correct %s, or the file: `ls -l %s`' % (
+                option, shlex.quote(path)))
     return _described(option, certificate, 'renew %s; cinder-volume '
                       'reads the new file without a restart' % path)
 
@@ -91,14 +93,15 @@ def _described(what, certificate, advice):
         begin.strftime('%Y-%m-%d'), end.strftime('%Y-%m-%d'))
     if now < begin:
         return findings.problem(
-            text + ': not valid yet', 'compare the clocks of this host and '
-            'of the one that made it')
+            'certificate-invalid', text + ': not valid yet',
+            'compare the clocks of this host and of the one that made it')
     if now >= end:
-        return findings.problem(text + ': it has expired', advice)
+        return findings.problem('certificate-invalid',
+                                text + ': it has expired', advice)
     days = (end - now) / _DAY
     text += ' (%s left)' % findings.counted(int(days), 'day')
     if days < min(_WARN_DAYS, (end - begin) / _DAY / 3):
-        return findings.problem(text, advice)
+        return findings.problem('certificate-expiring', text, advice)
     return findings.ok(text)
 
 

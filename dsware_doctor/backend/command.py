@@ -15,32 +15,25 @@
 import argparse
 import os
 import shlex
-import sys
 
 from oslo_config import cfg
 from oslo_privsep import priv_context
 
 import cinder.privsep
 from cinder import utils
-from dsware_doctor.backend import report as reports
 from dsware_doctor.backend import run
 from dsware_doctor.backend import settings
-from dsware_doctor import report as shared
-
-ALL_WELL = 0
-PROBLEMS = 1
-USAGE = 2
+from dsware_doctor import command_line
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='dsware-doctor backend',
         description='Check the configuration of Dsware backends and their '
-        'clusters. Run it on the host of cinder-volume, with the Python and '
-        'as the user that the service runs with, or as root. Nothing is '
-        'changed.',
-        epilog='Exit status: 0 all is well, 1 there are problems, 2 the '
-        'command line or a configuration file is wrong.')
+        'clusters, and compare what Cinder has with what is there. Run it on '
+        'the host of cinder-volume, with the Python and as the user that the '
+        'service runs with, or as root. Nothing is changed.',
+        epilog=command_line.EPILOG)
     parser.add_argument(
         '--config-file', action='append', metavar='FILE',
         help='read this file instead of those that cinder-volume finds by '
@@ -53,15 +46,22 @@ def _parser() -> argparse.ArgumentParser:
         help='check this backend instead of all Dsware backends of '
         'enabled_backends; may be repeated')
     parser.add_argument(
-        '--no-listing', action='store_true',
-        help='do not list the volumes and snapshots of the pools, which '
-        'takes a while on a large cluster')
+        '--older', type=_minutes, default=15, metavar='MINUTES',
+        help='tell of volumes and snapshots that have been in a state of '
+        'transition for longer; 15 by default')
     parser.add_argument(
-        '--format', choices=('text', 'json'), default='text',
-        help='how to print the report')
-    parser.add_argument('--debug', action='store_true',
-                        help='log what is done to standard error')
+        '--no-listing', action='store_true',
+        help='do not compare Cinder with the cluster, which takes a while '
+        'where there are many volumes')
+    command_line.add_output(parser)
     return parser
+
+
+def _minutes(text):
+    minutes = int(text)
+    if minutes < 0:
+        raise ValueError(text)
+    return minutes
 
 
 def _gain_privileges():
@@ -72,11 +72,6 @@ def _gain_privileges():
         priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
 
 
-def _refuse(parser, error):
-    parser.error('the configuration cannot be used: %s'
-                 % shared.shown(str(error)))
-
-
 def main(argv: list[str] | None = None) -> int:
     """Be the program.
 
@@ -85,19 +80,19 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = _parser()
     args = parser.parse_args(argv)
-    shared.log(args.debug)
+    command_line.log(args.debug)
     try:
         settings.load(args.config_file, args.config_dir)
         chosen = settings.choose(args.backend)
     except (cfg.Error, ValueError) as error:
-        _refuse(parser, error)
+        command_line.refuse(parser, error)
+    # Who waits at night is told soon that the database does not answer.
+    cfg.CONF.set_override('max_retries', 1, group='database')
     _gain_privileges()
-    check = run.Check(chosen, listing=not args.no_listing)
+    check = run.Check(chosen, not args.no_listing, args.older)
     try:
         report = check.all()
     except cfg.Error as error:
         # The value of an option is looked at when it is used.
-        _refuse(parser, error)
-    show = reports.as_json if args.format == 'json' else reports.as_text
-    sys.stdout.write(show(report).rstrip() + '\n')
-    return PROBLEMS if report.problems() else ALL_WELL
+        command_line.refuse(parser, error)
+    return command_line.show(report, args)

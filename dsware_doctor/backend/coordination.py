@@ -49,6 +49,7 @@ def check(cluster: str) -> list[findings.Finding]:
              importlib.metadata.entry_points(group=_GROUP)}
     if url.scheme not in known:
         return [findings.problem(
+            'coordination-unusable',
             'tooz knows no coordination backend %r' % url.scheme,
             'correct backend_url in group coordination; it begins with one '
             'of: %s' % ', '.join(sorted(known)))]
@@ -63,6 +64,7 @@ def _local(scheme, cluster):
     text = 'the coordination backend %s is one of this host alone' % scheme
     if cluster:
         return findings.problem(
+            'coordination-unusable',
             '%s, but the services of this host are in cluster %s' % (
                 text, cluster),
             'set backend_url in group coordination to one that all services '
@@ -77,6 +79,7 @@ def _directory(path, cluster):
         there = os.path.dirname(there)
     if not os.access(there, os.W_OK | os.X_OK):
         return findings.problem(
+            'coordination-unusable',
             'the directory of the coordination backend, %s, cannot be '
             'written to by this user' % path,
             'let it belong to the user of cinder-volume (`ls -ld %s`), or run '
@@ -102,6 +105,7 @@ def _reach(url):
                                'connections' % (url.scheme, host, port))
     except OSError as error:
         return findings.problem(
+            'coordination-unusable',
             'the coordination backend %s at %s:%d cannot be reached: %s' % (
                 url.scheme, host, port, error),
             'start it, see whether it can be reached (`nc -vz %s %d`), or '

@@ -12,28 +12,37 @@
 
 """The pools of a backend: whether they are there, and their room."""
 
+from collections.abc import Callable
+
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume import volume_utils
 from dsware_doctor import findings
 
+# The share of a pool at which it is almost full.
+_NEAR = 0.1
+_MIB = 1024 * 1024
 
-def check(configuration, array) -> tuple[list[findings.Finding], list[int]]:
+
+def check(configuration, array, measure: Callable
+          ) -> tuple[list[findings.Finding], list[int]]:
     """Ask for the pools.
 
     :param configuration: the backend's configuration
     :param array: its :class:`array.Array`
+    :param measure: is given name, value and labels of each number
     :returns: what was found; the ids of the pools that are used
     """
     try:
         there = {pool.pool_id: pool for pool in array.queries.pools(0)}
     except exceptions.DSWareError as error:
         return [findings.problem(
-            'the pools cannot be queried: %s' % error.summary,
-            'see the agents above, and the result codes on the operator\'s '
-            'page')], []
+            'pools-unreadable', 'the pools cannot be queried',
+            'see the agents, and the page on result codes',
+            error.summary)], []
     wanted = list(dict.fromkeys(configuration.dsware_pools))
     found = [findings.problem(
+        'pool-missing',
         'pool %d of dsware_pools is not there; the cluster has pools %s' % (
             pool, ', '.join(map(str, sorted(there))) or 'none'),
         'correct dsware_pools in section [%s]; cinder-volume does not start '
@@ -42,8 +51,17 @@ def check(configuration, array) -> tuple[list[findings.Finding], list[int]]:
     used = [pool for pool in wanted or sorted(there) if pool in there]
     if not used:
         found.append(findings.problem(
-            'there is no pool to use', 'create one on the cluster'))
+            'pool-missing', 'there is no pool to use',
+            'create one on the cluster'))
+    for pool in used:
+        _measure(measure, there[pool])
     return found + [_pool(configuration, there[pool]) for pool in used], used
+
+
+def _measure(measure, pool):
+    for name, mib in (('capacity', pool.total), ('free', pool.free),
+                      ('provisioned', pool.provisioned)):
+        measure('pool_%s_bytes' % name, mib * _MIB, pool=str(pool.pool_id))
 
 
 def _pool(configuration, pool):
@@ -58,13 +76,20 @@ def _pool(configuration, pool):
     reserved = pool.total * configuration.reserved_percentage / 100
     if pool.free <= reserved:
         return findings.problem(
-            text + ': no volume is created there, because no more is free '
-            'than reserved_percentage = %d reserves'
-            % configuration.reserved_percentage,
-            'free space, or add disks')
+            'pool-full', text + ': no volume is created there',
+            'free space, or add disks',
+            'no more is free than reserved_percentage = %d reserves'
+            % configuration.reserved_percentage, str(pool.pool_id))
     if ratio != 'auto' and pool.provisioned >= pool.total * float(ratio):
         return findings.problem(
-            text + ': no thin volume is created there, because no more may '
-            'be provisioned',
-            'free space, add disks, or raise max_over_subscription_ratio')
+            'pool-oversubscribed', text + ': no thin volume is created there',
+            'free space, add disks, or raise max_over_subscription_ratio',
+            'no more may be provisioned', str(pool.pool_id))
+    if pool.free - reserved < pool.total * _NEAR:
+        return findings.problem(
+            'pool-near-full', text + ': there is little room',
+            'free space, or add disks',
+            'less than a tenth of the pool is left, apart from what '
+            'reserved_percentage = %d reserves'
+            % configuration.reserved_percentage, str(pool.pool_id))
     return findings.ok(text)

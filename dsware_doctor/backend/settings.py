@@ -23,6 +23,7 @@ from cinder.volume import configuration
 from cinder.volume import driver as base
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.san import san
+from dsware_doctor.backend import database
 from dsware_doctor import findings
 
 CONF = cfg.CONF
@@ -37,6 +38,7 @@ _READ = ('san_ip', 'san_api_port', 'san_login', 'san_password',
 # Cinder's services register these themselves when they start.
 _driver_opt = cfg.StrOpt('volume_driver')
 _cluster_opt = cfg.StrOpt('cluster')
+_host_opt = cfg.StrOpt('backend_host')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,14 @@ class Backend:
 
     name: str
     configuration: configuration.Configuration
+
+    @property
+    def place(self) -> database.Place:
+        """Where Cinder says that its volumes are."""
+        host = self.configuration.safe_get(_host_opt.name) or CONF.host
+        of = cluster()
+        return database.Place('%s@%s' % (host, self.name),
+                              of and '%s@%s' % (of, self.name))
 
     @property
     def options(self) -> list[cfg.Opt]:
@@ -113,7 +123,7 @@ def _make(name):
     made = configuration.Configuration(base.volume_opts, config_group=name)
     made.append_config_values(san.san_opts)
     made.append_config_values(options.DSWARE_OPTS)
-    made.append_config_values([_driver_opt])
+    made.append_config_values([_driver_opt, _host_opt])
     return Backend(name, made)
 
 
@@ -129,17 +139,20 @@ def check(backends: list[Backend]) -> list[findings.Finding]:
     """
     read = files()
     found = [findings.ok('reads %s' % ', '.join(read)) if read else
-             findings.problem('no configuration file was found',
+             findings.problem('configuration-missing',
+                              'no configuration file was found',
                               'name those of cinder-volume with '
                               '--config-file')]
     if not backends:
         found.append(findings.problem(
+            'backend-missing',
             'no backend of enabled_backends (%s) has volume_driver = %s'
             % (', '.join(CONF.enabled_backends or ()) or 'empty', DRIVER),
             'add the section of a Dsware backend, and its name to '
             'enabled_backends in [DEFAULT]'))
     enabled = CONF.enabled_backends or ()
     found += [findings.problem(
+        'backend-not-enabled',
         'backend %s is not in enabled_backends, so cinder-volume does not '
         'serve it' % backend.name,
         'set it in [DEFAULT], and restart cinder-volume: `enabled_backends = '

@@ -97,6 +97,7 @@ def check(all_settings: list[settings.Settings],
     :returns: what was found
     """
     found = [] if is_root() else [findings.problem(
+        'not-root',
         'this check does not run as root: fsc_cli was not run, and records '
         'and processes of others may not be seen',
         'run it as root, with the same Python')]
@@ -113,6 +114,7 @@ def _fsc_cli(conf, users) -> list[findings.Finding]:
     path = find(program)
     if not path:
         return [findings.problem(
+            'fsc-cli-missing',
             '%s was not found, or cannot be executed' % program,
             'install the Dsware client on this host, or set dsware_fsc_cli '
             'in group os_brick to the path of its command line program')]
@@ -138,12 +140,12 @@ def _ask(conf, target: programs.Target) -> findings.Finding:
     try:
         reply, version = _version(program)
     except exceptions.DSWareError as exc:
-        return findings.problem('%s: %s' % (where, exc),
+        return findings.problem('fsc-cli-missing', '%s: %s' % (where, exc),
                                 'make the program that dsware_fsc_cli names '
                                 'executable for root')
     if reply.kind in _NO_ANSWER:
         return findings.problem(
-            '%s: no answer: %s' % (where, reply.text),
+            'agent-down', '%s: no answer: %s' % (where, reply.text),
             'see whether the agent and the VBS of this host run and reach '
             'the manager, and whether the addresses are right')
     return findings.ok('%s: answers%s' % (
@@ -166,6 +168,7 @@ def _sds_cli(conf, users) -> list[findings.Finding]:
     if not any(user.agent == programs.THIS_HOST for user in users):
         return []
     return [findings.problem(
+        'sds-cli-missing',
         '%s was not found, but volumes of SDSHypervisor are attached'
         % program, 'set dsware_sds_cli in group os_brick')]
 
@@ -188,6 +191,7 @@ def search(conf, target: programs.Target, host: devices.Devices,
                               'with an older cluster')]
     if reply.kind != result_codes.OK:
         return [findings.problem(
+            'search-failed',
             'devices without a record were not searched: %s' % reply.text,
             'run the check again when the cluster answers')]
     found = [_unrecorded(host, target, conf, wwns[wwn], local[wwn])
@@ -235,7 +239,7 @@ def _unrecorded(host, target, conf, volume, device) -> findings.Finding:
         return findings.note('%s; it is used by %s' % (
             text, ', '.join(holders)))
     return findings.problem(
-        text + ' and nobody has it open',
+        'device-unrecorded', text + ' and nobody has it open',
         'if neither dsware_attach_by = manager nor anybody by hand attached '
         'it, detach it: %s' % detach_command(conf.dsware_fsc_cli, target,
                                              volume))

@@ -13,10 +13,12 @@
 """The command line of the check of a host, which also repairs."""
 
 import argparse
-import sys
+from collections.abc import Iterable
+import platform
 
 from oslo_config import cfg
 
+from dsware_doctor import command_line
 from dsware_doctor import findings
 from dsware_doctor.host import cluster
 from dsware_doctor.host import directory
@@ -24,14 +26,10 @@ from dsware_doctor.host import installation
 from dsware_doctor.host import instances
 from dsware_doctor.host import inventory
 from dsware_doctor.host import repair
-from dsware_doctor.host import report as reports
 from dsware_doctor.host import settings
-from dsware_doctor import report as shared
+from dsware_doctor.host import states
+from dsware_doctor import report as reports
 from os_brick_dsware import devices
-
-ALL_WELL = 0
-PROBLEMS = 1
-USAGE = 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,8 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         description='Check what this host needs to attach Dsware volumes, '
         'and what is attached. Run it as root, with the Python that the '
         'services run with.',
-        epilog='Exit status: 0 all is well, 1 there are problems, 2 the '
-        'command line or a configuration file is wrong.')
+        epilog=command_line.EPILOG)
     parser.add_argument(
         '--config-file', action='append', metavar='FILE',
         help='read this file instead of those that nova-compute, '
@@ -61,10 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         '--search', action='store_true',
         help='list the volumes of the cluster, to find devices that have no '
         'record; this may take a while')
-    parser.add_argument('--json', action='store_true',
-                        help='print a JSON object')
-    parser.add_argument('--debug', action='store_true',
-                        help='log what is done to standard error')
+    command_line.add_output(parser)
     return parser
 
 
@@ -91,27 +85,33 @@ class HostCheck:
         return [inventory.Inventory(ledger, self._host, self._instances)
                 for _settings, ledger in self._ledgers.values()]
 
-    def report(self, search: bool = False) -> reports.Report:
+    def report(self, search: bool = False,
+               repairs: Iterable[findings.Finding] = ()) -> reports.Report:
         """Look at everything.
 
         :param search: whether to look for devices without a record
+        :param repairs: what was repaired before
         :returns: what was found
         """
-        report = reports.Report()
+        report = reports.Report('host', platform.node())
         users = [user for one in self._inventories() for user in one.users()]
-        report.sections['Installation'] = installation.check(
-            self._settings)
-        report.sections['Options'] = settings.check(self._settings)
-        report.sections['Cluster'] = cluster.check(self._settings, users)
-        report.sections['Records'] = [
+        report.add('Installation', installation.check(self._settings))
+        report.add('Options', settings.check(self._settings))
+        report.add('Cluster', cluster.check(self._settings, users))
+        report.add('Records', (
             one for _settings, ledger in self._ledgers.values()
-            for one in directory.check(ledger, self._accounts(ledger))]
-        report.sections['Instances'] = self._instances.check(users)
-        report.volumes = [volume for one in self._inventories()
-                          for volume in one.volumes()]
+            for one in directory.check(ledger, self._accounts(ledger))))
+        report.add('Instances', self._instances.check(users))
+        volumes = [volume for one in self._inventories()
+                   for volume in one.volumes()]
+        report.add('Attached volumes', (one for volume in volumes
+                                        for one in volume.findings))
         if search:
-            report.sections['Devices without a record'] = self._search(
-                users, {volume.name for volume in report.volumes})
+            report.add('Devices without a record', self._search(
+                users, {volume.name for volume in volumes}))
+        report.add('Repairs', repairs)
+        report.details['Attached volumes'] = states.volume_lines(volumes)
+        report.extra['volumes'] = [volume.as_dict() for volume in volumes]
         return report
 
     def _accounts(self, ledger) -> list[directory.Account]:
@@ -125,7 +125,7 @@ class HostCheck:
                    for target in cluster.targets(conf, users)}
         if not targets or not cluster.is_root():
             return [findings.problem(
-                'devices without a record were not searched',
+                'search-failed', 'devices without a record were not searched',
                 'run this check as root, and set dsware_manager_ip and '
                 'dsware_agent_ip in group os_brick')]
         return [one for target in targets.values() for one in cluster.search(
@@ -141,6 +141,7 @@ class HostCheck:
         """
         here = (self._instances.known or frozenset()) & set(instances_gone)
         done = [findings.problem(
+            'instance-present',
             'instance %s is on this host, as libvirt says: nothing of it was '
             'touched' % instance, 'detach its volumes in Nova')
             for instance in sorted(here)]
@@ -149,16 +150,14 @@ class HostCheck:
                 used, ledger, self._host,
                 instances_gone=set(instances_gone) - here - {''})
             done += repairer.plan() if dry_run else repairer.repair()
-        return done or [findings.ok('there is nothing to repair')]
+        return done or [findings.note('there is nothing to repair')]
 
 
 def _run(args: argparse.Namespace) -> reports.Report:
     check = HostCheck(settings.load(args.config_file))
     repairs = (check.repair(args.dry_run, args.instance_gone)
                if args.repair else [])
-    report = check.report(args.search)
-    report.repairs = repairs
-    return report
+    return check.report(args.search, repairs)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -169,7 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = _parser()
     args = parser.parse_args(argv)
-    shared.log(args.debug)
+    command_line.log(args.debug)
     if args.dry_run and not args.repair:
         parser.error('--dry-run goes with --repair')
     if args.instance_gone and not args.repair:
@@ -184,8 +183,5 @@ def main(argv: list[str] | None = None) -> int:
     try:
         report = _run(args)
     except (cfg.Error, ValueError) as exc:
-        parser.error('the configuration cannot be used: %s'
-                     % shared.shown(str(exc)))
-    show = reports.as_json if args.json else reports.as_text
-    sys.stdout.write(show(report).rstrip() + '\n')
-    return PROBLEMS if any(report.problems()) else ALL_WELL
+        command_line.refuse(parser, exc)
+    return command_line.show(report, args)

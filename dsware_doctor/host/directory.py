@@ -320,11 +320,12 @@ def check(ledger: ledgers.Ledger,
     if problems and me.uid and wrong(ledger.this_boot, me):
         # Whether it is wrong, or only not for this user, is root's to tell.
         return [findings.problem(
+            'lock-directory',
             found.text, 'run this check as root, or, if the services '
             'run as %s: %s' % (me.name, found.cure))
             for found in problems.values()]
     if problems:
-        return [findings.problem(found.text, found.cure)
+        return [findings.problem('lock-directory', found.text, found.cure)
                 for found in problems.values()]
     try:
         there = os.stat(ledger.directory)

@@ -61,7 +61,7 @@ def _hook() -> findings.Finding:
     if found:
         return findings.ok('start-up hook %s' % found[0])
     return findings.problem(
-        'there is no start-up hook %s in %s' % (
+        'hook-missing', 'there is no start-up hook %s in %s' % (
             HOOK, ', '.join(_site_directories())),
         'install the cinder-dsware package for %s; run this check with the '
         'Python that the services run with' % sys.executable)
@@ -74,14 +74,14 @@ def _site_directories() -> list[str]:
 def _armed() -> findings.Finding:
     if os.environ.get(_startup.DISABLE, '0') not in ('', '0'):
         return findings.problem(
-            'the hook is turned off: %s is set in this environment'
+            'hook-off', 'the hook is turned off: %s is set in this environment'
             % _startup.DISABLE,
             'unset it here, and look for it in the environment of the '
             'services, for example with systemctl cat nova-compute')
     if _startup.armed():
         return findings.ok('the hook is armed in processes of this Python')
     return findings.problem(
-        'the hook is not armed',
+        'hook-off', 'the hook is not armed',
         'Python ignores .pth files with -I -S or in directories that are not '
         'site directories: reinstall cinder-dsware for %s' % sys.executable)
 
@@ -96,6 +96,7 @@ def _os_brick(replaces: list[str]) -> findings.Finding:
         return _changed('os-brick', '%s: %s' % (type(exc).__name__, exc))
     if there != registry.CONNECTOR or not listed:
         return findings.problem(
+            'connector-unregistered',
             'os-brick does not know the connector of Dsware volumes (it has '
             '%s)' % there,
             'see the start-up hook above; the log of a service says why it '
@@ -111,6 +112,7 @@ def _os_brick(replaces: list[str]) -> findings.Finding:
 
 def _changed(package: str, why: str) -> findings.Finding:
     return findings.problem(
+        'package-changed',
         '%s has changed in a way that this version does not know: %s'
         % (package, why),
         'install a version of cinder-dsware that supports this one of %s'
@@ -121,7 +123,7 @@ def _nova() -> findings.Finding:
     """Look at Nova's source: importing its driver takes seconds."""
     spec = importlib.util.find_spec('nova')
     if not spec or not spec.submodule_search_locations:
-        return findings.note('nova is not installed for this Python')
+        return findings.ok('nova is not installed for this Python')
     path = os.path.join(list(spec.submodule_search_locations)[0],
                         'virt', 'libvirt', 'driver.py')
     try:

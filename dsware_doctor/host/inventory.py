@@ -16,7 +16,7 @@ import os
 
 from dsware_doctor import findings
 from dsware_doctor.host import instances
-from dsware_doctor.host import report as reports
+from dsware_doctor.host import states
 from os_brick_dsware import devices
 from os_brick_dsware import exceptions
 from os_brick_dsware import ledger as ledgers
@@ -40,7 +40,7 @@ class Inventory:
         self._host = host
         self._present = present
 
-    def volumes(self) -> list[reports.VolumeState]:
+    def volumes(self) -> list[states.VolumeState]:
         """Look at every volume that has a record.
 
         :returns: their states, by name
@@ -61,7 +61,7 @@ class Inventory:
                 continue
         return found
 
-    def volume(self, name: str) -> reports.VolumeState:
+    def volume(self, name: str) -> states.VolumeState:
         """Look at one volume.
 
         :param name: its name
@@ -72,12 +72,13 @@ class Inventory:
             record = self._ledger.record(name)
             users = self._ledger.users(name)
         except exceptions.DSWareError as exc:
-            return reports.VolumeState(name, record, findings=(
-                findings.problem(str(exc), 'see that nobody uses the volume '
-                                 'on this host, then remove the file'),))
+            return states.VolumeState(name, record, findings=(
+                findings.problem('record-unreadable', str(exc),
+                                 'see that nobody uses the volume on this '
+                                 'host, then remove the file'),))
         device = next((user.device for user in users
                        if self._has_device(user)), '')
-        return reports.VolumeState(
+        return states.VolumeState(
             name, record, device=device,
             path=next((user.path for user in users if user.path), ''),
             size=self._host.size(device) if device else None,
@@ -88,8 +89,8 @@ class Inventory:
         return bool(user.device) and (
             user.generation == self._host.generation(user.device))
 
-    def _user(self, user: ledgers.User) -> reports.UserState:
-        return reports.UserState(
+    def _user(self, user: ledgers.User) -> states.UserState:
+        return states.UserState(
             token=user.token, kind=user.kind, pid=user.process.pid,
             command=_command(user.process), agent=user.agent,
             alive=user.process.alive(),
@@ -116,6 +117,7 @@ class Inventory:
         who = ', '.join(map(_who, gone))
         if here:
             return findings.problem(
+                'volume-left',
                 '%s is recorded for %s, which is gone; others still use it'
                 % (name, who), _REPAIR)
         text = '%s is left by %s, which is gone; nobody else uses it' % (
@@ -123,10 +125,10 @@ class Inventory:
         holders = self._host.holders(device) if device else []
         if holders:
             return findings.problem(
-                '%s, but its device %s is open: %s' % (
+                'volume-left', '%s, but its device %s is open: %s' % (
                     text, device, ', '.join(holders)),
                 'end what has it open, then ' + _REPAIR)
-        return findings.problem(text, _REPAIR)
+        return findings.problem('volume-left', text, _REPAIR)
 
     def _link(self, name, users, device):
         """Compare the stable name with the device."""
@@ -135,12 +137,13 @@ class Inventory:
                 continue
             if not self._host.exists(link):
                 yield findings.problem(
-                    '%s: %s does not lead to %s: it is %s' % (
+                    'link-wrong', '%s: %s does not lead to %s: it is %s' % (
                         name, link, device, 'dangling'
                         if os.path.islink(link) else 'missing'),
                     _trigger(device))
             elif os.path.realpath(link) not in _devices(users):
                 yield findings.problem(
+                    'link-wrong',
                     '%s: %s leads to %s, which is not its device %s' % (
                         name, link, os.path.realpath(link), device),
                     '%s; until it is right nothing is attached by this name'
@@ -149,7 +152,7 @@ class Inventory:
     def _dangling(self, name, users):
         for link in self.dangling(users):
             yield findings.problem(
-                '%s: %s leads nowhere' % (name, link), _REPAIR)
+                'link-wrong', '%s: %s leads nowhere' % (name, link), _REPAIR)
 
     def _links(self, users) -> list[str]:
         return [self._host.link(wwn) for wwn in sorted(
@@ -204,6 +207,7 @@ def _repair_of(instance: str) -> str:
 
 def _of_no_instance(name, user) -> findings.Finding:
     return findings.problem(
+        'instance-unknown',
         '%s is recorded for %s, which libvirt does not have on this host' % (
             name, _who(user)),
         'unless Nova is just building it, or moving it here: %s'
@@ -218,13 +222,16 @@ def _without_device(name, record, user) -> findings.Finding:
         name, _who(user), user.device)
     if user.kind == ledgers.INSTANCE:
         return findings.problem(
+            'device-gone',
             text, 'detach it from the instance in Nova and attach it again; '
             'if there is no such instance on this host any more, %s'
             % (_repair_of(user.instance) if user.instance
                else findings.command('rm', record)))
     if user.kind == ledgers.LOCAL:
         return findings.problem(
+            'device-gone',
             text, 'detach it with "cinder local-detach", or what attached '
             'it; if that is impossible: %s' % findings.command('rm', record))
-    return findings.problem(text, 'restart the service that process %d is '
-                            'of, then %s' % (user.process.pid, _REPAIR))
+    return findings.problem(
+        'device-gone', text, 'restart the service that process %d is of, '
+        'then %s' % (user.process.pid, _REPAIR))

@@ -89,7 +89,7 @@ class Repairer:
         boots = self._earlier_boots()
         if boots:
             directory.forget(self._ledger, boots)
-        return done + [findings.ok('removed %s' % path) for path in boots]
+        return done + [findings.note('removed %s' % path) for path in boots]
 
     # What there is ----------------------------------------------------------
 
@@ -122,9 +122,10 @@ class Repairer:
         try:
             done = self._leftovers.clear(name, target)
         except exceptions.DSWareError as exc:
-            return findings.problem('%s was not repaired: %s' % (name, exc),
+            return findings.problem('repair-failed',
+                                    '%s was not repaired: %s' % (name, exc),
                                     self._by_hand(name, target))
-        return findings.ok(_DONE[done] % name)
+        return findings.note(_DONE[done] % name)
 
     def _program(self, target: programs.Target):
         if target.agent_ip != programs.THIS_HOST:
@@ -155,7 +156,8 @@ class Repairer:
             with self._ledger.lock(name, self._waits.lock):
                 if os.path.islink(link) and not os.path.exists(link):
                     os.unlink(link)
-            return findings.ok('removed link %s, which led nowhere' % link)
+            return findings.note('removed link %s, which led nowhere' % link)
         except (OSError, exceptions.DSWareError) as exc:
             return findings.problem(
-                'link %s was not removed: %s' % (link, exc), 'remove it')
+                'repair-failed', 'link %s was not removed: %s' % (link, exc),
+                'remove it')

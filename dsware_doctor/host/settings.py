@@ -175,7 +175,7 @@ def _lock_path(settings: Settings) -> findings.Finding:
         path = connector.ledger_directory(settings.conf)
     except exceptions.ConfigurationError as exc:
         return findings.problem(
-            '%s: %s' % (settings.service, exc),
+            'lock-directory', '%s: %s' % (settings.service, exc),
             'set lock_path in group os_brick, in the files of all services')
     group = (options.GROUP if settings.value(_LOCK_PATH)
              else 'oslo_concurrency')
@@ -193,6 +193,7 @@ def _differences(all_settings: list[Settings]) -> list[findings.Finding]:
     if len(paths) < 2:
         return []
     return [findings.problem(
+        'lock-directories-differ',
         'services of this host do not know of each other\'s volumes: %s'
         % '; '.join('%s uses %s' % (' and '.join(services), path)
                     for path, services in sorted(paths.items())),

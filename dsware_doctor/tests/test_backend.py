@@ -29,9 +29,11 @@ from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import config as backends
 from dsware_doctor.backend import agents
 from dsware_doctor.backend import command
-from dsware_doctor.backend import report as reports
+from dsware_doctor.backend import process
 from dsware_doctor.backend import settings
 from dsware_doctor import findings
+from dsware_doctor import formats
+from dsware_doctor import report as reports
 from tools import secret_marks
 
 CONF = cfg.CONF
@@ -52,6 +54,9 @@ class CommandTestCase(test.TestCase):
                    lambda endpoint, settings: fakes.FakeTransport(
                        self.cluster, endpoint))
         self.patch(agents.__name__ + '.resolve', lambda host, port: [host])
+        # These depend on who runs the tests, and where.
+        self.patch(process.__name__ + '.check_privileges', lambda: [])
+        self.patch(process.__name__ + '._services', lambda files: {})
 
     def configure(self, text='', enabled='dsware', **values):
         """Write a cinder.conf.
@@ -104,19 +109,19 @@ class WholeCommandTestCase(CommandTestCase):
     def test_all_is_well(self):
         # A clock of its own: nothing takes time.
         self.patch(agents.__name__ + '.time', fakes.Clock())
-        status, printed = self.run_command(*self.configure())
+        status, printed = self.run_command('--verbose', *self.configure())
         self.assertEqual(0, status, printed)
-        for text in ('Dsware backends of host here',
+        for text in ('dsware-doctor backend on here: 1 note (',
                      'reads %s/cinder.conf' % self.directory,
                      'san_ip = 192.0.2.10 (%s/cinder.conf)' % self.directory,
                      'agent 192.0.2.10:10519: answers within 0 ms, version '
-                     '8.0', 'pool 0: 1024 GiB, ', 'All is well.'):
+                     '8.0', 'pool 0: 1024 GiB, ', 'NOTE service-unknown'):
             self.assertIn(text, printed)
 
     def test_an_older_cluster(self):
         self.cluster.single_pool = True
         self.cluster.pools = {0: 1024}
-        status, printed = self.run_command(*self.configure())
+        status, printed = self.run_command('-v', *self.configure())
         self.assertEqual(0, status, printed)
         self.assertIn('an older cluster with one pool', printed)
 
@@ -130,25 +135,31 @@ class WholeCommandTestCase(CommandTestCase):
         path = self.configure(dsware_pools='0,9')
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            status = command.main(['--format', 'json', *path])
+            status = command.main(['--json', *path])
         printed = json.loads(out.getvalue())
-        self.assertEqual((1, 'problems', 'here'),
-                         (status, printed['status'], printed['host']))
-        problem, = printed['problems']
-        self.assertEqual('Backend dsware: pools', problem['section'])
+        self.assertEqual(
+            (2, 2, 'backend', 'critical', 'here'),
+            (status, printed['format'], printed['check'], printed['status'],
+             printed['host']))
+        problem = printed['findings'][0]
+        self.assertEqual(
+            ('critical', 'pool-missing', 'dsware', 'Pools'),
+            (problem['severity'], problem['code'], problem['backend'],
+             problem['section']))
         self.assertIn('pool 9 ', problem['text'])
+        self.assertIn('dsware_pools', problem['cure'])
 
     def test_several_backends(self):
-        status, printed = self.run_command(*self.configure(
+        status, printed = self.run_command('-v', *self.configure(
             f'''
             [second]
             volume_driver = {settings.DRIVER}
             san_ip = 192.0.2.11
             ''', enabled='lvm,dsware,second'))
         self.assertEqual(0, status, printed)
-        self.assertIn('Backend dsware: agents', printed)
-        self.assertIn('Backend second: agents', printed)
-        self.assertNotIn('Backend lvm', printed)
+        self.assertIn('dsware: Agents', printed)
+        self.assertIn('second: Agents', printed)
+        self.assertNotIn('lvm: ', printed)
 
     def test_one_backend(self):
         status, printed = self.run_command(
@@ -157,7 +168,8 @@ class WholeCommandTestCase(CommandTestCase):
         self.assertIn('backend dsware is not in enabled_backends', printed)
 
     @ddt.data(['--backend', 'lvm'], ['--backend', 'none'], ['--nonsense'],
-              ['--config-file', '/no/such/file'], ['--format', 'xml'])
+              ['--config-file', '/no/such/file'], ['--format', 'xml'],
+              ['--older', '-1'], ['--older', 'x'])
     def test_what_cannot_be_checked(self, argv):
         status, printed = self.run_command(*self.configure(), *argv)
         self.assertEqual(2, status, printed)
@@ -170,7 +182,7 @@ class WholeCommandTestCase(CommandTestCase):
 
     def test_no_backend(self):
         status, printed = self.run_command(*self.configure(enabled='lvm'))
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
         self.assertIn('no backend of enabled_backends (lvm)', printed)
 
     def test_a_directory_of_files(self):
@@ -184,16 +196,17 @@ class WholeCommandTestCase(CommandTestCase):
         # Like a service that finds nothing, this one has nothing to do.
         self.patch(settings.__name__ + '.files', lambda: [])
         status, printed = self.run_command('--config-dir', self.directory)
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
         self.assertIn('no configuration file was found', printed)
 
     def test_every_wrong_option_is_named(self):
-        status, printed = self.run_command(*self.configure(
+        status, printed = self.run_command('-v', *self.configure(
             san_ip='192.0.2.10:80', dsware_agents='a b',
             dsware_host_agents='h:[', san_password=SECRET))
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
+        self.assertIn('CRITICAL option-wrong dsware ', printed)
         for name in ('san_ip', 'dsware_agents', 'dsware_host_agents'):
-            self.assertIn('PROBLEM Option %s = ' % name, printed)
+            self.assertIn(' Option %s = ' % name, printed)
         self.assertIn('san_password = ***', printed)
         self.assertNotIn(SECRET, printed)
         self.assertEqual([], self.cluster.ops())
@@ -206,31 +219,31 @@ class WholeCommandTestCase(CommandTestCase):
             stream.write(text.replace(
                 '[DEFAULT]', '[DEFAULT]\nvolume_name_template = v/%s'))
         status, printed = self.run_command(*path)
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
         self.assertIn('Option volume_name_template = v/%s', printed)
 
     def test_an_empty_password_is_told(self):
-        _status, printed = self.run_command(*self.configure(
+        _status, printed = self.run_command('-v', *self.configure(
             san_password=''))
         self.assertIn('san_password = (empty)', printed)
 
     def test_there_is_no_pool(self):
         self.cluster.pools = {}
         status, printed = self.run_command(*self.configure())
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
         self.assertIn('there is no pool to use', printed)
 
     def test_the_pools_cannot_be_queried(self):
         self.cluster.fail('queryAllPoolInfo', 'result', 50151015)
         status, printed = self.run_command(*self.configure())
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
         self.assertIn('the pools cannot be queried', printed)
 
     def test_a_full_pool(self):
         self.cluster.add_volume('v', 2 * 1024 * 1024)
         status, printed = self.run_command(*self.configure(
             dsware_pools='0'))
-        self.assertEqual(1, status)
+        self.assertEqual(2, status)
         self.assertIn('no volume is created there', printed)
 
     def test_a_pool_in_which_all_is_provisioned(self):
@@ -248,12 +261,19 @@ class ReportTestCase(base.DriverTestCase):
 
     def test_text_of_others_is_made_harmless(self):
         hostile = 'a\x1b[2J\nPROBLEM b\x7f\u202e\x9b\udc80'
-        report = reports.Report(hostile, {'One ' + hostile: [
-            findings.ok(hostile), findings.problem('c' * 9999, hostile)]})
-        text, as_json = reports.as_text(report), reports.as_json(report)
-        for printed in (text, as_json):
+        report = reports.Report('backend', hostile)
+        report.add('One ' + hostile, [
+            findings.ok(hostile), findings.problem(
+                'size-differs', 'c' * 9999, hostile, hostile, hostile)],
+            hostile)
+        report.measure('agent_up', 1, agent=hostile)
+        text = formats.as_table(report, verbose=True)
+        as_json = formats.as_json(report)
+        for printed in (text, as_json, formats.as_openmetrics(report)):
             for line in printed.split('\n'):
-                self.assertTrue(line.isprintable(), line)
+                if printed in (text, as_json):
+                    self.assertTrue(line.isprintable(), line)
+                self.assertNotIn('\n', line)
             self.assertNotIn('\nPROBLEM', printed)
             printed.encode('ascii' if printed is as_json else 'utf-8')
         self.assertLess(len(text), 6000)

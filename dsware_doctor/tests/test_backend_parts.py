@@ -28,7 +28,7 @@ from cinder.volume.drivers.dsware import exceptions
 from dsware_doctor.backend import agents
 from dsware_doctor.backend import certificates as checked
 from dsware_doctor.backend import coordination
-from dsware_doctor.backend import records
+from dsware_doctor.backend import locks
 from dsware_doctor.backend import settings
 from dsware_doctor import findings
 from tools import secret_marks
@@ -37,6 +37,7 @@ SECRET = secret_marks.secret('section')
 
 CONF = cfg.CONF
 ONE = fakes.ENDPOINTS[0]
+PROBLEMS = findings.SEVERITIES[:2]
 
 
 class PartTestCase(test.TestCase):
@@ -46,33 +47,33 @@ class PartTestCase(test.TestCase):
         self.directory = self.useFixture(fixtures.TempDir()).path
 
     def assertProblem(self, text, finding):
-        self.assertEqual(findings.PROBLEM, finding.level, finding)
+        self.assertIn(finding.severity, PROBLEMS, finding)
         self.assertIn(text, finding.text)
-        self.assertNotEqual('', finding.advice)
+        self.assertNotEqual('', finding.cure)
 
 
-class RecordsTestCase(PartTestCase):
+class LocksTestCase(PartTestCase):
 
     def test_no_lock_path(self):
         self.flags(lock_path=None, group='os_brick')
         self.flags(lock_path=None, group='oslo_concurrency')
-        found, = records.check()
+        found, = locks.check()
         self.assertProblem('lock_path', found)
-        self.assertIn('`', found.advice)
+        self.assertIn('`', found.cure)
 
     def test_it_cannot_be_made(self):
         path = self.directory + '/file'
         with open(path, 'w'):
             pass
         self.flags(lock_path=path, group='os_brick')
-        found, = records.check()
+        found, = locks.check()
         self.assertProblem(path, found)
-        self.assertIn('`install -d ', found.advice)
+        self.assertIn('`install -d ', found.cure)
 
     def test_all_is_well(self):
         self.flags(lock_path=self.directory, group='os_brick')
-        found, = records.check()
-        self.assertEqual(findings.OK, found.level)
+        found, = locks.check()
+        self.assertEqual(findings.OK, found.severity)
         self.assertIn(self.directory + '/dsware', found.text)
 
 
@@ -87,16 +88,16 @@ class CoordinationTestCase(PartTestCase):
 
     def test_files(self):
         url = 'file://%s/deeper/still' % self.directory
-        self.assertEqual(findings.OK, self.check(url).level)
+        self.assertEqual(findings.OK, self.check(url).severity)
         found = self.check(url, 'cluster')
-        self.assertEqual(findings.NOTE, found.level)
+        self.assertEqual(findings.NOTE, found.severity)
         self.assertIn('share it', found.text)
         with mock.patch.object(coordination.os, 'access',
                                return_value=False):
             self.assertProblem('cannot be written to', self.check(url))
 
     def test_one_of_this_host_alone(self):
-        self.assertEqual(findings.OK, self.check('ipc://').level)
+        self.assertEqual(findings.OK, self.check('ipc://').severity)
         self.assertProblem('in cluster c', self.check('ipc://', 'c'))
 
     @ddt.data('', 'nonsense://', 'file')
@@ -109,7 +110,7 @@ class CoordinationTestCase(PartTestCase):
             port = server.getsockname()[1]
             found = self.check(
                 'redis://user:secret@127.0.0.1:%d,192.0.2.1:1' % port)
-        self.assertEqual(findings.OK, found.level)
+        self.assertEqual(findings.OK, found.severity)
         self.assertProblem('cannot be reached', self.check(
             'redis://:secret@127.0.0.1:%d' % port))
 
@@ -118,7 +119,7 @@ class CoordinationTestCase(PartTestCase):
         if '[' in url:
             self.assertRaises(ValueError, self.check, url)
         else:
-            self.assertEqual(findings.NOTE, self.check(url).level)
+            self.assertEqual(findings.NOTE, self.check(url).severity)
 
 
 @ddt.ddt
@@ -129,13 +130,13 @@ class CertificateTestCase(PartTestCase):
         self.authority = certificates.Authority(self.directory, 'ca')
 
     @ddt.data((365, findings.OK, '(364 days left)'),
-              (3, findings.PROBLEM, '(2 days left)'),
-              (-1, findings.PROBLEM, 'it has expired'))
+              (3, findings.WARNING, '(2 days left)'),
+              (-1, findings.CRITICAL, 'it has expired'))
     @ddt.unpack
     def test_until_when(self, days, level, text):
         path, _key = self.authority.issue('c', ['192.0.2.1'], days)
         found = checked.of_file('dsware_client_cert', path)
-        self.assertEqual(level, found.level, found)
+        self.assertEqual(level, found.severity, found)
         self.assertIn(text, found.text)
         self.assertIn('for 192.0.2.1, issued by CN=ca, valid from',
                       found.text)
@@ -174,23 +175,28 @@ class AgentTestCase(PartTestCase):
             self.cluster, endpoint), 60)
         self.array = mock.Mock(client=caller)
         self.conf = fakes.make_configuration()
+        self.measure = mock.Mock()
+        self.patch(agents.__name__ + '.probe.speaks_http',
+                   lambda *address: '')
 
     def look(self, **answers):
         with mock.patch.object(agents.socket, 'getaddrinfo',
                                **answers or {'return_value': [
                                    (0, 0, 0, '', ('192.0.2.1', 1))]}):
-            return agents.check(self.conf, self.array)
+            return agents.check(self.conf, self.array, self.measure)
 
     def test_no_name_resolves(self):
         found, answers = self.look(side_effect=OSError('no such name'))
-        self.assertFalse(answers)
-        for finding in found:
+        self.assertEqual([], answers)
+        for finding in found[:2]:
             self.assertProblem('no such name', finding)
+        self.assertEqual('cluster-unreachable', found[2].code)
 
     def test_a_name(self):
         found, answers = self.look(return_value=[
             (0, 0, 0, '', ('192.0.2.77', 1))] * 2)
-        self.assertTrue(answers)
+        self.assertEqual([ONE], answers)
+        self.measure.assert_called_once_with('agent_up', 1, agent=str(ONE))
         self.assertIn('agent 192.0.2.1:10519 (192.0.2.77): answers',
                       found[1].text)
 
@@ -207,17 +213,21 @@ class AgentTestCase(PartTestCase):
         self.cluster.fail('getDSwareIdentifier', 'records', [{}])
         self.assertIn('version not told', self.look()[0][1].text)
 
-    @ddt.data(('result', 10000003, 'san_password in section [dsware]'),
-              ('unsent', None, '`nc -vz 192.0.2.1 10519`'),
-              ('lost', None, 'driver_use_ssl'),
-              ('result', 50150002, "operator's page"))
+    @ddt.data(('result', 10000003, 'credentials-refused',
+               'san_password in section [dsware]'),
+              ('unsent', None, 'agent-down', '`nc -vz 192.0.2.1 10519`'),
+              ('lost', None, 'agent-down', 'driver_use_ssl'),
+              ('result', 50150002, 'agent-down', 'page on result codes'))
     @ddt.unpack
-    def test_failures(self, kind, value, advice):
+    def test_failures(self, kind, value, code, advice):
         self.cluster.fail('getDSwareIdentifier', kind, value, times=9)
         found, answers = self.look()
-        self.assertFalse(answers)
-        self.assertProblem('getDSwareIdentifier failed', found[1])
-        self.assertIn(advice, found[1].advice)
+        self.assertEqual([], answers)
+        self.measure.assert_called_once_with('agent_up', 0, agent=str(ONE))
+        self.assertProblem('does not answer', found[1])
+        self.assertEqual(code, found[1].code)
+        self.assertIn('getDSwareIdentifier failed', found[1].cause)
+        self.assertIn(advice, found[1].cure)
 
     @ddt.data((exceptions.CertificateRefused,
                "-connect '[2001:db8::1]:443' </dev/null"),

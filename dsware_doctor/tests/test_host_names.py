@@ -30,7 +30,9 @@ import testtools
 
 import fixtures
 
+from dsware_doctor import command_line
 from dsware_doctor import findings
+from dsware_doctor import formats
 from dsware_doctor.host import cluster
 from dsware_doctor.host import command as program
 from dsware_doctor.host import directory
@@ -38,9 +40,9 @@ from dsware_doctor.host import installation
 from dsware_doctor.host import instances
 from dsware_doctor.host import inventory
 from dsware_doctor.host import repair
-from dsware_doctor.host import report as reports
 from dsware_doctor.host import settings
-from dsware_doctor import report as shared
+from dsware_doctor.host import states
+from dsware_doctor import report as reports
 from os_brick_dsware import exceptions
 from os_brick_dsware import host_volume
 from os_brick_dsware import ledger as ledgers
@@ -115,13 +117,18 @@ class NamesTestCase(testtools.TestCase):
         self.assertLessEqual(least, len(found))
         for one in found:
             if 'forced detach' not in one.text:
-                self.assertIn('touch x', one.text + one.advice)
-            text = reports.as_text(reports.Report({one.level: [one]}))
+                self.assertIn('touch x', one.text + one.cure)
+            text = self.shown([one])
             self.check(text)
             for command in re.findall('`([^`]*)`', ''.join(
-                    line for line in text.split('what to do')[1:])):
+                    line for line in text.split('Cure: ')[1:])):
                 self.run_command(command)
-        return [one.advice for one in found if '`' in one.advice]
+        return [one.cure for one in found if '`' in one.cure]
+
+    def shown(self, found):
+        report = reports.Report('host', 'host')
+        report.add('Section', found)
+        return formats.as_table(report, verbose=True)
 
     def check(self, text):
         for line in text.rstrip('\n').split('\n'):
@@ -161,8 +168,7 @@ class NamesTestCase(testtools.TestCase):
                     for instance in ('', HOSTILE):
                         volume = self.volume(user(kind, process,
                                                   instance=instance))
-                        self.check(reports.as_text(reports.Report(
-                            volumes=[volume])))
+                        self.check('\n'.join(states.volume_lines([volume])))
                         self.attack(volume.findings)
 
     def test_left_and_held(self):
@@ -209,11 +215,12 @@ class NamesTestCase(testtools.TestCase):
         looked = inventory.Inventory(self.ledger, self.host)
         volumes = looked.volumes()
         self.assertEqual(3, len(volumes))
-        text = reports.as_text(reports.Report(volumes=volumes))
-        self.check(text)
+        self.check('\n'.join(states.volume_lines(volumes)))
         self.attack([one for volume in volumes for one in volume.findings],
                     3)
-        as_json = reports.as_json(reports.Report(volumes=volumes))
+        report = reports.Report('host', 'host')
+        report.extra['volumes'] = [one.as_dict() for one in volumes]
+        as_json = formats.as_json(report)
         self.check(as_json)
         self.assertIn(HOSTILE, [one['name'] for one
                                 in json.loads(as_json)['volumes']])
@@ -385,17 +392,21 @@ class NamesTestCase(testtools.TestCase):
     # All together -----------------------------------------------------------
 
     def test_titles_and_the_name_of_the_host(self):
-        with mock.patch('platform.node', return_value=HOSTILE):
-            report = reports.Report({HOSTILE: [findings.ok(HOSTILE)]})
-            self.check(reports.as_text(report))
-            self.check(reports.as_json(report))
+        report = reports.Report('host', HOSTILE)
+        report.add(HOSTILE, [findings.ok(HOSTILE), findings.note(HOSTILE)],
+                   HOSTILE)
+        report.measure('agent_up', 1, agent=HOSTILE)
+        for show in (formats.as_table, formats.as_json,
+                     formats.as_openmetrics):
+            self.check(show(report))
+        self.check(formats.as_table(report, verbose=True))
         self.assertEqual(HOSTILE, json.loads(
-            reports.as_json(report))['sections'][HOSTILE][0]['text'])
+            formats.as_json(report))['facts'][0]['text'])
 
     def test_advice_is_not_cut(self):
         advice = findings.command('rm', '/' + 'x' * 5000)
-        text = reports.as_text(reports.Report({'a': [findings.problem(
-            'y' * 5000, advice)]}))
+        text = self.shown([findings.problem('volume-left', 'y' * 5000,
+                                            advice)])
         self.assertIn(advice, text)
         self.assertNotIn('y' * 2500, text)
 
@@ -403,7 +414,7 @@ class NamesTestCase(testtools.TestCase):
         out = io.StringIO()
         with mock.patch('sys.stderr', out), \
                 mock.patch.object(logging, 'basicConfig') as configure:
-            shared.log(True)
+            command_line.log(True)
             handler, = configure.call_args[1]['handlers']
             handler.handle(logging.makeLogRecord({
                 'msg': HOSTILE, 'levelname': 'DEBUG', 'levelno': 10}))

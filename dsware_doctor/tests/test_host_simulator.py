@@ -24,6 +24,7 @@ import testtools
 
 from dsware_doctor.host import cluster
 from dsware_doctor.host import command as program
+from dsware_doctor import report
 from dsware_sim.host import devices as simulated_devices
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware.tests import test_simulator
@@ -74,7 +75,14 @@ class HostCheckTestCase(test_simulator.SimulatorTestCase):
             status = program.main(['--config-file', self.path, '--json',
                                    *args])
         found = json.loads(out.getvalue())
-        self.assertEqual({0: 'ok', 1: 'problems'}[status], found['status'])
+        self.assertEqual(report.STATUS[found['status']], status)
+        # By subject.
+        found['sections'] = {}
+        for one in found['facts'] + found['findings']:
+            found['sections'].setdefault(one['section'], []).append(one)
+        found['repairs'] = found['sections'].get('Repairs', [])
+        found['problems'] = [one for one in found['findings']
+                             if report.STATUS[one['severity']]]
         return found
 
     def problems(self, *args):
@@ -138,18 +146,19 @@ class Checks:
         child = self.user('token-9')
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            self.assertEqual(0, program.main(['--config-file', self.path]))
+            self.assertEqual(0, program.main(['--config-file', self.path,
+                                              '--verbose']))
         self.assertRegex(out.getvalue(), r'\n  %s\s' % NAME)
         # Where lines are broken depends on the length of paths.
         text = ' '.join(out.getvalue().split())
         for expected in ('4 MiB', 'process %d (' % child.pid, 'alive',
-                         'token-9', 'All is well.'):
+                         'token-9', 'all is well'):
             self.assertIn(expected, text)
         self.kill(child)
         with contextlib.redirect_stdout(out):
             self.assertEqual(1, program.main(['--config-file', self.path]))
         text = ' '.join(out.getvalue().split())
-        for expected in ('PROBLEM', 'ended', 'what to do: run', '1 problem.'):
+        for expected in ('WARNING volume-left', 'Cure: run', ': 1 warning ('):
             self.assertIn(expected, text)
 
     def test_user_was_killed(self):
@@ -194,7 +203,7 @@ class Checks:
             problem, = found['problems']
             self.assertIn(INSTANCE + ', which libvirt does not have',
                           problem['text'])
-            self.assertIn('--instance-gone ' + INSTANCE, problem['advice'])
+            self.assertIn('--instance-gone ' + INSTANCE, problem['cure'])
             user, = found['volumes'][0]['users']
             self.assertEqual((INSTANCE, False), (user['instance'],
                                                  user['gone']))
@@ -214,7 +223,7 @@ class Checks:
                 found = self.run_check()
             self.assertEqual([], found['problems'])
             note, = found['sections']['Instances']
-            self.assertEqual('note', note['level'])
+            self.assertEqual('note', note['severity'])
             self.assertIn('cannot be told', note['text'])
         self.assertIn('no such socket', note['text'])
 
@@ -249,8 +258,8 @@ class Checks:
             lambda: ledger.users(NAME), 60))
         found = self.run_check()
         self.assertEqual([], found['problems'])
-        self.assertIn('being attached', found['volumes'][0]['findings'][0][
-            'text'])
+        note, = found['sections']['Attached volumes']
+        self.assertIn('being attached', note['text'])
         self.kill(child)
         self.control.clear_faults()
         self.cli('attachVolume', volName=NAME)
@@ -269,7 +278,7 @@ class Checks:
         refused, = [one for one in found['repairs']
                     if 'was not repaired' in one['text']]
         self.assertIn('--op detachVolume --volName ' + NAME,
-                      refused['advice'])
+                      refused['cure'])
         self.assertEqual(1, len(found['volumes']))
         self.control.agent_up(self.simulator.agents[0][0])
         self.assertEqual([], self.repair()['problems'])
@@ -456,7 +465,7 @@ class LoopTestCase(HostCheckTestCase):
         found = self.repair()
         self.assertEqual(1, len(found['problems']))
         self.assertIn(found['volumes'][0]['record'],
-                      found['problems'][0]['advice'])
+                      found['problems'][0]['cure'])
         self.assertEqual(1, len(found['volumes']))
         self.kill(child)
 
@@ -490,11 +499,11 @@ class LoopTestCase(HostCheckTestCase):
         self.assertIn('has a record', self.search()[0]['text'])
         device, = self.cli('attachVolume', volName=NAME)
         found, = self.search()
-        self.assertEqual('problem', found['level'])
-        self.assertIn('--op detachVolume --volName ' + NAME, found['advice'])
+        self.assertEqual('warning', found['severity'])
+        self.assertIn('--op detachVolume --volName ' + NAME, found['cure'])
         with open(device['devName'], 'rb'):
             found, = self.search()
-        self.assertEqual('note', found['level'])
+        self.assertEqual('note', found['severity'])
         self.assertIn('process %d' % os.getpid(), found['text'])
         self.assertEqual([], [text for text in self.repair()['problems']])
         self.assertEqual(1, len(self.attached()))
@@ -564,4 +573,4 @@ class OlderClusterTestCase(HostCheckTestCase):
                        dsware_agent_port=port)
         found, = self.run_check('--search')['sections'][
             'Devices without a record']
-        self.assertEqual('note', found['level'])
+        self.assertEqual('note', found['severity'])

@@ -76,8 +76,8 @@ class ProgramTestCase(testtools.TestCase):
             stream.write('[os_brick]\nlock_path = %s\n' % path)
         ended = self.run_program('-c', WITHOUT_CINDER, 'host',
                                  '--config-file', path)
-        self.assertEqual((1, ''), (ended.returncode, ended.stderr))
-        self.assertIn('Dsware volumes on host', ended.stdout)
+        self.assertEqual((2, ''), (ended.returncode, ended.stderr))
+        self.assertIn('dsware-doctor host on ', ended.stdout)
 
     def test_without_anything(self):
         """Python is started without what is installed."""

@@ -39,7 +39,8 @@ class CheckTest(base.FunctionalTestCase):
         self.create_volume()
         before = self.control.status()['volumes']
         status, found = self.check('--backend', 'socket', '--backend', 'cli')
-        self.assertEqual((0, []), (status, found['problems']))
+        self.assertEqual((0, []), (status, [
+            one for one in found['findings'] if one['severity'] != 'note']))
         self.assertEqual(before, self.control.status()['volumes'])
 
     def test_an_agent_that_is_down(self):
@@ -48,5 +49,15 @@ class CheckTest(base.FunctionalTestCase):
         self.control.agent_down(address)
         status, found = self.check('--backend', 'socket', '--no-listing')
         self.assertEqual(1, status)
-        self.assertIn('agent %s:%d: ' % (address, port),
-                      ' '.join(one['text'] for one in found['problems']))
+        self.assertIn('agent %s:%d does not answer' % (address, port),
+                      [one['text'] for one in found['findings']])
+
+    def test_a_volume_that_was_deleted_on_the_cluster(self):
+        volume = self.create_volume()
+        self.fsc_cli('deleteVolume', volName='volume-' + volume.id)
+        status, found = self.check('--backend', 'socket', '--backend', 'cli')
+        one, = (one for one in found['findings']
+                if one['severity'] != 'note')
+        self.assertEqual(
+            (2, 'volume-missing', volume.id),
+            (status, one['code'], one['subject']))

@@ -10,17 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Shows what the check of a host found, to people and to machines."""
+"""The volumes that are recorded on a host, as they are now."""
 
-from collections.abc import Iterator
 import dataclasses
-import platform
 
 from dsware_doctor import findings
-from dsware_doctor import report as reports
+from dsware_doctor import formats
 from os_brick_dsware import ledger as ledgers
 
 _UNITS = ((1 << 40, 'TiB'), (1 << 30, 'GiB'), (1 << 20, 'MiB'))
+_INDENT = ' ' * 11
 # Where a field has the name of the module.
 _Findings = tuple[findings.Finding, ...]
 
@@ -70,64 +69,21 @@ class VolumeState:
     users: tuple[UserState, ...] = ()
     findings: _Findings = ()
 
+    def as_dict(self) -> dict:
+        """Write it for machines, without what is told of all findings."""
+        found = dataclasses.asdict(self)
+        del found['findings']
+        return found
 
-@dataclasses.dataclass
-class Report:
-    """Everything that was found.
 
-    :param sections: findings by subject, in the order to show them in
+def volume_lines(volumes: list[VolumeState]) -> list[str]:
+    """Write the attached volumes for people.
+
     :param volumes: the recorded volumes
-    :param repairs: what was repaired, or would be
-    """
-
-    sections: dict[str, list[findings.Finding]] = dataclasses.field(
-        default_factory=dict)
-    volumes: list[VolumeState] = dataclasses.field(default_factory=list)
-    repairs: list[findings.Finding] = dataclasses.field(default_factory=list)
-
-    def problems(self) -> Iterator[findings.Finding]:
-        """List all problems.
-
-        :returns: an iterator of findings
-        """
-        for found in [*self.sections.values(), self.repairs,
-                      *(volume.findings for volume in self.volumes)]:
-            yield from (one for one in found
-                        if one.level == findings.PROBLEM)
-
-
-def as_json(report: Report) -> str:
-    """Write a report for machines.
-
-    :param report: the report
-    :returns: a JSON object
-    """
-    problems = [dataclasses.asdict(one) for one in report.problems()]
-    return reports.json_text({
-        'format': 1, 'host': platform.node(),
-        'status': 'problems' if problems else 'ok',
-        'problems': problems, **dataclasses.asdict(report)})
-
-
-def as_text(report: Report) -> str:
-    """Write a report for people.
-
-    :param report: the report
     :returns: lines of text
     """
-    lines = ['Dsware volumes on host %s' % reports.shown(platform.node())]
-    lines += reports.section_lines(report.sections)
-    lines += ['', 'Attached volumes']
-    for volume in report.volumes:
-        lines += _volume(volume)
-    if not report.volumes:
-        lines.append('  none is recorded')
-    if report.repairs:
-        lines += ['', 'Repairs']
-        for one in report.repairs:
-            lines += reports.finding_lines(one)
-    lines += ['', reports.summary(list(report.problems()))]
-    return '\n'.join(lines) + '\n'
+    return [line for volume in volumes for line in _volume(volume)] or [
+        '  none is recorded']
 
 
 def _size(size: int | None) -> str:
@@ -140,14 +96,13 @@ def _size(size: int | None) -> str:
 
 
 def _volume(volume: VolumeState) -> list[str]:
-    lines = reports.wrapped('  ', '%s  %s  %s' % (
-        volume.name, volume.device or 'no device', _size(volume.size)))
+    lines = formats.wrapped('  ', '%s  %s  %s' % (
+        volume.name, volume.device or 'no device', _size(volume.size)),
+        indent=_INDENT)
     if volume.path not in ('', volume.device):
-        lines += reports.wrapped('      ', volume.path)
+        lines += formats.wrapped('      ', volume.path, indent=_INDENT)
     for user in volume.users:
-        lines += reports.wrapped('      ', _user(user))
-    for one in volume.findings:
-        lines += reports.finding_lines(one)
+        lines += formats.wrapped('      ', _user(user), indent=_INDENT)
     return lines
 
 

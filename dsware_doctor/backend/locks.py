@@ -33,6 +33,7 @@ def check() -> list[findings.Finding]:
         ledger = ledgers.Ledger(connector.ledger_directory(CONF))
     except exceptions.ConfigurationError as error:
         return [findings.problem(
+            'lock-directory',
             str(error), 'set lock_path in group os_brick to a directory that '
             'is made with ' + directory.making(
                 directory.PROPOSED, account
