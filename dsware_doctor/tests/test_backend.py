@@ -246,6 +246,13 @@ class WholeCommandTestCase(CommandTestCase):
         self.assertEqual(2, status)
         self.assertIn('no volume is created there', printed)
 
+    def test_a_pool_that_is_almost_full(self):
+        self.cluster.add_volume('v', 1900 * 1024)
+        status, printed = self.run_command(*self.configure(
+            dsware_pools='0', reserved_percentage='1'))
+        self.assertEqual(1, status, printed)
+        self.assertIn('WARNING pool-near-full dsware pool 0: ', printed)
+
     def test_a_pool_in_which_all_is_provisioned(self):
         self.cluster.add_volume('v', 1024 * 1024)
         status, printed = self.run_command(*self.configure(

@@ -209,6 +209,18 @@ class AgentTestCase(PartTestCase):
         found, = check(driver_use_ssl=True, driver_ssl_cert_verify=False)
         self.assertProblem('are not verified', found)
 
+    @ddt.data('HTTP', 'HTTPS')
+    def test_something_else_listens(self, spoken):
+        self.patch(agents.__name__ + '.probe.speaks_http',
+                   lambda *address: spoken)
+        self.cluster.fail('getDSwareIdentifier', 'lost', None, times=9)
+        found, _answers = self.look()
+        self.assertEqual('transport-mismatch', found[1].code)
+        self.assertIn('speaks ' + spoken, found[1].text)
+        self.assertIn('dsware_transport in section [dsware]', found[1].cure)
+        self.conf = fakes.make_configuration(dsware_transport='cli')
+        self.assertEqual('agent-down', self.look()[0][1].code)
+
     def test_no_version(self):
         self.cluster.fail('getDSwareIdentifier', 'records', [{}])
         self.assertIn('version not told', self.look()[0][1].text)
