@@ -198,11 +198,16 @@ class Exchanges:
 
     def _forget(self, found):
         """Have the manager forget a move that has ended."""
-        if self._migration(found) is not None:
+        if self._migration(found) is None:
+            return
+        try:
             self._operation.change(
                 'deleteMigration',
                 lambda deadline: self._migration(found, deadline) is None,
                 volName=found.name, volId=found.lun_id)
+        except exceptions.ObjectAbsent:
+            LOG.debug('The cluster has forgotten the move of volume %s.',
+                      found.name)
 
     def _migration(self, found, deadline: waiting.Deadline | None = None
                    ) -> models.Migration | None:

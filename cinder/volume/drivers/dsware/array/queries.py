@@ -179,6 +179,8 @@ class Queries:
         except (exceptions.InvalidRequest, exceptions.ObjectAbsent):
             # How that is told nobody has published.
             return None
+        if not reply.records:
+            return None
         return self._read(models.Migration, reply.records[0], op,
                           reply.endpoint)
 

@@ -131,16 +131,18 @@ class SignIn:
             self._accepted = True
             self._refusal = None
 
-    def refused(self, endpoint) -> None:
+    def refused(self, endpoint, locked=False) -> None:
         """Note that an agent has refused the credentials.
 
         :param endpoint: the agent, as text
+        :param locked: whether it refuses any from here for some time
         """
         with self._lock:
             self._accepted = False
             count = self._refusal.count + 1 if self._refusal else 1
             self._refusal = Refusal(
                 endpoint, count, time.monotonic(),
+                LONGEST_PAUSE if locked else
                 min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE))
 
     def denied(self, endpoint, result=None,

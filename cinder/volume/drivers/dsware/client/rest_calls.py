@@ -199,9 +199,8 @@ def _volumes(call: Call, args) -> Iterator[list[Record]]:
             'poolId': args['poolId'], 'pageNum': page, 'pageSize': _PAGE})
 
     for found in _pages(ask, 'volumeList', _PAGE):
-        yield [_whole(item, 'volSize', _volume,
-                      lambda name: _volume_named(call, name), 'volName')
-               for item in found]
+        yield list(_whole(found, 'volSize', _volume, 'vol_name',
+                          lambda name: _volume_named(call, name)))
 
 
 def _snapshots(call: Call, args) -> Iterator[list[Record]]:
@@ -211,9 +210,8 @@ def _snapshots(call: Call, args) -> Iterator[list[Record]]:
             'filters': {}})
 
     for found in _pages(ask, 'snapshotList', _PAGE):
-        yield [_whole(item, 'fatherName', _snapshot,
-                      lambda name: _snapshot_named(call, name), 'snapName')
-               for item in found]
+        yield list(_whole(found, 'fatherName', _snapshot, 'snap_name',
+                          lambda name: _snapshot_named(call, name)))
 
 
 def _snapshots_of(call: Call, args) -> Iterator[list[Record]]:
@@ -229,9 +227,25 @@ def _snapshots_of(call: Call, args) -> Iterator[list[Record]]:
                 _text(item.get('fatherName')) or name} for item in found]
 
 
-def _whole(item, field, read, query, name):
-    """Read a record of a listing; what lacks a field is asked for alone."""
-    return read(item) if field in item else query(_text(item.get(name)))
+def _whole(found, field, read, name, query) -> Iterator[Record]:
+    """Read the records of a page; what lacks a field is asked for alone."""
+    for item in found:
+        record = read(item)
+        if field in item:
+            yield record
+            continue
+        try:
+            yield query(record[name])
+        except rest_session.Refused as error:
+            # It may have been deleted since the page was made.
+            if not _is_absent(error):
+                raise
+
+
+def _is_absent(error):
+    return (error.code is not None
+            and result_codes.classify(error.code, False)
+            is result_codes.ResultClass.ABSENT)
 
 
 def _qos_of(call: Call, args) -> Iterator[list[Record]]:
@@ -316,7 +330,9 @@ def _rollback(call, name):
         if error.code != result_codes.OPERATION_NOT_SUPPORTED:
             raise
         return None
-    found = _items(answer, 'data')
+    # A body of GET may be ignored on the way: then it lists all.
+    found = [item for item in _items(answer, 'data')
+             if item.get('name') in (None, name)]
     if not found:
         raise rest_session.Refused(result_codes.SNAPSHOT_NOT_EXIST)
     return (rest_session.number(found[0].get('running_status')),
@@ -325,17 +341,21 @@ def _rollback(call, name):
 
 def _see_begin(call, name, before):
     for _elapsed in call.pauses(_BEGINS):
-        status, ended = _rollback(call, name)
-        if status == _ROLLING_BACK or ended != before[1]:
+        now = _rollback(call, name)
+        if now is not None and (now[0] == _ROLLING_BACK
+                                or now[1] != before[1]):
             return
     raise rest_http.Lost(_('it does not tell that the rollback began'))
 
 
 def _migration(call: Call, args) -> Iterator[list[Record]]:
     answer = call('GET', _MIGRATIONS, {'id': args['volId']})
+    # As for a rollback, others may be listed, too.
     yield [{'target': _text(item.get('target_lun_id')),
             'status': _text(item.get('running_status'))}
-           for item in _items(answer, 'data')]
+           for item in _items(answer, 'data')
+           if rest_session.number(item.get('parent_id'))
+           in (None, args['volId'])]
 
 
 def _forget_migration(call: Call, args) -> Iterator[list[Record]]:

@@ -53,7 +53,14 @@ class NotSent(Exception):
 
 
 class Lost(Exception):
-    """A request was sent, or a part of it, and no valid answer came."""
+    """A request was sent, or a part of it, and no valid answer came.
+
+    :ivar error: of the socket or of TLS, if there was one
+    """
+
+    def __init__(self, desc, error=None):
+        super().__init__(desc)
+        self.error = error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: urllib3.HTTPHeaderDict
     content: object
     is_page: bool
 
@@ -112,7 +119,7 @@ class Connections:
                 preload_content=False, decode_content=False)
         except (urllib3.exceptions.HTTPError, http.client.HTTPException,
                 OSError) as error:
-            raise Lost(str(error)) from error
+            raise Lost(str(error), _cause(error)) from error
         text = _body(response)
         return Answer(response.status, response.headers, _parsed(text),
                       text.lstrip()[:1] == b'<')
@@ -131,13 +138,20 @@ def _body(response):
         response.close()
         if isinstance(error, (urllib3.exceptions.HTTPError, zlib.error,
                               http.client.HTTPException, OSError)):
-            raise Lost(str(error)) from error
+            raise Lost(str(error), _cause(error)) from error
         raise
     if max(len(body), len(text)) > MAX_ANSWER:
         response.close()
         raise Lost('it answers with more than %d bytes' % MAX_ANSWER)
     response.release_conn()
     return text
+
+
+def _cause(error):
+    """Find what urllib3 has wrapped."""
+    found = [cause for cause in (error, *error.args)
+             if isinstance(cause, OSError)]
+    return found[0] if found else None
 
 
 def _unpacked(body, encoding):
@@ -154,11 +168,25 @@ def _parsed(text):
         return None
 
 
+class _Response(http.client.HTTPResponse):
+
+    def begin(self):
+        """Read the head of the answer.
+
+        urllib3 logs what it cannot read of it, where a token may be.
+        """
+        super().begin()
+        if self.msg.defects or self.msg.get_payload():
+            raise http.client.HTTPException('its headers cannot be read')
+
+
 class _Connection(urllib3.connection.HTTPConnection):
     """One connection, whose socket is ours.
 
     :param dialer: the :class:`dialer.Dialer`
     """
+
+    response_class = _Response
 
     def __init__(self, dialer, *args, **kwargs):
         super().__init__(*args, **kwargs)

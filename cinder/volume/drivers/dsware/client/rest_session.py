@@ -33,7 +33,8 @@ _VERSION = re.compile(r'v?\d{1,3}(\.\d{1,3}){0,3}', re.ASCII)
 _TOKEN = re.compile(r'[\x21-\x7e]{1,4096}')
 _NUMBER = re.compile(r'-?\d{1,18}', re.ASCII)
 _OFFLINE = frozenset((result_codes.UNAUTHORIZED, 1077949069))
-_REFUSED = frozenset((1077949061, 1077987870, 1073754390, 1077949071))
+_LOCKED = 1077949071
+_REFUSED = frozenset((1077949061, 1077987870, 1073754390, _LOCKED))
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _NOT_FOUND = 404
@@ -56,6 +57,13 @@ class Refused(Exception):
         self.code = code
         self.desc = desc
         self.whole = whole
+
+    def __str__(self):
+        code = _('no result') if self.code is None else _(
+            'result %(code)d (%(meaning)s)') % {
+                'code': self.code,
+                'meaning': result_codes.describe(self.code)}
+        return f'{code}: {self.desc}' if self.desc else code
 
 
 def number(value) -> int | None:
@@ -88,8 +96,9 @@ def refusals(answer: Mapping) -> Iterator[Refused]:
 
 def _of_result(answer, result):
     details = answer.get('detail')
-    listed = [] if not isinstance(details, list) else [
-        _refused(detail, 'errorCode') for detail in details
+    listed = [
+        _refused(detail, 'errorCode')
+        for detail in (details if isinstance(details, list) else [details])
         if isinstance(detail, Mapping)
         and number(detail.get('errorCode')) != 0]
     if listed:
@@ -175,7 +184,12 @@ class Session:
 
     def _signed_in(self, limit):
         headers = {'Referer': self._base}
-        answer = self._ask('GET', BASE + 'rest/version', headers, None, limit)
+        try:
+            answer = self._ask('GET', BASE + 'rest/version', headers, None,
+                               limit)
+        except Refused as error:
+            # Each release has that; a manager that starts has nothing yet.
+            raise rest_http.NotSent(error) from error
         told = answer.content.get('currentVersion')
         version = (told if isinstance(told, str) and _VERSION.fullmatch(told)
                    else _USUAL_VERSION)
@@ -208,7 +222,8 @@ class Session:
                     if not _is_denied(error):
                         raise rest_http.NotSent(error) from error
                     refused = error
-                    self._sign_in.refused(str(self._endpoint))
+                    self._sign_in.refused(str(self._endpoint),
+                                          error.code == _LOCKED)
         raise self._sign_in.denied(self._endpoint, refused and refused.code,
                                    refused.desc if refused else '')
 
@@ -217,21 +232,25 @@ class Session:
         if not _TOKEN.fullmatch(token):
             raise rest_http.NotSent(ValueError(
                 _('the manager gave no token')))
-        cookies = http.cookies.SimpleCookie()
-        try:
-            cookies.load(answer.headers.get('Set-Cookie') or '')
-        except http.cookies.CookieError:
-            cookies.clear()
-        headers = {'x-auth-token': token}
-        if cookies:
-            headers['Cookie'] = '; '.join(
-                f'{name}={cookie.coded_value}'
-                for name, cookie in cookies.items())
-        return headers
+        cookies = '; '.join(_cookies(answer.headers))
+        return {'x-auth-token': token,
+                **({'Cookie': cookies} if cookies else {})}
 
     def close(self) -> None:
         """Close all idle connections."""
         self._connections.close()
+
+
+def _cookies(headers):
+    """Give the cookies of an answer, as far as they may be returned."""
+    for line in headers.getlist('Set-Cookie'):
+        try:
+            cookies = http.cookies.SimpleCookie(line)
+        except http.cookies.CookieError:
+            continue
+        for name, cookie in cookies.items():
+            if _TOKEN.fullmatch(cookie.coded_value):
+                yield f'{name}={cookie.coded_value}'
 
 
 def _is_denied(error):
@@ -246,27 +265,33 @@ def read(answer: rest_http.Answer) -> Mapping:
 
     :param answer: the :class:`rest_http.Answer`
     :returns: its JSON, which refuses nothing
-    :raises NotSent: it comes from none that carries out requests
     :raises Lost: what it says is no answer
     :raises Refused: the request was refused
     """
-    status, content = answer.status, answer.content
-    if 300 <= status < 400:
-        raise rest_http.NotSent(ValueError(
-            _('HTTP %d: it wants to be asked at another address') % status))
-    if status >= 500:
-        # Whether it was carried out before that is not known.
-        raise rest_http.Lost(_('HTTP %d') % status)
+    content = answer.content
+    refusal = None
     if isinstance(content, Mapping):
-        for refusal in refusals(content):
-            raise refusal
-    _check_status(status, answer.is_page)
-    if not isinstance(content, Mapping) or 'result' not in content:
+        refusal = next(refusals(content), None)
+    # A published code is the manager's own word, whatever the status is.
+    if refusal and refusal.code in result_codes.RESULT_CODES:
+        raise refusal
+    _check_status(answer.status, answer.is_page)
+    if refusal and (refusal.code is not None or answer.status < 400):
+        raise refusal
+    if answer.status >= 400:
+        raise Refused(None, _('HTTP %d') % answer.status)
+    if not isinstance(content, Mapping):
         raise rest_http.Lost(_('no JSON object with a result'))
     return content
 
 
 def _check_status(status, is_page):
+    if 300 <= status < 400:
+        raise rest_http.Lost(_(
+            'HTTP %d: it wants to be asked at another address') % status)
+    if status >= 500:
+        # Whether it was carried out before that is not known.
+        raise rest_http.Lost(_('HTTP %d') % status)
     if status == _UNAUTHORIZED:
         raise Refused(result_codes.UNAUTHORIZED, _('HTTP 401'))
     if status == _TOO_MANY:
@@ -276,6 +301,5 @@ def _check_status(status, is_page):
         raise Refused(result_codes.OPERATION_NOT_SUPPORTED, _(
             'HTTP %d without JSON: this version of the cluster does not '
             'have that call') % status)
-    if status >= 400:
-        raise Refused(_NO_PERMISSION if status == _FORBIDDEN else None,
-                      _('HTTP %d') % status)
+    if status == _FORBIDDEN:
+        raise Refused(_NO_PERMISSION, _('HTTP 403'))

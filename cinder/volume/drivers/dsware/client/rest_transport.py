@@ -106,12 +106,25 @@ class RESTTransport:
         if caller.changed:
             # Of several calls the first ones were carried out.
             return self._error(exceptions.OutcomeUnknown, request, str(error))
-        problem = tls_problems.of_handshake(error.error,
-                                            self._settings.tls_settings)
+        problem = self._problem(error.error, self._settings.tls_settings)
         return self._error(
             exceptions.CertificateRefused if problem.certain
             else exceptions.EndpointUnavailable, request, problem.desc,
             advice=problem.advice)
+
+    @staticmethod
+    def _problem(error, settings):
+        """Tell why it cannot be asked."""
+        if isinstance(error, rest_session.Refused):
+            return tls_problems.Problem(
+                _('the manager is not ready: %s') % error, certain=False)
+        if not isinstance(error, rest_http.Lost):
+            return tls_problems.of_handshake(error, settings)
+        return (tls_problems.of_client_certificate(error.error, settings)
+                or tls_problems.Problem(
+                    _('no valid answer: %s') % error,
+                    tls_problems.advice_on_silence(error.error, settings),
+                    certain=False))
 
     @staticmethod
     def _frame(records, result=result_codes.OK, desc='', more=False):
