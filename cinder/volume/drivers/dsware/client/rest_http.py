@@ -22,6 +22,7 @@ import functools
 import http.client
 import io
 import json
+import ssl
 import time
 import zlib
 
@@ -237,7 +238,11 @@ class _Socket:
         view = memoryview(data)
         while view:
             self._limit()
-            view = view[self._stream.send(view):]
+            try:
+                view = view[self._stream.send(view):]
+            except ssl.SSLEOFError as error:
+                # After this one it is read why the peer has gone away.
+                raise BrokenPipeError(str(error)) from error
 
     def recv(self, size):
         self._limit()

@@ -145,6 +145,9 @@ class FakeCluster(qos.FakeQoS):
         self.attached = collections.defaultdict(set)
         self.copies = {}
         self.moves = {}
+        # (end, target's lun_id, status) by the lun_id of the source.
+        self.exchanges = {}
+        self.exchange_ends_as = 76
         self.copy_time = 10.0
         self.copy_ends_as = READY
         self.with_wwn = True
@@ -370,6 +373,47 @@ class FakeCluster(qos.FakeQoS):
             return 50150009
         volume['status'] = COPYING
         self.moves[name] = (self.clock.now + self.copy_time, pool)
+
+    def _numbered(self, number):
+        return next((v for v in self.volumes.values()
+                     if v['lun_id'] == int(number)), None)
+
+    def _exchangeVolumes(self, args, endpoint):
+        source = self._numbered(args['volIdSrc'])
+        target = self._numbered(args['volIdDst'])
+        if source is None or target is None:
+            return 50150005
+        if source['lun_id'] in self.exchanges:
+            return 50151211
+        if self.attached[source['vol_name']] or any(
+                s['father_name'] == source['vol_name']
+                for s in self.snapshots.values()):
+            return 50150013
+        self.exchanges[source['lun_id']] = (
+            self.clock.now + self.copy_time, target['lun_id'], 0)
+
+    def _finish_exchanges(self):
+        for number, (end, other, status) in list(self.exchanges.items()):
+            if status or self.clock.now < end:
+                continue
+            self.exchanges[number] = end, other, self.exchange_ends_as
+            source, target = self._numbered(number), self._numbered(other)
+            if None in (source, target):
+                raise AssertionError('a volume went during its move')
+            if self.exchange_ends_as == 76:
+                source['pool_id'], target['pool_id'] = (
+                    target['pool_id'], source['pool_id'])
+
+    def _queryMigration(self, args, endpoint):
+        self._finish_exchanges()
+        if int(args['volId']) not in self.exchanges:
+            return 50150101
+        _end, target, status = self.exchanges[int(args['volId'])]
+        return 0, [{'target': str(target), 'status': str(status)}]
+
+    def _deleteMigration(self, args, endpoint):
+        if self.exchanges.pop(int(args['volId']), None) is None:
+            return 50150005
 
     def _rollbackSnapshot(self, args, endpoint):
         source = self.snapshots.get(args['snapName'])
