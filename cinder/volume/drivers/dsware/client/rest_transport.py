@@ -120,11 +120,14 @@ class RESTTransport:
                 _('the manager is not ready: %s') % error, certain=False)
         if not isinstance(error, rest_http.Lost):
             return tls_problems.of_handshake(error, settings)
+        advice = tls_problems.advice_on_silence(error.error, settings)
+        if error.error is not None:
+            advice = ' '.join(filter(None, (advice, _(
+                'If it is an agent and not the manager, set '
+                'dsware_transport = socket'))))
         return (tls_problems.of_client_certificate(error.error, settings)
-                or tls_problems.Problem(
-                    _('no valid answer: %s') % error,
-                    tls_problems.advice_on_silence(error.error, settings),
-                    certain=False))
+                or tls_problems.Problem(_('no valid answer: %s') % error,
+                                        advice, certain=False))
 
     @staticmethod
     def _frame(records, result=result_codes.OK, desc='', more=False):

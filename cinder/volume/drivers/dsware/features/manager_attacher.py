@@ -148,8 +148,10 @@ class ManagerAttacher:
         return agent is not None and self._let_go(volume, here, agent)
 
     def _let_go(self, volume, connector, agent):
-        _own, others = self._attachments_at(_now(volume), connector, agent)
-        if others:
+        """Detach what nobody has, by force if the agent is silent."""
+        own, others = self._attachments_at(_now(volume), connector, agent)
+        # Who has it already may be attaching it again.
+        if own or others:
             return False
         try:
             self._detacher.detach_from(volume, agent)

@@ -108,6 +108,13 @@ class AttachTestCase(ManagerTestCase):
         self.assertRaises(exception.VolumeBackendAPIException, self.attach)
         self.assertEqual({ONE}, self.on())
 
+    def test_one_that_is_silent_while_the_volume_is_attached_again(self):
+        """As Nova does for an instance that runs."""
+        self.use()
+        self.cluster.fail('attachVolume', 'hangs', times=10 ** 9)
+        self.assertRaises(exception.VolumeBackendAPIException, self.attach)
+        self.assertEqual({ONE}, self.on())
+
 
 class DeleteTestCase(ManagerTestCase):
     """What a service that was killed has left attached to its host."""

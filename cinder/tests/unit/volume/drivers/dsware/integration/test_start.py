@@ -87,6 +87,8 @@ class OtherTransportTestCase(base.RESTTestCase):
     """The manager is asked as an agent would be, or an agent as it would."""
 
     OPTIONS = {'dsware_request_timeout': 1}
+    # With the name that is in the certificate.
+    SIMULATOR = {'agents': [(base.RESTTestCase.ADDRESS, 0)]}
 
     def log_of_start(self, **options):
         log = self.useFixture(fixtures.FakeLogger(level=0))
@@ -105,8 +107,7 @@ class OtherTransportTestCase(base.RESTTestCase):
 
     def test_an_agent(self):
         self.assertIn('set dsware_transport = socket', self.log_of_start(
-            agents=self.simulator.agents, driver_ssl_cert_verify=False,
-            driver_ssl_cert_path=None))
+            agents=self.simulator.agents))
 
 
 class CLIStartTestCase(StartTests, base.CLITestCase):
