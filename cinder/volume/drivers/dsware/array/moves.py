@@ -171,7 +171,7 @@ class Exchanges:
         return target is not None and target.working
 
     def _exchange(self, found, target):
-        def begun(deadline):
+        def begun(deadline=None):
             migration = self._migration(found, deadline)
             return (migration is not None
                     and migration.target == target.lun_id)
@@ -180,6 +180,10 @@ class Exchanges:
             self._operation.change(
                 _EXCHANGE, begun, volName=found.name,
                 volIdSrc=found.lun_id, volIdDst=target.lun_id)
+        except exceptions.InvalidRequest:
+            # A page in place of the answer is read as that, too.
+            if not begun():
+                raise
         except exceptions.CapacityExceeded as error:
             raise self._queries.with_room(error, {
                 'poolId': target.pool_id, 'volSize': found.size}) from error

@@ -48,6 +48,8 @@ _READY, _COPYING, _CREATING = '0', '6', '7'
 _STATUS = {'0': _READY, '4': _READY, '5': _COPYING, '6': _COPYING,
            '7': _CREATING, '8': _CREATING, '15': _CREATING}
 _SUCCESS = 0
+# Types of volumes that are attached; others are attached nowhere.
+_ATTACHED = (0, 1)
 _ROLLING_BACK = 44
 # What the published client asks for.
 _SPEED = 2
@@ -181,9 +183,15 @@ def _query_volume(call: Call, args) -> Iterator[list[Record]]:
 
 
 def _snapshot_named(call, name):
-    found = [item for item in _items(
-        call('GET', _query('snapshot/queryByName', snapshotName=name), None),
-        'snapshot') if item]
+    path = _query('snapshot/queryByName', snapshotName=name)
+    try:
+        answer = call('GET', path, None)
+    except rest_session.Refused as error:
+        if error.code != result_codes.OPERATION_NOT_SUPPORTED:
+            raise
+        # With the version that clients use for it whatever is told.
+        answer = call('GET', rest_session.BASE + 'v1.3/' + path, None)
+    found = [item for item in _items(answer, 'snapshot') if item]
     if not found:
         raise rest_session.Refused(result_codes.SNAPSHOT_NOT_EXIST)
     return _snapshot(found[0])
@@ -379,8 +387,18 @@ def _detach(call: Call, args) -> Iterator[list[Record]]:
     host = args['detachIp'] if 'detachIp' in args else args['host']
     answer = call('POST', 'volume/detach', {
         'volName': [volume], 'ipList': [host]})
-    _of_host(_items(answer, 'volumeInfo') or _items(answer, volume), host)
+    found = _items(answer, 'volumeInfo') or _items(answer, volume)
+    if found or _is_attached(call, volume):
+        _of_host(found, host)
     yield []
+
+
+def _is_attached(call, name):
+    """Tell whether a volume is attached to any host."""
+    answer = call('GET', _query('volume/queryByName', volName=name), None)
+    found = [item for item in _items(answer, 'lunDetailInfo') if item]
+    kinds = [rest_session.number(item.get('volType')) for item in found]
+    return any(kind is None or kind in _ATTACHED for kind in kinds)
 
 
 def _of_host(found, host):

@@ -109,6 +109,9 @@ class Connections:
         :raises NotSent: no byte was sent
         :raises Lost: it was sent, or may have been
         """
+        if limit.expired:
+            # Else a part of it is sent, which only raises doubts.
+            raise NotSent(TimeoutError('no time was left'))
         data = None if body is None else json.dumps(body).encode()
         timeout = urllib3.Timeout(
             total=max(limit.remaining, 0.001),

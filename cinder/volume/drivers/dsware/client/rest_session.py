@@ -162,10 +162,12 @@ class Session:
 
     def _send(self, signed, method, path, body, limit):
         version, headers = signed
+        # All releases have the changes that the version's paths are for.
+        may_lack = method == 'GET' or path.startswith('/')
         if not path.startswith('/'):
             path = f'{BASE}{version}/{path}'
         answer = self._connections.send(method, path, headers, body, limit)
-        return read(answer)
+        return read(answer, may_lack)
 
     def _sign(self, old, limit):
         """Give a version and the headers to send, others than old ones."""
@@ -260,10 +262,11 @@ def _is_denied(error):
         is result_codes.ResultClass.DENIED)
 
 
-def read(answer: rest_http.Answer) -> Mapping:
+def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:
     """Read an answer of HTTP.
 
     :param answer: the :class:`rest_http.Answer`
+    :param may_lack: whether a page may mean that there is no such call
     :returns: its JSON, which refuses nothing
     :raises Lost: what it says is no answer
     :raises Refused: the request was refused
@@ -275,7 +278,7 @@ def read(answer: rest_http.Answer) -> Mapping:
     # A published code is the manager's own word, whatever the status is.
     if refusal and refusal.code in result_codes.RESULT_CODES:
         raise refusal
-    _check_status(answer.status, answer.is_page)
+    _check_status(answer.status, answer.is_page and may_lack)
     if refusal and (refusal.code is not None or answer.status < 400):
         raise refusal
     if answer.status >= 400:

@@ -221,6 +221,12 @@ class ExchangeTestCase(fakes.ArrayTestCase):
         self.assertRaises(exceptions.DSWareError, self.move)
         self.assert_only_in_pool(0)
 
+    def test_refused_though_it_is_carried_out(self):
+        """Nobody may copy a volume that moves."""
+        self.cluster.fail('exchangeVolumes', 'late_result', 50150002)
+        self.move()
+        self.assert_only_in_pool(1)
+
     def test_a_list_of_none(self):
         self.cluster.fail('queryMigration', 'records', [])
         self.move()

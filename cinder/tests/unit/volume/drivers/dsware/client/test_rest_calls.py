@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""To whom a password is sent, and when to nobody."""
+
 """What is asked of a manager for each operation, and how it is read."""
 
 import ddt
@@ -119,6 +119,15 @@ class QueryTestCase(CallsTestCase):
         self.assertEqual(('s', 'v', '1024', '1420070400'), (
             record['snap_name'], record['father_name'], record['snap_size'],
             record['create_time']))
+
+    def test_a_version_without_that_query_for_snapshots(self):
+        record, = self.carry_out('querySnapshot', NOT_THERE,
+                                 {'snapshot': SNAPSHOT}, snapName='s')
+        self.assertEqual('s', record['snap_name'])
+        path = 'snapshot/queryByName?snapshotName=s'
+        self.assertEqual(
+            [path, '/dsware/service/v1.3/' + path],
+            [path for _method, path, _body in self.manager.asked])
 
     @ddt.data({}, {'snapshot': {}}, {'snapshot': []})
     def test_no_snapshot(self, answer):
@@ -306,7 +315,16 @@ class AttachTestCase(CallsTestCase):
             self.assertTrue(error.whole)
 
     def test_detach_tells_nothing(self):
-        self.lost('detachVolume', DONE, volName='v', host=self.HOST)
+        for found, attached in (
+                ({**VOLUME, 'volType': 2}, False), ({}, False),
+                (VOLUME, True), ([{**VOLUME, 'volType': '1'}], True),
+                ({'volName': 'v'}, True)):
+            with self.subTest(found=found):
+                answers = DONE, {'lunDetailInfo': found}
+                carry_out = self.lost if attached else self.carry_out
+                carry_out('detachVolume', *answers, volName='v',
+                          host=self.HOST)
+                self.assertEqual(QUERY, self.manager.asked[1][1])
 
 
 def state(status, ended=0, **fields):

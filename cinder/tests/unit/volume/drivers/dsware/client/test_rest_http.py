@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""To whom a password is sent, and when to nobody."""
+
 """HTTP with a server that does what it likes."""
 
 import gzip
@@ -172,6 +172,13 @@ class RequestTestCase(HTTPTestCase):
         self.serve(answer(b'', status, ['Location: /other']), answer(DONE))
         self.assertEqual(int(status[:3]), self.send('POST', {}).status)
         self.assertEqual(1, len(self.server.requests))
+
+    def test_no_time_is_left(self):
+        self.serve()
+        error = self.assertRaises(rest_http.NotSent, self.send, 'POST', {},
+                                  0)
+        self.assertIsInstance(error.error, TimeoutError)
+        self.assertEqual(0, self.server.connections)
 
     def test_nobody_listens(self):
         self.serve()

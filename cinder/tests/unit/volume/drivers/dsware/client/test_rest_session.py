@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""To whom a password is sent, and when to nobody."""
+
 """Versions, tokens and refusals, with a manager in a few lines."""
 
 import threading
@@ -371,3 +371,17 @@ class ReadTestCase(testtools.TestCase):
         error = self.assertRaises(rest_session.Refused, rest_session.read,
                                   answer(None, is_page=True))
         self.assertEqual(50150002, error.code)
+
+
+@ddt.ddt
+class PageTestCase(SessionTestCase):
+
+    @ddt.data(('GET', 'volume/qos', rest_session.Refused),
+              ('POST', '/api/v2/x', rest_session.Refused),
+              ('POST', 'volume/create', rest_http.Lost))
+    @ddt.unpack
+    def test_what_all_releases_have(self, method, path, error):
+        """Such a change may have been carried out."""
+        self.manager.answers[path] = answer(None, is_page=True)
+        self.assertRaises(error, self.session.call, method, path, None,
+                          waiting.Deadline(60))

@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""To whom a password is sent, and when to nobody."""
+
 """What comes of a request over REST, with scripted sessions and real TLS."""
 
 import ssl

@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""To whom a password is sent, and when to nobody."""
+
 """A server for HTTP that follows a script."""
 
 import contextlib

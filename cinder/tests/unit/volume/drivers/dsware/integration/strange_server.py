@@ -57,6 +57,59 @@ class Server(fixtures.Fixture):
                     self._treat(connection)
 
 
+class Relay(fixtures.Fixture):
+    """Another way to a server, which may end.
+
+    :param where: address and port of the server
+    :ivar address: address and port of the relay
+    """
+
+    def __init__(self, where):
+        super().__init__()
+        self._where = where
+        self._pairs = []
+        self._stopped = False
+
+    def _setUp(self):
+        # What the server's certificate is for, too.
+        self._socket = socket.create_server((self._where[0], 0))
+        self.address = self._socket.getsockname()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        self.addCleanup(self.stop)
+
+    def stop(self):
+        """Listen no more, and cut what there is."""
+        if not self._stopped:
+            self._stopped = True
+            socket.create_connection(self.address).close()
+            self._thread.join(30)
+        self.cut()
+
+    def cut(self):
+        """Cut all connections."""
+        while self._pairs:
+            with contextlib.suppress(OSError):
+                self._pairs.pop().shutdown(socket.SHUT_RDWR)
+
+    def _serve(self):
+        with self._socket:
+            while not self._stopped:
+                ours, _address = self._socket.accept()
+                theirs = socket.create_connection(self._where)
+                self._pairs += [ours, theirs]
+                for pair in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=self._carry, args=pair,
+                                     daemon=True).start()
+
+    @staticmethod
+    def _carry(source, target):
+        with source, contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
 def tls(certificate, key, client_ca=None, oldest=None, newest=None):
     """Make what a server does that speaks TLS and knows no request.
 
