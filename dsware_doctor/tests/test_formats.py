@@ -12,13 +12,11 @@
 
 """What the checks print, and the parts that look at processes and ports."""
 
-import http.server
 import os
 import pathlib
 import re
-import ssl
-import threading
 from unittest import mock
+from urllib import parse
 
 import fixtures
 from oslo_privsep import daemon
@@ -35,6 +33,7 @@ from dsware_doctor import findings
 from dsware_doctor import formats
 from dsware_doctor import metrics
 from dsware_doctor import report as reports
+from dsware_sim import testing
 
 ROOT = pathlib.Path(formats.__file__).parent.parent
 PAGES = ROOT / 'doc/source'
@@ -127,38 +126,23 @@ class FormatsTestCase(testtools.TestCase):
             self.assertIn('dsware_doctor_' + name, page)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-
-    def do_OPTIONS(self):
-        self.send_error(404)
-
-    def log_message(self, *args):
-        pass
-
-
 class ProbeTestCase(test.TestCase):
 
-    def serve(self, wrap=lambda plain: plain):
-        server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
-        server.socket = wrap(server.socket)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return probe.speaks_http('127.0.0.1', server.server_port, 10)
+    def spoken(self, **settings):
+        with testing.Simulator(devices='file', rest=True,
+                               **settings) as simulator:
+            address = parse.urlsplit(simulator.rest)
+            return probe.speaks_http(address.hostname, address.port, 10)
 
     def test_http(self):
-        self.assertEqual('HTTP', self.serve())
+        self.assertEqual('HTTP', self.spoken())
 
     def test_https(self):
         directory = self.useFixture(fixtures.TempDir()).path
         cert, key = certificates.Authority(directory, 'ca').issue(
             'manager', ['127.0.0.1'])
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        self.assertEqual('HTTPS', self.serve(
-            lambda plain: context.wrap_socket(plain, server_side=True)))
+        self.assertEqual('HTTPS', self.spoken(
+            tls={'cert': cert, 'key': key}))
 
     def test_nobody(self):
         self.assertEqual('', probe.speaks_http('127.0.0.1', 1, 1))

@@ -30,6 +30,7 @@ from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import connection as connections
+from cinder.volume.drivers.dsware.client import dialer
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import transport
@@ -168,14 +169,6 @@ class _Socket:
         self._data = b''
 
 
-class _Connection(connections.Connection):
-
-    data = b''
-
-    def _connect(self, limit):
-        self._socket = _Socket(self.data)
-
-
 def _array(carrier):
     return array.Array(client.Client(
         [ENDPOINT], lambda endpoint: carrier, 2), 2)
@@ -232,8 +225,8 @@ def _call(carrier, data):
 
 def answers(data):
     """Give every request of an array the same bytes as its answer."""
-    scripted = type('Scripted', (_Connection,), {'data': data})
-    with mock.patch.object(connections, 'Connection', scripted):
+    with mock.patch.object(dialer.Dialer, 'connect',
+                           lambda *_args: (_Socket(data), None)):
         return _call(transport.SocketTransport(
             ENDPOINT, connections.SocketSettings('192.0.2.10')), data)
 
