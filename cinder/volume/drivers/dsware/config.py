@@ -113,8 +113,16 @@ def default_port(configuration) -> int:
     :returns: san_api_port, or 10519, or 28443 for managers
     """
     return configuration.san_api_port or (
-        options.REST_PORT if configuration.dsware_transport == 'rest'
+        options.REST_PORT if uses_rest(configuration)
         else options.DEFAULT_PORT)
+
+
+def uses_rest(configuration) -> bool:
+    """Tell whether the manager is asked over REST.
+
+    :param configuration: the backend's configuration
+    """
+    return configuration.dsware_transport == 'rest'
 
 
 def uses_tls(configuration) -> bool:
@@ -122,8 +130,7 @@ def uses_tls(configuration) -> bool:
 
     :param configuration: the backend's configuration
     """
-    return (configuration.driver_use_ssl
-            or configuration.dsware_transport == 'rest')
+    return configuration.driver_use_ssl or uses_rest(configuration)
 
 
 def agents(configuration) -> list[endpoints.Endpoint]:
@@ -249,7 +256,7 @@ def make_array(configuration, sign_ins=None) -> array.Array:
         # An agent that hangs must leave the others room to run.
         capacity = min(capacity, max(
             cli_transport.parallel_runs() // len(asked), 1))
-    elif configuration.dsware_transport == 'rest':
+    elif uses_rest(configuration):
         make_transport = _rest_transports(configuration, asked, sign_ins)
     else:
         make_transport = _socket_transports(configuration, manage_ip,
@@ -257,7 +264,7 @@ def make_array(configuration, sign_ins=None) -> array.Array:
     caller = client.Client(asked, make_transport,
                            configuration.dsware_request_timeout, capacity)
     return array.Array(caller, configuration.dsware_copy_timeout,
-                       exchanges=configuration.dsware_transport == 'rest')
+                       exchanges=uses_rest(configuration))
 
 
 def _check_replication(configuration):

@@ -67,8 +67,8 @@ class Moves:
                      {'name': name, 'pool': pool_id})
             return
         self._start_move(found, pool_id)
-        self._operation.wait(self._queries.volume, name, _OP)
-        self._check_moved(name, pool_id)
+        self._check_moved(
+            self._operation.wait(self._queries.volume, name, _OP), pool_id)
 
     def _start_move(self, found, pool_id):
         def begun(deadline):
@@ -83,11 +83,11 @@ class Moves:
             raise self._queries.with_room(error, {
                 'poolId': pool_id, 'volSize': found.size}) from error
 
-    def _check_moved(self, name, pool_id):
-        found = self._queries.volume(name)
-        if found is None or found.pool_id != pool_id:
+    @staticmethod
+    def _check_moved(found, pool_id):
+        if found.pool_id != pool_id:
             raise exceptions.BackendFault(
-                op=_OP, name=name,
+                op=_OP, name=found.name,
                 desc=_('the move to pool %(pool)d ended without success; '
                        'there is: %(found)s') % {
                            'pool': pool_id, 'found': found})
@@ -110,7 +110,6 @@ class Exchanges:
     """
 
     def __init__(self, changes, volumes):
-        self._client = changes.client
         self._queries = changes.queries
         self._operation = changes
         self._volumes = volumes

@@ -24,6 +24,7 @@ import ssl
 import time
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.client import dialer
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login as signing
 from cinder.volume.drivers.dsware.client import protocol
@@ -35,9 +36,6 @@ from cinder.volume.drivers.dsware import waiting
 
 _RECEIVE = 65_536
 _TCP_ESTABLISHED = 1
-# Firewalls forget idle connections without a word; a request on one would
-# be lost. A new connection costs less than a request in doubt.
-_MAX_IDLE = 30.0
 # How exactly, in seconds, a deadline is kept while waiting for the peer.
 _TIME_STEP = 0.05
 # Seconds for reading why a peer that takes no more bytes has gone away.
@@ -246,7 +244,7 @@ class Connection:
     @property
     def usable(self):
         """Whether another request may be sent on the connection."""
-        if time.monotonic() - self.used > _MAX_IDLE:
+        if time.monotonic() - self.used > dialer.MAX_IDLE:
             return False
         if not self._dialer.trusts(self._context):
             # The TLS files were changed since.

@@ -18,6 +18,11 @@ import threading
 
 from cinder.volume.drivers.dsware.client import tls
 
+#: Seconds for which a connection may be idle and used again. Firewalls forget
+#: idle ones without a word; a request on one would be lost. A new connection
+#: costs less than a request in doubt.
+MAX_IDLE = 30.0
+
 
 class Dialer:
     """Makes sockets to one endpoint, with TLS where that is configured.

@@ -32,6 +32,7 @@ from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware.client import rest_session
 from cinder.volume.drivers.dsware import result_codes
+from os_brick_dsware import fsc_cli
 
 Record = dict[str, str | None]
 Call = Callable[[str, str, object], Mapping]
@@ -55,10 +56,6 @@ _ROLLING_BACK = 44
 _SPEED = 2
 # Seconds for the manager to tell that a rollback has begun.
 _BEGINS = 5
-_LIMITS = ('maxIOPS', 'maxMBPS', 'burstIOPS', 'creditIOPS', 'IOPSPerGB',
-           'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS',
-           'writeLimitMBPS', 'burstMBPSPerTB', 'MBPSPerTB',
-           'minBaselineIOPS', 'minBaselineMBPS')
 
 
 # What answers hold -----------------------------------------------------------
@@ -164,15 +161,19 @@ def _pool_info(call: Call, args) -> Iterator[list[Record]]:
     yield found
 
 
+def _volumes_named(call, name):
+    """Query what the manager tells of a volume; nothing if there is none."""
+    answer = call('GET', _query('volume/queryByName', volName=name), None)
+    return [item for item in _items(answer, 'lunDetailInfo') if item]
+
+
 def _volume_named(call, name):
     """Query a volume.
 
     :returns: its record
     :raises Refused: there is none
     """
-    found = [item for item in _items(
-        call('GET', _query('volume/queryByName', volName=name), None),
-        'lunDetailInfo') if item]
+    found = _volumes_named(call, name)
     if not found:
         raise rest_session.Refused(result_codes.VOLUME_NOT_EXIST)
     return _volume(found[0])
@@ -190,7 +191,8 @@ def _snapshot_named(call, name):
         if error.code != result_codes.OPERATION_NOT_SUPPORTED:
             raise
         # With the version that clients use for it whatever is told.
-        answer = call('GET', rest_session.BASE + 'v1.3/' + path, None)
+        answer = call('GET', f'{rest_session.BASE}{rest_session.USUAL_VERSION}'
+                      f'/{path}', None)
     found = [item for item in _items(answer, 'snapshot') if item]
     if not found:
         raise rest_session.Refused(result_codes.SNAPSHOT_NOT_EXIST)
@@ -246,14 +248,8 @@ def _whole(found, field, read, name, query) -> Iterator[Record]:
             yield query(record[name])
         except rest_session.Refused as error:
             # It may have been deleted since the page was made.
-            if not _is_absent(error):
+            if error.result_class is not result_codes.ResultClass.ABSENT:
                 raise
-
-
-def _is_absent(error):
-    return (error.code is not None
-            and result_codes.classify(error.code, False)
-            is result_codes.ResultClass.ABSENT)
 
 
 def _qos_of(call: Call, args) -> Iterator[list[Record]]:
@@ -262,7 +258,7 @@ def _qos_of(call: Call, args) -> Iterator[list[Record]]:
     if not isinstance(limits, Mapping):
         raise rest_http.Lost(_('%s is no object') % 'qosSpecInfo')
     yield [{'qosName': _text(answer.get('qosName')),
-            **{key: _text(limits[key]) for key in _LIMITS
+            **{key: _text(limits[key]) for key in fsc_cli.QOS_LIMITS
                if key in limits}}]
 
 
@@ -294,7 +290,7 @@ def _post(path: str, body: Callable[[Mapping], object]):
 
 def _limits(args):
     return {'qosName': args['qosName'],
-            'qosSpecInfo': {key: args[key] for key in _LIMITS
+            'qosSpecInfo': {key: args[key] for key in fsc_cli.QOS_LIMITS
                             if key in args}}
 
 
@@ -395,9 +391,8 @@ def _detach(call: Call, args) -> Iterator[list[Record]]:
 
 def _is_attached(call, name):
     """Tell whether a volume is attached to any host."""
-    answer = call('GET', _query('volume/queryByName', volName=name), None)
-    found = [item for item in _items(answer, 'lunDetailInfo') if item]
-    kinds = [rest_session.number(item.get('volType')) for item in found]
+    kinds = [rest_session.number(item.get('volType'))
+             for item in _volumes_named(call, name)]
     return any(kind is None or kind in _ATTACHED for kind in kinds)
 
 

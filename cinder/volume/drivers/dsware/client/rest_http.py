@@ -33,9 +33,6 @@ from cinder.volume.drivers.dsware import waiting
 
 #: Bytes of an answer, unpacked. A page of 1,000 records takes about 500 KB.
 MAX_ANSWER = 16 * 1024 * 1024
-# Firewalls forget idle connections without a word; a request on one would
-# be lost.
-_MAX_IDLE = 30.0
 _HEADERS = {'Accept': 'application/json', 'Accept-Encoding': 'identity',
             'Accept-Language': 'en', 'Content-Type': 'application/json'}
 # zlib's number for a header of gzip or its own.
@@ -217,7 +214,7 @@ class _Connection(urllib3.connection.HTTPConnection):
     def is_connected(self):
         """Whether another request may be sent on it."""
         return (super().is_connected
-                and time.monotonic() - self._used < _MAX_IDLE
+                and time.monotonic() - self._used < dialer.MAX_IDLE
                 and self._dialer.trusts(self._context))
 
 

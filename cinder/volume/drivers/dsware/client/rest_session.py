@@ -27,8 +27,8 @@ from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware import result_codes
 
 BASE = '/dsware/service/'
-# Used when the manager names none that could be one.
-_USUAL_VERSION = 'v1.3'
+#: Used when the manager names none that could be one.
+USUAL_VERSION = 'v1.3'
 _VERSION = re.compile(r'v?\d{1,3}(\.\d{1,3}){0,3}', re.ASCII)
 _TOKEN = re.compile(r'[\x21-\x7e]{1,4096}')
 _NUMBER = re.compile(r'-?\d{1,18}', re.ASCII)
@@ -57,6 +57,12 @@ class Refused(Exception):
         self.code = code
         self.desc = desc
         self.whole = whole
+
+    @property
+    def result_class(self):
+        """The class of its code, as that of a query; None without one."""
+        return (None if self.code is None
+                else result_codes.classify(self.code, False))
 
     def __str__(self):
         code = _('no result') if self.code is None else _(
@@ -194,7 +200,7 @@ class Session:
             raise rest_http.NotSent(error) from error
         told = answer.content.get('currentVersion')
         version = (told if isinstance(told, str) and _VERSION.fullmatch(told)
-                   else _USUAL_VERSION)
+                   else USUAL_VERSION)
         if self._sign_in is None:
             return version, headers
         return version, {**headers, **self._login(version, headers, limit)}
@@ -256,10 +262,8 @@ def _cookies(headers):
 
 
 def _is_denied(error):
-    return error.code in _REFUSED or (
-        error.code is not None
-        and result_codes.classify(error.code, False)
-        is result_codes.ResultClass.DENIED)
+    return (error.code in _REFUSED
+            or error.result_class is result_codes.ResultClass.DENIED)
 
 
 def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:

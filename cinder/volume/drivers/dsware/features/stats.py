@@ -150,8 +150,7 @@ def _of_pool(pool, up, driver, online_extend):
         'free_capacity_gb': gib(pool.free) if up else 0,
         'provisioned_capacity_gb': gib(pool.provisioned),
         'thin_provisioning_support': True,
-        'thick_provisioning_support': (
-            configuration.dsware_transport != 'rest'),
+        'thick_provisioning_support': not config.uses_rest(configuration),
         'max_over_subscription_ratio': ratio,
         'reserved_percentage': configuration.reserved_percentage,
         'multiattach': True,

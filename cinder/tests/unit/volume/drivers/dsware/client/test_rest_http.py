@@ -92,7 +92,7 @@ class RequestTestCase(HTTPTestCase):
     def test_not_for_long(self):
         """Firewalls forget it."""
         self.useFixture(fixtures.MonkeyPatch(
-            'cinder.volume.drivers.dsware.client.rest_http._MAX_IDLE', 0))
+            'cinder.volume.drivers.dsware.client.dialer.MAX_IDLE', 0))
         self.serve(*[answer(DONE)] * 2)
         self.send()
         self.send()
