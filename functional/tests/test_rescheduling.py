@@ -99,14 +99,16 @@ class RescheduledVolumes(object):
         self.assertEqual({}, self.on_cluster_now())
 
     def test_outage(self):
-        for address, _port in self.simulator.agents:
-            self.addCleanup(self.control.agent_up, address)
-            self.control.agent_down(address)
+        doors = [address for address, _port in self.simulator.agents]
+        doors.append('rest')
+        for door in doors:
+            self.addCleanup(self.control.agent_up, door)
+            self.control.agent_down(door)
 
         ids = self.start_creations(10)
         self.wait_until_handed_on(ids)
-        for address, _port in self.simulator.agents:
-            self.control.agent_up(address)
+        for door in doors:
+            self.control.agent_up(door)
         self.wait_until_settled(ids)
 
         self.assertEqual(ids, set(self.in_cinder()))
