@@ -13,16 +13,22 @@
 """Record what a simulated cluster says, for the fuzzer to start from.
 
 ``python -m tools.fuzz.record`` writes the corpus directories ``session``
-(frames of a socket's replies) and ``cli`` (what fsc_cli prints).
+(frames of a socket's replies), ``cli`` (what fsc_cli prints) and ``rest``
+(answers of the manager).
 """
 
 import io
+import json
 import os
 import pathlib
 import re
 import socket
 import struct
+import urllib.parse
 
+from cinder.volume.drivers.dsware.client import rest_calls
+from cinder.volume.drivers.dsware.client import rest_http
+from cinder.volume.drivers.dsware.client import rest_session
 from dsware_sim import codec
 from dsware_sim.host import fsc_cli
 from dsware_sim import testing
@@ -30,6 +36,9 @@ from dsware_sim import testing
 CORPUS = pathlib.Path(__file__).with_name('corpus')
 # The simulator's plain files stand for devices.
 _DEVICE = re.compile(rb'(?<=devName=)[^\],\s]+')
+_REST_DEVICE = re.compile(rb'(?<="devName": ")[^"]+')
+_LENGTH = re.compile(rb'Content-Length: \d+\r\n')
+_TOKEN = re.compile(r'^X-Auth-Token: (\S+)', re.IGNORECASE | re.MULTILINE)
 _LIMITS = {'maxIOPS': 100, 'readLimitMBPS': 7}
 OPERATIONS = (
     ('getDSwareIdentifier', {}),
@@ -96,6 +105,57 @@ def _printed(simulator):
         yield op, output.getvalue()
 
 
+class _Answers:
+    """Calls a manager, and keeps what it answers."""
+
+    def __init__(self, url):
+        address = urllib.parse.urlsplit(url)
+        self._address = address.hostname, address.port
+        self._token = ''
+        self.answers = []
+        self('POST', 'sec/login', {'userName': 'user', 'password': 'any'})
+        self._token, = _TOKEN.findall(self.answers.pop().decode())
+
+    def __call__(self, method, path, body):
+        """Make one call, as the functions of the operations want it."""
+        base = rest_session.BASE
+        if not path.startswith('/'):
+            path = f'{base}{rest_session.USUAL_VERSION}/{path}'
+        data = b'' if body is None else json.dumps(body).encode()
+        head = (f'{method} {path} HTTP/1.1\r\nHost: manager\r\n'
+                f'Content-Length: {len(data)}\r\nConnection: close\r\n'
+                'Content-Type: application/json\r\n'
+                f'X-Auth-Token: {self._token}\r\n'
+                f'Referer: https://manager{base}\r\n\r\n')
+        with socket.create_connection(self._address) as connection:
+            connection.sendall(head.encode() + data)
+            answer = connection.makefile('rb').read()
+        # Without a length what is changed later can still be read.
+        self.answers.append(_LENGTH.sub(b'', _REST_DEVICE.sub(
+            b'/dev/sdb', answer)))
+        text = answer.partition(b'\r\n\r\n')[2]
+        return rest_session.read(rest_http.Answer(
+            int(answer.split()[1]), {}, json.loads(text), False))
+
+    def pauses(self, seconds):
+        """Look once."""
+        yield 0.0
+
+
+def _answered(url, agent):
+    """Carry out what REST has of the operations."""
+    for op, args in OPERATIONS:
+        operation = rest_calls.OPERATIONS.get(op)
+        if operation:
+            call = _Answers(url)
+            try:
+                list(operation(call, {'host': agent, **args}))
+            except rest_session.Refused:
+                # What a refusal looks like is wanted, too.
+                pass
+            yield op, call.answers[0]
+
+
 def _save(kind, number, op, data):
     directory = CORPUS / kind
     directory.mkdir(parents=True, exist_ok=True)
@@ -113,6 +173,10 @@ def main():
         for number, (op, text) in enumerate(_printed(simulator)):
             _save('cli', number, op, _DEVICE.sub(
                 b'/dev/sdb', f'{op}\n{text}'.encode()))
+    with testing.Simulator(agents=1, devices='file', rest=True) as simulator:
+        for number, (op, answer) in enumerate(
+                _answered(simulator.rest, simulator.agents[0][0])):
+            _save('rest', number, op, answer)
 
 
 if __name__ == '__main__':

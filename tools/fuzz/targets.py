@@ -18,6 +18,7 @@ any other, and every broken promise, is a defect.
 """
 
 import dataclasses
+import itertools
 import json
 import os
 from unittest import mock
@@ -33,6 +34,8 @@ from cinder.volume.drivers.dsware.client import connection as connections
 from cinder.volume.drivers.dsware.client import dialer
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
+from cinder.volume.drivers.dsware.client import rest_http
+from cinder.volume.drivers.dsware.client import rest_transport
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import manage
@@ -229,6 +232,23 @@ def answers(data):
                            lambda *_args: (_Socket(data), None)):
         return _call(transport.SocketTransport(
             ENDPOINT, connections.SocketSettings('192.0.2.10')), data)
+
+
+_VERSION = b'{"result": 0, "currentVersion": "v1.3"}'
+_FIRST = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n' \
+    b'\r\n%s' % (len(_VERSION), _VERSION)
+
+
+def rest_answers(data):
+    """Give every request but the first one to a manager the same bytes."""
+    streams = itertools.chain([_FIRST], itertools.repeat(data))
+    # After each answer the manager hangs up.
+    with mock.patch.object(
+            dialer.Dialer, 'connect',
+            lambda *_args: (_Socket(next(streams)), None)), mock.patch.object(
+            rest_http._Connection, 'is_connected', False):
+        return _call(rest_transport.RESTTransport(
+            ENDPOINT, rest_transport.RESTSettings()), data)
 
 
 def _executor(data):
@@ -439,6 +459,7 @@ def targets(directory) -> dict:
             reply, ('reply', 'session'), True),
         'driver: a whole array, socket': Target(
             answers, ('reply', 'session'), True),
+        'driver: a whole array, REST': Target(rest_answers, ('rest',)),
         'driver: a whole array, fsc_cli': Target(cli_answers, ('cli',)),
         'driver: requests': Target(request, ('arguments', 'request')),
         'driver: command lines': Target(command, ('arguments', 'request')),
