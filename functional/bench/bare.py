@@ -12,11 +12,13 @@
 
 """The floor: the least that carries a request to the simulator and back.
 
-It checks nothing, knows one agent, and does not survive any failure.
+They check nothing, know one agent or manager, and survive no failure.
 """
 
 import socket
 import struct
+
+import requests
 
 _LENGTH = struct.Struct('>I')
 
@@ -46,3 +48,26 @@ class Client:
             raise RuntimeError(head)
         return [dict(field.split('=', 1) for field in line.split(','))
                 for line in body.splitlines()]
+
+
+class RESTClient:
+    """One session with one manager."""
+
+    def __init__(self, address, port, user, password, authority):
+        self._base = f'https://{address}:{port}/dsware/service/'
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = authority
+        self._session.headers['Referer'] = self._base
+        answer = self._session.post(self._base + 'v1.3/sec/login', json={
+            'userName': user, 'password': password})
+        self._session.headers['X-Auth-Token'] = answer.headers['X-Auth-Token']
+
+    def volume(self, name):
+        """Query a volume; gives its record."""
+        answer = self._session.get(
+            self._base + 'v1.3/volume/queryByName', params={'volName': name},
+            headers={'Content-Type': 'application/json'}).json()
+        if answer['result']:
+            raise RuntimeError(answer)
+        return answer['lunDetailInfo']

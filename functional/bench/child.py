@@ -41,13 +41,18 @@ from os_brick_dsware import fsc_cli  # noqa: E402
 
 CONF = cfg.CONF
 AGENTS = SETTINGS['agents']
-BARE = {'socket': 'bare client', 'cli': 'bare fsc_cli'}
+MANAGER = SETTINGS['manager']
+OPTIONS = {'rest': SETTINGS['rest']}
+BARE = {'socket': 'bare client', 'cli': 'bare fsc_cli',
+        'rest': 'bare requests'}
 
 
 def _driver(transport, workers):
-    return drivers.make(f'{transport}-{workers}', AGENTS,
+    return drivers.make(f'{transport}-{workers}',
+                        [MANAGER] if transport == 'rest' else AGENTS,
                         dsware_transport=transport,
-                        dsware_max_connections=workers)
+                        dsware_max_connections=workers,
+                        **OPTIONS.get(transport, {}))
 
 
 def _query(dsware, volume):
@@ -80,11 +85,20 @@ def _bare_program(name):
                                   stdout=subprocess.DEVNULL)
 
 
+def _bare_session(name):
+    options = OPTIONS['rest']
+    client = bare.RESTClient(*MANAGER, options['san_login'],
+                             options['san_password'],
+                             options['driver_ssl_cert_path'])
+    return lambda: client.volume(name)
+
+
 def _jobs(workers, volume):
     """Give jobs: name, name of the floor, one operation for each worker."""
     frame = protocol.encode_request(1, 'queryVolume', AGENTS[0][0],
                                     {'volName': volume.name})
-    make_bare = {'socket': _bare_client, 'cli': _bare_program}
+    make_bare = {'socket': _bare_client, 'cli': _bare_program,
+                 'rest': _bare_session}
     yield 'echo', BARE['socket'], [_echo(frame) for _n in range(workers)]
     for transport in SETTINGS['transports']:
         if transport == 'cli' and workers > 1:
