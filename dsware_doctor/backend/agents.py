@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Each agent by itself: its address, certificate, and answer."""
+"""Each agent, or manager, by itself: its address, certificate, and answer."""
 
 from collections.abc import Callable
 from concurrent import futures
@@ -21,6 +21,7 @@ import time
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import config as backends
 from cinder.volume.drivers.dsware import exceptions
+from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 from dsware_doctor.backend import certificates
@@ -44,13 +45,15 @@ _ADVICE = {
         'correct san_login{login} and san_password in section [{section}]; '
         'without TLS, or without san_password, nobody signs in',
     exceptions.EndpointUnavailable:
-        'see whether the agent runs, and whether a firewall is in between: '
+        'see whether the {noun} runs, and whether a firewall is in between: '
         '`nc -vz {host} {port}`; correct the address or port',
     exceptions.OutcomeUnknown:
         'see whether a Dsware agent listens there, and whether it wants '
         'TLS (driver_use_ssl) or is reached by fsc_cli only '
         '(dsware_transport = cli)',
 }
+# Where managers serve REST.
+_USUAL_PORTS = (options.REST_PORT, 8088)
 
 
 def check(configuration, array, measure: Callable
@@ -62,7 +65,9 @@ def check(configuration, array, measure: Callable
     :param measure: is given name, value and labels of each number
     :returns: what was found; those that carry out requests and answer
     """
-    hosts = backends.host_agents(configuration)
+    # Over REST the managers attach volumes to hosts: no agent is asked.
+    hosts = ({} if backends.uses_rest(configuration)
+             else backends.host_agents(configuration))
     asked = list(dict.fromkeys([*array.client.agents, *hosts.values()]))
     seconds = min(PATIENCE, configuration.dsware_request_timeout)
     with futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -78,11 +83,20 @@ def check(configuration, array, measure: Callable
           if not answers[endpoint][-1].code]
     if not up:
         found.append(findings.problem(
-            'cluster-unreachable', 'no agent answers that carries out '
-            'requests: the backend is down',
-            'mend what is told of the agents; the backend comes up by itself',
-            'it is told of each agent'))
+            'cluster-unreachable', 'no %s answers that carries out '
+            'requests: the backend is down' % noun(configuration),
+            'mend what is told of each one; the backend comes up by itself',
+            'it is told of each one'))
     return found, up
+
+
+def noun(configuration) -> str:
+    """Name what carries out requests.
+
+    :param configuration: the backend's configuration
+    :returns: agent or manager
+    """
+    return 'manager' if backends.uses_rest(configuration) else 'agent'
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -112,14 +126,14 @@ def _manager(configuration):
 
 
 def _security(configuration):
-    if not configuration.driver_use_ssl:
+    if not backends.uses_tls(configuration):
         return []
     found = []
     if not backends.is_verified(configuration):
         found.append(findings.problem(
             'certificates-unverified',
-            'the certificates of the agents are not verified: anybody on '
-            'the network can pose as the cluster',
+            'the certificates of the %ss are not verified: anybody on '
+            'the network can pose as the cluster' % noun(configuration),
             'remove driver_ssl_cert_verify = false, and set '
             'driver_ssl_cert_path to the authority that issued them'))
     if configuration.dsware_client_cert:
@@ -152,7 +166,7 @@ class _Agent:
 
         :returns: findings; whether it answers comes last
         """
-        name = 'agent %s' % self._endpoint
+        name = '%s %s' % (noun(self._configuration), self._endpoint)
         try:
             addresses = resolve(self._endpoint.host, self._endpoint.port)
         except OSError as error:
@@ -166,7 +180,7 @@ class _Agent:
         return [*self._certificate(name), self._ask(name)]
 
     def _certificate(self, name):
-        if not self._configuration.driver_use_ssl:
+        if not backends.uses_tls(self._configuration):
             return []
         return certificates.of_agent(name, self._endpoint, min(
             self._seconds, self._configuration.dsware_connect_timeout))
@@ -192,10 +206,18 @@ class _Agent:
             error.advice or self._advice(error), cause, str(self._endpoint))
 
     def _spoken_to(self, name, error):
-        """See whether something else listens there."""
-        if self._configuration.dsware_transport != 'socket' or isinstance(
-                error, exceptions.AccessDenied):
+        """See whether something else listens there, or it elsewhere."""
+        transport = self._configuration.dsware_transport
+        if isinstance(error, exceptions.AccessDenied):
             return None
+        if transport == 'socket':
+            return self._speaks_http(name)
+        if transport == 'rest' and isinstance(
+                error, exceptions.EndpointUnavailable):
+            return self._elsewhere(name, error)
+        return None
+
+    def _speaks_http(self, name):
         spoken = probe.speaks_http(self._endpoint.host, self._endpoint.port,
                                    self._seconds)
         return spoken and findings.problem(
@@ -207,13 +229,28 @@ class _Agent:
             "expected there; %s is what the manager's REST interface speaks"
             % spoken, str(self._endpoint))
 
+    def _elsewhere(self, name, error):
+        """See whether HTTPS is spoken at a usual port."""
+        for port in _USUAL_PORTS:
+            if port != self._endpoint.port and probe.speaks_http(
+                    self._endpoint.host, port, self._seconds) == 'HTTPS':
+                return findings.problem(
+                    'agent-down', '%s does not answer, but HTTPS is spoken '
+                    'at port %d of that host' % (name, port),
+                    'set san_api_port = %d in section [%s], or the port in '
+                    'dsware_agents' % (port,
+                                       self._configuration.config_group),
+                    error.summary.removesuffix('. %s' % error.advice),
+                    str(self._endpoint))
+        return None
+
     def _advice(self, error):
         text = next((text for kind, text in _ADVICE.items()
                      if isinstance(error, kind)),
                     'see the page on result codes')
         conf = self._configuration
         return text.format(
-            agent=shlex.quote(str(self._endpoint)),
+            agent=shlex.quote(str(self._endpoint)), noun=noun(conf),
             host=shlex.quote(self._endpoint.host),
             port=self._endpoint.port, section=conf.config_group,
             login=_is(conf.san_login),

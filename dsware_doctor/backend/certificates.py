@@ -48,7 +48,7 @@ def of_agent(name: str, endpoint, seconds: float) -> list[findings.Finding]:
     except (OSError, ValueError):
         return []
     return [_described('%s: %s, certificate' % (name, version), certificate,
-                       'renew the certificate of the agent')]
+                       'renew it there')]
 
 
 def of_file(option: str, path: str) -> findings.Finding:

@@ -19,8 +19,11 @@ who calls has looked at both, and looks again before anything is told.
 from collections.abc import Callable
 import dataclasses
 import datetime
+import json
 
 from cinder.volume.drivers.dsware.array import models
+from cinder.volume.drivers.dsware.client import rest_calls
+from cinder.volume.drivers.dsware.client import rest_session
 from dsware_doctor.backend import database
 from dsware_doctor.backend import services as known
 from dsware_doctor import findings
@@ -71,8 +74,8 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True)
-class OnCluster:
-    """Writes commands that an operator can send to the cluster.
+class ByAgent:
+    """Writes commands that an operator can have an agent carry out.
 
     :ivar manager: address of the manager
     :ivar agent: an agent, as endpoints.Endpoint
@@ -94,19 +97,43 @@ class OnCluster:
 
 
 @dataclasses.dataclass(frozen=True)
+class ByManager:
+    """Writes commands that an operator can have the manager carry out.
+
+    What they need of options, the session among them, is in a file that the
+    runbook tells how to make.
+
+    :ivar manager: the manager, as endpoints.Endpoint
+    """
+
+    manager: object
+
+    def command(self, op: str, **args: object) -> str:
+        """Write a command; see :meth:`ByAgent.command`."""
+        calls = []
+        list(rest_calls.OPERATIONS[op](
+            lambda *call: calls.append(call), args))
+        (_method, path, body), = calls
+        return findings.command(
+            'curl', '-K', 'dsware.curl', '-d', json.dumps(body),
+            f'https://{self.manager}{rest_session.BASE}'
+            f'{rest_session.USUAL_VERSION}/{path}')
+
+
+@dataclasses.dataclass(frozen=True)
 class Judge:
     """Judges the records of a backend.
 
     :ivar services: who may work on them
     :ivar older: how long a state of transition may last
     :ivar now: the time, as the database has it
-    :ivar cluster: the :class:`OnCluster`
+    :ivar cluster: writes commands for the cluster, as :class:`ByAgent`
     """
 
     services: known.Services
     older: datetime.timedelta
     now: datetime.datetime
-    cluster: OnCluster
+    cluster: ByAgent | ByManager
 
     def verdict(self, record: database.Volume | database.Snapshot,
                 there: Seen | None) -> str:

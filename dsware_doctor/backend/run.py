@@ -38,10 +38,6 @@ from dsware_doctor import report as reports
 
 CONF = cfg.CONF
 
-#: What looks at those that carry out requests, by dsware_transport. Each
-#: returns what it found, and the endpoints that answer.
-DOORS = {'socket': agents.check, 'cli': agents.check}
-
 
 @dataclasses.dataclass(frozen=True)
 class _Reached:
@@ -106,9 +102,9 @@ class Check:
         array = backends.make_array(backend.configuration)
         measure = functools.partial(self._report.measure,
                                     backend=backend.name)
-        look = DOORS[backend.configuration.dsware_transport]
-        found, up = look(backend.configuration, array, measure)
-        self._report.add('Agents', found, backend.name)
+        found, up = agents.check(backend.configuration, array, measure)
+        self._report.add('%ss' % agents.noun(
+            backend.configuration).capitalize(), found, backend.name)
         used = []
         if up:
             found, used = pools.check(backend.configuration, array, measure)
@@ -146,9 +142,7 @@ class Check:
         """
         first = members[0]
         judging = judge.Judge(
-            known, self._older, timeutils.utcnow(),
-            judge.OnCluster(first.backend.configuration.san_ip,
-                            first.endpoint))
+            known, self._older, timeutils.utcnow(), _cluster(first))
         compared = comparison.Comparison(self._report, [
             comparison.Member(one.backend.name, one.backend.place, one.pools,
                               one.backend.configuration.dsware_copy_timeout)
@@ -162,6 +156,13 @@ class Check:
                 'raise dsware_request_timeout if the listing only takes '
                 'long, or leave it out with --no-listing', error.summary)],
                 first.backend.name)
+
+
+def _cluster(reached):
+    configuration = reached.backend.configuration
+    if backends.uses_rest(configuration):
+        return judge.ByManager(reached.endpoint)
+    return judge.ByAgent(configuration.san_ip, reached.endpoint)
 
 
 def _by_cluster(reached):

@@ -20,6 +20,7 @@ import fixtures
 from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
+from dsware_doctor.backend import agents
 from dsware_doctor.backend import process
 from dsware_doctor.backend import run
 from dsware_doctor.backend import settings
@@ -131,6 +132,40 @@ class CLICheckTestCase(ClusterCheckMixin, base.CLITestCase):
         for problem in problems[1:]:
             self.assertIn('fsc_cli was not started', problem.cause)
             self.assertIn('secure_path', problem.cure)
+
+
+class RESTCheckTestCase(CheckTestCase, base.RESTTestCase):
+    """The manager in place of agents."""
+
+    def test_all_is_well(self):
+        host, port = self.manager
+        text, problems = self.check(dsware_host_agents={'a': '192.0.2.1'})
+        self.assertEqual([], problems, text)
+        self.assertRegex(text, r'manager %s:%d: answers within \d+ ms, '
+                         r'version v1.3, signed in as cinder' % (host, port))
+        self.assertIn('issued by CN=ca', text)
+        self.assertNotIn('agent ', text)
+        self.assertNotIn(self.PASSWORD, text)
+
+    def test_wrong_password(self):
+        _text, problems = self.check(san_password='wrong', **FAILED)
+        self.assertEqual(['credentials-refused', 'cluster-unreachable'],
+                         [one.code for one in problems])
+
+    def test_it_is_down(self):
+        self.control.agent_down('rest')
+        text, problems = self.check(**FAILED)
+        self.assertEqual(['cluster-unreachable', 'agent-down'],
+                         [one.code for one in problems])
+        self.assertIn('no manager answers', problems[0].text)
+        self.assertIn('28443 or 8088', problems[1].cure)
+
+    def test_it_is_at_another_port(self):
+        host, port = self.manager
+        self.patch(agents.__name__ + '._USUAL_PORTS', (1, port))
+        text, problems = self.check([(host, 2)], **FAILED)
+        self.assertIn('HTTPS is spoken at port %d' % port, problems[1].text)
+        self.assertIn('set san_api_port = %d' % port, problems[1].cure)
 
 
 class SecureCheckTestCase(CheckTestCase, test_security.SecureTestCase):

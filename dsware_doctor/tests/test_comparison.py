@@ -13,7 +13,10 @@
 """What Cinder has and what a cluster has, on the simulator."""
 
 import datetime
+import json
+import pathlib
 import shlex
+import subprocess
 from unittest import mock
 import uuid
 
@@ -34,6 +37,8 @@ from dsware_doctor import findings
 from dsware_doctor.tests import test_backend_simulator
 
 CONF = cfg.CONF
+RUNBOOK = pathlib.Path(__file__).parents[2] / (
+    'doc/source/operator/runbook.rst')
 FIVE = datetime.timedelta(minutes=5)
 HOUR = datetime.timedelta(hours=1)
 GIB = 1024
@@ -42,9 +47,8 @@ EXPECTED = ('service-unknown', findings.REMARK)
 _TYPE = '00000000-0000-4000-8000-00000000dddd'
 
 
-class ComparisonTestCase(test_backend_simulator.CheckTestCase,
-                         base.SocketTestCase):
-    """Each kind of finding is made for real."""
+class RecordsTestCase(test_backend_simulator.CheckTestCase):
+    """Cinder has volumes, and their cluster is a simulator."""
 
     def setUp(self):
         super().setUp()
@@ -130,10 +134,49 @@ class ComparisonTestCase(test_backend_simulator.CheckTestCase,
         self.assertNotEqual('', one.cure)
         return one
 
+    def temporary(self, volume, source):
+        self.host.run('createSnapshot', volName=source.name,
+                      snapName=volume.name + '.clone', smartFlag=0)
+
+    # Cures ----------------------------------------------------------------
+
+    def command(self, finding):
+        """Give the command with which the cure ends."""
+        return shlex.split(finding.cure.split('`')[-2])
+
+    def test_an_orphan(self):
+        name = 'volume-' + str(uuid.uuid4())
+        self.host.create(name, 1)
+        self.host.create('not-of-cinder', 1)
+        one = self.one('orphan-volume')
+        self.assertEqual(name, one.subject)
+        self.assertIn('does not know it', one.cause)
+        self.assertIn("cinder manage '%s#0' %s" % (self.place, name), one.cure)
+        self.carry_out(one, 'deleteVolume')
+        self.assertEqual([], self.codes())
+
+    def test_a_temporary_snapshot(self):
+        source, volume = self.volume(), self.volume()
+        self.temporary(volume, source)
+        one = self.one('temporary-object')
+        self.assertIn('when volume %s is deleted' % volume.id, one.cure)
+        self.carry_out(one, 'deleteSnapshot')
+        self.assertEqual([], self.codes())
+
+    def test_cinder_has_it_larger(self):
+        volume = self.created(self.driver)
+        volume.size = 2
+        self.record(volume)
+        self.carry_out(self.one('size-differs'), 'expandVolume')
+        self.assertEqual([], self.codes())
+
+
+class ComparisonTestCase(RecordsTestCase, base.SocketTestCase):
+    """Each kind of finding is made for real."""
+
     def carry_out(self, finding, op):
-        """Carry the command out with which the cure ends."""
-        line = finding.cure.split('`')[-2]
-        program, *argv = shlex.split(line)
+        """Carry it out with fsc_cli."""
+        program, *argv = self.command(finding)
         self.assertEqual('fsc_cli', program)
         args = dict(zip(argv[::2], argv[1::2]))
         self.assertEqual(op, args.pop('--op'))
@@ -259,17 +302,6 @@ class ComparisonTestCase(test_backend_simulator.CheckTestCase,
 
     # Orphans --------------------------------------------------------------
 
-    def test_an_orphan(self):
-        name = 'volume-' + str(uuid.uuid4())
-        self.host.create(name, 1)
-        self.host.create('not-of-cinder', 1)
-        one = self.one('orphan-volume')
-        self.assertEqual(name, one.subject)
-        self.assertIn('does not know it', one.cause)
-        self.assertIn("cinder manage '%s#0' %s" % (self.place, name), one.cure)
-        self.carry_out(one, 'deleteVolume')
-        self.assertEqual([], self.codes())
-
     def test_a_forgotten_volume(self):
         volume = self.volume()
         snapshot = self.snapshot(volume)
@@ -280,18 +312,6 @@ class ComparisonTestCase(test_backend_simulator.CheckTestCase,
         self.assertEqual(['orphan-volume', 'orphan-snapshot'], self.codes())
 
     # What a clone left ----------------------------------------------------
-
-    def temporary(self, volume, source):
-        self.host.run('createSnapshot', volName=source.name,
-                      snapName=volume.name + '.clone', smartFlag=0)
-
-    def test_a_temporary_snapshot(self):
-        source, volume = self.volume(), self.volume()
-        self.temporary(volume, source)
-        one = self.one('temporary-object')
-        self.assertIn('when volume %s is deleted' % volume.id, one.cure)
-        self.carry_out(one, 'deleteSnapshot')
-        self.assertEqual([], self.codes())
 
     def test_a_temporary_snapshot_in_use(self):
         volume = self.record(base.make_volume(), 'creating')
@@ -318,13 +338,6 @@ class ComparisonTestCase(test_backend_simulator.CheckTestCase,
         self.assertIn('set --size 3 ' + volume.id, one.cure)
         # Which makes this of it.
         self.driver.extend_volume(volume, 3)
-
-    def test_cinder_has_it_larger(self):
-        volume = self.created(self.driver)
-        volume.size = 2
-        self.record(volume)
-        self.carry_out(self.one('size-differs'), 'expandVolume')
-        self.assertEqual([], self.codes())
 
     # States of transition -------------------------------------------------
 
@@ -508,10 +521,40 @@ class ComparisonTestCase(test_backend_simulator.CheckTestCase,
         self.one('database-unreadable')
 
 
+class RESTComparisonTestCase(RecordsTestCase, base.RESTTestCase):
+    """What is typed is curl, as the runbook says."""
+
+    def carry_out(self, finding, op):
+        """Sign in by hand, and carry it out with curl."""
+        host, port = self.manager
+        page = RUNBOOK.read_text().partition('.. _by-hand:')[2]
+        block = page.partition('.. code-block:: console\n\n')[2]
+        lines = [line.strip()[2:] for line in block.partition('\n\n')[0]
+                 .replace('\\\n', '').splitlines()]
+        script = '\n'.join(lines).replace(
+            'MANAGER', '%s:%d' % (host, port)).replace(
+            '/etc/cinder/dsware-ca.pem', self.authority.path)
+        self.run_there(['sh', '-ec', script], json.dumps(
+            {'userName': self.USER, 'password': self.PASSWORD}))
+        argv = self.command(finding)
+        self.assertEqual(['curl', '-K'], argv[:2])
+        answer = json.loads(self.run_there(argv))
+        self.assertEqual(0, answer['result'], answer)
+        self.assertEqual(op, [one for one in self.ops()
+                              if not one.startswith('query')][-1])
+
+    def run_there(self, argv, text=None):
+        """Run a program where the files are that it wants."""
+        done = subprocess.run(argv, cwd=self.directory, input=text, text=True,
+                              capture_output=True, timeout=60)
+        self.assertEqual(0, done.returncode, done)
+        return done.stdout
+
+
 class JudgeTestCase(base.test.TestCase):
 
     def test_every_state_of_cinder_has_a_cure(self):
-        cluster = judge.OnCluster('192.0.2.10', fakes.ENDPOINTS[0])
+        cluster = judge.ByAgent('192.0.2.10', fakes.ENDPOINTS[0])
         services = mock.Mock(**{'works_on.return_value': False,
                                 'backs_up.return_value': False})
         now = timeutils.utcnow()

@@ -33,7 +33,8 @@ PIECES = (b'=', b'==', b',', b',,', b'\n', b'\n\n', b'\r\n', b'\0', b'\x1b[2J',
           b'ret_code=0', b'dev_addr=/dev/sda', b'maxIOPS:1', b':', b'-',
           b'\nop=deleteVolume', b'../', b'[]', b'{}', b'"result": 2,',
           b'"errorCode": 50150005,', b'\r\nTransfer-Encoding: chunked',
-          b'\r\nContent-Encoding: gzip', b'\r\nContent-Length: 1', b'[' * 3000, b'\xed\xa0\x80', b'\xf4\x90\x80\x80')
+          b'\r\nContent-Encoding: gzip', b'\r\nContent-Length: 1',
+          b'[' * 3000, b'\xed\xa0\x80', b'\xf4\x90\x80\x80')
 _LENGTH = struct.Struct('>I')
 _LENGTHS = (0, 1, 3, 0x7fffffff, 0xffffffff, 65536, 65537, 1048576, 1048577)
 

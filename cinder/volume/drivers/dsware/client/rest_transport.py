@@ -119,7 +119,10 @@ class RESTTransport:
             return tls_problems.Problem(
                 _('the manager is not ready: %s') % error, certain=False)
         if not isinstance(error, rest_http.Lost):
-            return tls_problems.of_handshake(error, settings)
+            return tls_problems.of_handshake(error, settings, _(
+                'Managers usually serve REST on port 28443 or 8088: see '
+                'san_api_port. If it is an agent and not the manager, set '
+                'dsware_transport = socket'))
         advice = tls_problems.advice_on_silence(error.error, settings)
         if error.error is not None:
             advice = ' '.join(filter(None, (advice, _(

@@ -66,12 +66,14 @@ class Problem:
     certain: bool = True
 
 
-def of_handshake(error: Exception, settings: tls.TLSSettings | None
-                 ) -> Problem:
+def of_handshake(error: Exception, settings: tls.TLSSettings | None,
+                 elsewhere: str = '') -> Problem:
     """Tell why a connection could not be made.
 
     :param error: what was raised
     :param settings: the TLS settings, or None without TLS
+    :param elsewhere: advice for when nobody listens there, or in another
+        way, in place of that for an agent
     :returns: the :class:`Problem`
     """
     if isinstance(error, tls.BadFile):
@@ -85,12 +87,13 @@ def of_handshake(error: Exception, settings: tls.TLSSettings | None
             error, ConnectionRefusedError) and settings:
         return Problem(
             _('the agent broke off the TLS handshake (%s)') % _text(error),
-            _('If it does so again and again, it does not speak TLS on this '
-              'port (then correct the port, or set driver_use_ssl = false), '
-              'or speaks no version from 1.2 on'), certain=False)
+            elsewhere or _(
+                'If it does so again and again, it does not speak TLS on '
+                'this port (then correct the port, or set driver_use_ssl = '
+                'false), or speaks no version from 1.2 on'), certain=False)
     if isinstance(error, ssl.SSLError):
-        return _of_ssl(error, settings)
-    return Problem(_('cannot connect: %s') % error, certain=False)
+        return _of_ssl(error, settings, elsewhere)
+    return Problem(_('cannot connect: %s') % error, elsewhere, certain=False)
 
 
 def _reason(error):
@@ -132,13 +135,13 @@ def _trusted(settings):
         'not set)')
 
 
-def _of_ssl(error, settings):
+def _of_ssl(error, settings, elsewhere):
     reason = _reason(error)
     if reason in _NO_TLS:
         return Problem(
             _('what the agent says is not TLS (%s)') % reason,
-            _('Correct the port, or set driver_use_ssl = false if the '
-              'cluster has no TLS'))
+            elsewhere or _('Correct the port, or set driver_use_ssl = false '
+                           'if the cluster has no TLS'))
     if reason in _TOO_OLD:
         return Problem(
             _('the agent speaks no TLS version from 1.2 on (%s)') % reason,

@@ -238,3 +238,5 @@ class TLSTestCase(TransportTestCase):
         error = self.assertRaises(exceptions.EndpointUnavailable,
                                   self.exchange, made)
         self.assertIn('TLS', str(error))
+        self.assertIn('28443 or 8088', str(error))
+        self.assertNotIn('driver_use_ssl', str(error))

@@ -387,7 +387,7 @@ class RESTTestCase(SimulatorTestCase):
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
         cls.authority = certificates.Authority(directory.name, 'ca')
-        cert, key = cls.authority.issue('server', [cls.ADDRESS], 1)
+        cert, key = cls.authority.issue('server', [cls.ADDRESS], 365)
         return super().start_simulator(
             rest=(cls.ADDRESS, 0), tls={'cert': cert, 'key': key},
             user=cls.USER, password=cls.PASSWORD, **settings)

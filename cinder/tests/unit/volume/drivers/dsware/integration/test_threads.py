@@ -31,9 +31,14 @@ class ThreadTests:
     WORKERS = 24
     ROUNDS = 4
 
+    def doors(self):
+        """Tell the agents, and further options."""
+        return self.simulator.agents, {}
+
     def run_child(self, eventlet):
+        agents, options = self.doors()
         settings = json.dumps({
-            'agents': self.simulator.agents, 'eventlet': eventlet,
+            'agents': agents, 'options': options, 'eventlet': eventlet,
             'state': self.simulator.state_dir,
             'helper': self.useFixture(fixtures.TempDir()).join('helper.conf'),
             'transport': self.TRANSPORT, 'workers': self.WORKERS,
@@ -61,6 +66,17 @@ class ThreadTests:
 
 
 class SocketThreadTestCase(ThreadTests, base.SocketTestCase):
+
+    def check(self, result):
+        self.assertLessEqual(result['most'], making.CONNECTIONS)
+
+
+class RESTThreadTestCase(ThreadTests, base.RESTTestCase):
+
+    def doors(self):
+        return [self.manager], {
+            'san_login': self.USER, 'san_password': self.PASSWORD,
+            'driver_ssl_cert_path': self.authority.path}
 
     def check(self, result):
         self.assertLessEqual(result['most'], making.CONNECTIONS)

@@ -13,8 +13,8 @@
 """Many workers on one driver, in one thread world: run as a program.
 
 The one argument is JSON: agents, state (the simulator's directory),
-eventlet (bool), transport, workers, rounds, helper (a file for the privileged
-daemon to read). Prints a line of JSON at the end.
+eventlet (bool), transport, options (further ones), workers, rounds, helper (a
+file for the privileged daemon to read). Prints a line of JSON at the end.
 """
 
 import json
@@ -75,7 +75,7 @@ class Jobs:
         self.dsware = making.make_driver(
             'threads', SETTINGS['agents'], dsware_request_timeout=20,
             dsware_transport=SETTINGS['transport'],
-            dsware_max_connections=making.CONNECTIONS)
+            dsware_max_connections=making.CONNECTIONS, **SETTINGS['options'])
         self.dsware.do_setup(None)
         self.dsware.check_for_setup_error()
         self.control = control.Control(SETTINGS['state'])
@@ -104,10 +104,11 @@ class Jobs:
             self.count()
 
     def count(self):
-        """Note how many connections an agent has."""
+        """Note how many connections an agent, or the manager, has."""
+        status = self.control.status()
         self.most = max([self.most] + [
-            agent['connections']
-            for agent in self.control.status()['agents']])
+            door['connections']
+            for door in (*status['agents'], status['rest']) if door])
 
     def all_slots_are_free(self):
         """Use each connection that there may be, and more."""
@@ -165,7 +166,7 @@ class Jobs:
         quick = making.make_driver(
             'quick', SETTINGS['agents'], dsware_request_timeout=1,
             dsware_transport=SETTINGS['transport'],
-            dsware_max_connections=1)
+            dsware_max_connections=1, **SETTINGS['options'])
         quick.do_setup(None)
         failures = []
 
