@@ -155,6 +155,7 @@ class HostTransport:
 
     def __init__(self, endpoint, managers):
         self.endpoint = endpoint
+        # The one that was last there comes first.
         self._managers = managers
 
     def exchange(self, request: endpoints.Request,
@@ -162,12 +163,14 @@ class HostTransport:
         """Carry one request, as :meth:`RESTTransport.exchange` does."""
         told = endpoints.Request(
             request.op, {**request.args, 'host': self.endpoint.host})
-        for number, manager in enumerate(self._managers, 1):
+        managers = self._managers
+        for number, manager in enumerate(managers):
             try:
                 yield from manager.exchange(told, deadline)
+                self._managers = managers[number:] + managers[:number]
                 return
             except exceptions.EndpointUnavailable:
-                if number == len(self._managers):
+                if manager is managers[-1]:
                     raise
 
     def close(self) -> None:

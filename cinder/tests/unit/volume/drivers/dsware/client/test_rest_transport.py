@@ -147,12 +147,17 @@ class HostTestCase(TransportTestCase):
             endpoints.Endpoint('192.0.2.7', 10519), managers)
 
     def test_any_manager(self):
-        down, up, spare = (make(NotSent(OSError('no'))), make(self.DONE),
-                           make())
-        frames = self.exchange(self.carrier(down, up, spare), ATTACH)
+        down, up, spare = (make(NotSent(OSError('no'))),
+                           make(self.DONE, self.DONE), make())
+        carrier = self.carrier(down, up, spare)
+        frames = self.exchange(carrier, ATTACH)
         self.assertEqual([{'devName': '/dev/sdb'}], frames[0].records)
         self.assertEqual(['192.0.2.7'],
                          up._session.asked[0][2]['ipList'])
+        # Which one is there is remembered.
+        self.exchange(carrier, ATTACH)
+        self.assertEqual([1, 2], [len(one._session.asked)
+                                  for one in (down, up)])
 
     def test_none(self):
         self.fails(exceptions.EndpointUnavailable, self.carrier(
