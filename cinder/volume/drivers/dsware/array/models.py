@@ -81,7 +81,6 @@ class Volume:
     """A volume record.
 
     :ivar size: provisioned size in MiB
-    :ivar real_size: space in use in MiB
     :ivar father: the snapshot that a linked clone was made from, or ''; None
         when the cluster does not tell it
     :ivar wwn: world wide name in hexadecimal digits, '' on clusters that do
@@ -92,7 +91,6 @@ class Volume:
     father: str | None
     status: int
     size: int
-    real_size: int
     pool_id: int
     create_time: int
     lun_id: int | None
@@ -110,7 +108,6 @@ class Volume:
                    father=_text(record, 'father_name'),
                    status=_number(record, 'status'),
                    size=_amount(record, 'vol_size'),
-                   real_size=_number(record, 'real_size'),
                    pool_id=_amount(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
                    lun_id=_optional_number(record, 'lun_id'),
@@ -132,14 +129,12 @@ class Snapshot:
 
     :ivar father: the volume that it is a snapshot of
     :ivar size: provisioned size in MiB
-    :ivar real_size: space in use in MiB
     """
 
     name: str
     father: str
     status: int
     size: int
-    real_size: int
     pool_id: int
     create_time: int
     wwn: str
@@ -156,7 +151,6 @@ class Snapshot:
                    father=_text(record, 'father_name'),
                    status=_number(record, 'status'),
                    size=_amount(record, 'snap_size'),
-                   real_size=_number(record, 'real_size'),
                    pool_id=_amount(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
                    wwn=_wwn(record))

@@ -98,7 +98,7 @@ def _pool(item) -> Record:
 def _volume(item) -> Record:
     status = _text(item.get('status'))
     return {'vol_name': _text(item.get('volName')),
-            'father_name': None, 'real_size': '0',
+            'father_name': None,
             'lun_id': _text(item.get('volId')),
             'vol_size': _text(item.get('volSize')),
             'pool_id': _text(item.get('poolId')),
@@ -113,7 +113,6 @@ def _snapshot(item) -> Record:
             'father_name': _text(item.get('fatherName')),
             'snap_size': _text(item.get('snapshotSize')
                                or item.get('snapSize')),
-            'real_size': '0',
             'status': _text(item.get('status')),
             'pool_id': _text(item.get('poolId')),
             'create_time': _seconds(item.get('createTime')),

@@ -32,7 +32,7 @@ POOL = {'pool_id': '3', 'total_capacity': '1000', 'used_capacity': '10',
         'alloc_capacity': '200'}
 MODELS = ((models.Volume, VOLUME), (models.Snapshot, SNAPSHOT),
           (models.Pool, POOL))
-OPTIONAL = ('lun_id', 'wwn', 'delete_priority')
+OPTIONAL = ('lun_id', 'wwn', 'real_size', 'delete_priority')
 
 
 @ddt.ddt
@@ -40,13 +40,13 @@ class ModelsTestCase(testtools.TestCase):
 
     def test_volume(self):
         self.assertEqual(
-            models.Volume('volume-1', 'snap', 0, 1024, 12, 3, 1420070400, 7,
+            models.Volume('volume-1', 'snap', 0, 1024, 3, 1420070400, 7,
                           '688860300000000f'),
             models.Volume.from_record(VOLUME))
 
     def test_snapshot(self):
         self.assertEqual(
-            models.Snapshot('snap-1', 'volume-1', 0, 1024, 0, 3, 1420070400,
+            models.Snapshot('snap-1', 'volume-1', 0, 1024, 3, 1420070400,
                             '6888603000000010'),
             models.Snapshot.from_record(SNAPSHOT))
 

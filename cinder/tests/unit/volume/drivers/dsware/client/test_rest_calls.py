@@ -77,7 +77,7 @@ class QueryTestCase(CallsTestCase):
         record, = self.carry_out('queryVolume', {'lunDetailInfo': found},
                                  volName='v')
         self.assertEqual(
-            {'vol_name': 'v', 'father_name': None, 'real_size': '0',
+            {'vol_name': 'v', 'father_name': None,
              'lun_id': '7', 'vol_size': '1024', 'pool_id': '0',
              'status': '0', 'create_time': '1420070400', 'wwn': '68886'},
             record)
