@@ -56,7 +56,7 @@ SECONDS = 300
 OTHERS = {'./tools/tox', '/opt/openstack/bin/pip',
           '/opt/openstack/bin/python', 'DSWARE_TEST_CRASHES=all', 'curl',
           'export', 'grep', 'groupadd', 'install', 'printf', 'rm', 'sed',
-          'umask', 'usermod'}
+          'ssh', 'umask', 'usermod'}
 # Who only looks need do so once.
 _LOOKS = re.compile(
     r'dsware-doctor \w+$|grep| show| list|get-pools|--op query')
