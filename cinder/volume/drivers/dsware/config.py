@@ -15,6 +15,7 @@
 import dataclasses
 import ipaddress
 import os
+from typing import NoReturn
 
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -324,7 +325,7 @@ def _rest_transports(configuration, managers, sign_ins):
         rest_transport.HostTransport(endpoint, list(made.values())))
 
 
-def refuse(option, value, problem) -> None:
+def refuse(option, value, problem) -> NoReturn:
     """Say that a configuration is wrong.
 
     :param option: the option's name

@@ -121,8 +121,7 @@ class DSWareDriver(driver.VolumeDriver):
         except (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable):
             raise
-        except (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
-                exceptions.TryAgain) as error:
+        except exceptions.NO_ANSWER as error:
             reporting.log_once(
                 LOG, logging.ERROR, error,
                 'The Dsware cluster cannot be reached. The backend starts '
@@ -147,7 +146,11 @@ class DSWareDriver(driver.VolumeDriver):
 
     @property
     def capabilities(self):
-        """What the backend can, as Cinder asks for it before it copies."""
+        """What the backend can now.
+
+        Cinder reads it at the start, for each new volume, and before it copies
+        one; it writes into it, too.
+        """
         return stats.capabilities_now(self._capabilities)
 
     @capabilities.setter

@@ -85,6 +85,21 @@ class DSWareError(exception.VolumeBackendAPIException):
         # added.
         return ''.join(parts)
 
+    def advised(self, advice, kind=None, **other):
+        """Make an error of this one that says what else is known.
+
+        :param advice: what to do, or what is there, before earlier advice
+        :param kind: its class, by default that of this one
+        :param other: op and name, when they are others
+        :returns: an exception, not raised
+        """
+        made = (kind or type(self))(**{
+            'op': self.op, 'name': self.name, 'result': self.result,
+            'desc': self.desc, 'endpoint': self.endpoint,
+            'advice': ' '.join(filter(None, (advice, self.advice))), **other})
+        made.logged, made.in_doubt = self.logged, self.in_doubt
+        return made
+
 
 class ObjectExists(DSWareError):
     """A volume, snapshot or QoS of that name is already there."""
@@ -151,6 +166,10 @@ class CommandUnavailable(EndpointUnavailable):
 
 class ObjectMismatch(DSWareError):
     """An object of that name is there, but it is not what was asked for."""
+
+
+# They say nothing about the object: the cluster could not be asked.
+NO_ANSWER = (EndpointUnavailable, OutcomeUnknown, TryAgain)
 
 
 class CreationInDoubt(exception.VolumeBackendAPIException,
@@ -220,6 +239,4 @@ def full_pool(error, args, room):
     else:
         advice = _('Pool %(poolId)d, asked for %(volSize)d MiB; free MiB by '
                    'pool: %(room)s')
-    return CapacityExceeded(
-        op=error.op, name=error.name, result=error.result, desc=error.desc,
-        endpoint=error.endpoint, advice=advice % {**args, 'room': room})
+    return error.advised(advice % {**args, 'room': room})

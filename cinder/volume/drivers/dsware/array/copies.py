@@ -145,7 +145,7 @@ class Copies:
                 operation.note(series, error, deadline)
             except exceptions.OutcomeUnknown as error:
                 doubts.append(error)
-                operation.note(series, error, deadline)
+                operation.note(series, error, deadline, operation.LOOK)
                 found = self._queries.volume(name)
                 return found is not None and found.working
         raise failure

@@ -118,7 +118,8 @@ class Hosts:
                 failures.append(
                     operation.more_telling(error, earlier, deadline))
                 break
-            operation.note(series, failures[-1], deadline)
+            operation.note(series, failures[-1], deadline,
+                           operation.REPEAT)
         raise self._outcome(op, failures)
 
     @staticmethod

@@ -35,7 +35,7 @@ _EXCHANGE = 'exchangeVolumes'
 
 
 class Moves:
-    """Moves volumes by the one operation that there is for it.
+    """Moves volumes by the one operation of agents that does so.
 
     :param changes: the :class:`operation.Operation` of the cluster
     """

@@ -31,9 +31,6 @@ from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
-# Errors that say nothing about the object: the cluster could not be asked.
-_NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
-              exceptions.TryAgain)
 # Seconds to wait for a cluster that cannot be reached before what failed is
 # left for a later clean-up.
 _CLEAN_UP_PATIENCE = 5
@@ -43,18 +40,23 @@ _LAST_TRY = 0.1
 _LAST_LOOK = 5
 
 
-def note(series, failure, deadline):
+#: What is done about a request in doubt.
+LOOK = 'Whether it was carried out is found out by a query'
+LOOK_OR_REPEAT = LOOK + '; if not, it is repeated'
+REPEAT = 'Whether it was carried out is found out by repeating it'
+
+
+def note(series, failure, deadline, plan=LOOK_OR_REPEAT):
     """Note a failure after which a change is looked at again.
 
     :param series: the :class:`reporting.Series` of the change
     :param failure: OutcomeUnknown, or what is mended by waiting
     :param deadline: until when
+    :param plan: what is done when it is the former
     """
     left = f'for at most {deadline.remaining:.0f} s'
     if isinstance(failure, exceptions.OutcomeUnknown):
-        series.note(logging.WARNING, failure,
-                    f'Whether it was carried out is found out by a query; '
-                    f'if not, it is repeated, {left}.')
+        series.note(logging.WARNING, failure, f'{plan}, {left}.')
     else:
         series.note(logging.INFO, failure, f'That is waited for, {left}.')
 
@@ -163,10 +165,8 @@ class Operation:
             with self._expected(name):
                 return self.change(op, settle, deadline=deadline, **args)
         except exceptions.ObjectExists as error:
-            raise exceptions.ObjectExists(
-                op=op, name=name, result=error.result, desc=error.desc,
-                endpoint=error.endpoint,
-                advice=self.queries.what_is_there(name, args)) from error
+            raise error.advised(self.queries.what_is_there(name, args),
+                                op=op, name=name) from error
         except exceptions.CapacityExceeded as error:
             raise self.queries.with_room(error, args) from error
 
@@ -208,7 +208,7 @@ class Operation:
                     LOG, logging.WARNING, error,
                     f'{name} stays on the cluster for now. It is removed '
                     f'when what it was made for is deleted.')
-                if isinstance(error, _NO_ANSWER):
+                if isinstance(error, exceptions.NO_ANSWER):
                     # Each of the others would have to wait as long.
                     break
         return gone
@@ -274,7 +274,7 @@ class Operation:
         """Give an object that is ready; None for one that is in work."""
         try:
             found = query(name, deadline)
-        except _NO_ANSWER as error:
+        except exceptions.NO_ANSWER as error:
             # The copy goes on inside the cluster while nobody can ask.
             series.note(logging.WARNING, error,
                         f'{op} of {name} is waited for all the same.')
@@ -324,11 +324,9 @@ def settled(settle, doubt, deadline):
     except exceptions.ObjectMismatch:
         raise
     except exceptions.DSWareError as error:
-        raise exceptions.OutcomeUnknown(
-            op=doubt.op, name=doubt.name, result=doubt.result,
-            desc=doubt.desc, endpoint=doubt.endpoint,
-            advice=_('Whether it was carried out cannot be found out: '
-                     '%s') % error.summary) from error
+        raise doubt.advised(
+            _('Whether it was carried out cannot be found out: %s')
+            % error.summary, exceptions.OutcomeUnknown) from error
     # When it was not, it is repeated, maybe often.
     log = LOG.info if done else LOG.debug
     log('%(op)s of %(name)s was %(done)s after all.', {
@@ -351,12 +349,6 @@ def attached(error, _deadline=None):
     """Add to an error about an object in use that a host has it."""
     if error.result != result_codes.NODE_IN_USE:
         return error
-    return held(error, exceptions.ObjectBusy, _(
+    return error.advised(_(
         'It is attached to a host; it can be deleted when it is detached '
-        'there'))
-
-
-def held(error, kind, advice):
-    """Make an error that says what else is known."""
-    return kind(op=error.op, name=error.name, result=error.result,
-                desc=error.desc, endpoint=error.endpoint, advice=advice)
+        'there'), exceptions.ObjectBusy)

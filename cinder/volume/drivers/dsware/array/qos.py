@@ -165,7 +165,7 @@ class QoS:
             except (exceptions.OutcomeUnknown,
                     exceptions.ObjectBusy) as error:
                 failure = error
-            operation.note(series, failure, deadline)
+            operation.note(series, failure, deadline, operation.REPEAT)
         raise failure
 
     def _make_way(self, taken, deadline):
@@ -176,12 +176,9 @@ class QoS:
         except (exceptions.ObjectAbsent, exceptions.OutcomeUnknown) as error:
             LOG.debug('%s', error)
         except exceptions.ObjectBusy as error:
-            raise exceptions.ObjectExists(
-                op=taken.op, name=taken.name, result=taken.result,
-                desc=taken.desc, endpoint=taken.endpoint,
-                advice=_('Other volumes have it; names that end with .qos '
-                         'are for this driver: take it from them on the '
-                         'cluster')) from error
+            raise taken.advised(_(
+                'Other volumes have it; names that end with .qos are for '
+                'this driver: take it from them on the cluster')) from error
 
     def _associate(self, name, volume, patience=None):
         self._operation.change(

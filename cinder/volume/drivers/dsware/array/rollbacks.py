@@ -166,8 +166,4 @@ class Rollbacks:
         try:
             yield
         except exceptions.DSWareError as error:
-            raise type(error)(
-                op=error.op, name=error.name, result=error.result,
-                desc=error.desc, endpoint=error.endpoint,
-                advice=' '.join(filter(None, (advice, error.advice)))
-            ) from error
+            raise error.advised(advice) from error

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Volumes: making, deleting, making larger, moving to another pool."""
+"""Volumes: making, deleting, making larger."""
 
 from collections.abc import Callable
 
@@ -113,14 +113,14 @@ class Volumes:
         kept = [snapshot for snapshot in snapshots
                 if not names.is_temporary(snapshot)]
         if kept:
-            raise operation.held(error, exceptions.HasSnapshots, _(
+            raise error.advised(_(
                 'It has snapshots, which do not go with it: %s. Manage them '
                 'into Cinder, or delete them on the cluster, before it is '
-                'deleted') % _listed(kept))
+                'deleted') % _listed(kept), exceptions.HasSnapshots)
         if snapshots:
-            return operation.held(error, exceptions.ObjectBusy, _(
+            return error.advised(_(
                 'It is cloned through these snapshots: %s')
-                % _listed(snapshots))
+                % _listed(snapshots), exceptions.ObjectBusy)
         return operation.attached(error)
 
     def delete_leftovers(self, name: str) -> None:

@@ -21,8 +21,8 @@ from oslo_utils import netutils
 
 # The argument that names the object of a request, in order of preference:
 # a request that makes something is about the new object.
-_NAME_ARGUMENTS = ('volName', 'snapNameDst', 'snapName', 'volNameSrc',
-                   'snapNameList', 'qosName', 'poolId')
+_NAME_ARGUMENTS = ('volName', 'snapName', 'volNameSrc', 'snapNameList',
+                   'qosName', 'poolId')
 _ENDPOINT = re.compile(
     r'(?:(?P<bare>[^\[\]:]+)|\[(?P<bracketed>[^\[\]]+)\])'
     r'(?::(?P<port>[0-9]{1,5}))?', re.ASCII)

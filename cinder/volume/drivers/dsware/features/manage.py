@@ -41,8 +41,6 @@ LOG = logging.getLogger(__name__)
 _SOURCE_NAME = 'source-name'
 _ORDERS = {'size': operator.itemgetter('size'),
            'reference': lambda entry: entry['reference'][_SOURCE_NAME]}
-_NO_ANSWER = (exceptions.EndpointUnavailable, exceptions.OutcomeUnknown,
-              exceptions.TryAgain)
 
 
 def whole_gib(mib: int) -> int:
@@ -202,7 +200,7 @@ class Manage:
         pools = [pool.pool_id for pool in self._pools.query()]
         try:
             return _chosen(listing, pools, *page)
-        except _NO_ANSWER as error:
+        except exceptions.NO_ANSWER as error:
             # A listing that broke off is not taken up again half way.
             LOG.info('%s The listing is begun anew.', error)
             return _chosen(listing, pools, *page)

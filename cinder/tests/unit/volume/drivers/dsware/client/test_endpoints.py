@@ -101,7 +101,6 @@ class RequestTestCase(testtools.TestCase):
         ({'volName': 'v', 'poolId': 3, 'volSize': 1}, 'v'),
         ({'volName': 'v', 'snapName': 's', 'smartFlag': 0}, 'v'),
         ({'volName': 'v', 'snapNameSrc': 's'}, 'v'),
-        ({'snapNameSrc': 's', 'snapNameDst': 'd', 'poolId': 1}, 'd'),
         ({'snapName': 's'}, 's'),
         ({'volNameSrc': 'v', 'poolIdDst': 1}, 'v'),
         ({'volNameList': 'a,b', 'snapNameList': 'c,d'}, 'c and 1 more'),
