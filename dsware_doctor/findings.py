@@ -47,6 +47,8 @@ CODES = {
     # Agents.
     'cluster-unreachable': CRITICAL,
     'agent-down': WARNING,
+    # Of a host there is one alone.
+    'host-agent-down': CRITICAL,
     'transport-mismatch': CRITICAL,
     'credentials-refused': CRITICAL,
     'certificate-invalid': CRITICAL,

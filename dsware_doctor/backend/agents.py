@@ -85,8 +85,10 @@ def check(configuration, array, measure: Callable
         found.append(findings.problem(
             'cluster-unreachable', 'no %s answers that carries out '
             'requests: the backend is down' % noun(configuration),
-            'mend what is told of each one; the backend comes up by itself',
-            'it is told of each one'))
+            'see what is told of each one; when one answers again, the '
+            'backend comes up by itself', '; '.join(
+                answers[endpoint][-1].cause or answers[endpoint][-1].text
+                for endpoint in array.client.agents)))
     return found, up
 
 

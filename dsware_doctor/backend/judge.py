@@ -144,10 +144,11 @@ class Judge:
         :returns: the code of a finding, empty when both agree
         """
         state = _state(record)
+        if there is None and (_was_there(record) if state.startswith('error')
+                              else state not in _PERHAPS):
+            return record.kind + '-missing'
         if state.startswith('error'):
             return record.kind + '-error'
-        if there is None and state not in _PERHAPS:
-            return record.kind + '-missing'
         if state in _EVIDENCE[record.kind]:
             return (record.kind + '-stuck'
                     if self._is_stuck(record, state, there) else '')
@@ -275,6 +276,15 @@ def _rest(record):
     return 'available'
 
 
+def _was_there(record):
+    """Tell whether an object in error had been complete, with its data.
+
+    Nobody can tell that of snapshots.
+    """
+    return (record.kind == 'volume' and record.launched_at is not None
+            and record.status != 'error_deleting')
+
+
 def _same_size(record, there):
     if record.kind == 'snapshot':
         # One that was taken over stays as it is.
@@ -304,15 +314,18 @@ def _missing(record, state):
     cure = 'see whether san_ip and dsware_agents lead to the right cluster; '
     if record.kind == 'volume':
         cure += 'look for a backup: %s; ' % findings.command(
-            'openstack', 'volume', 'backup', 'list', '--volume', record.id)
+            'openstack', 'volume', 'backup', 'list', '--all-projects',
+            '--volume', record.id)
+    if not record.status.startswith('error'):
+        cure += 'so that nobody uses it: %s; ' % _type(
+            record, 'set', '--state', 'error')
     return findings.problem(
         record.kind + '-missing',
         '%s, %d GiB and %s in Cinder, is not on the cluster' % (
             _named(record), record.size, state),
-        '%sso that nobody uses it: %s; if it is given up, delete it, which '
-        'succeeds: %s' % (cure, _type(record, 'set', '--state', 'error'),
-                          _type(record, 'delete')),
-        'it was deleted or renamed on the cluster, not through Cinder, or '
+        '%sif it is given up, delete it, which succeeds: %s' % (
+            cure, _type(record, 'delete')),
+        'it was there once, and was deleted or renamed on the cluster, not through Cinder, or '
         'this is another cluster', record.id)
 
 

@@ -77,7 +77,9 @@ def _pool(configuration, pool):
     if pool.free <= reserved:
         return findings.problem(
             'pool-full', text + ': no volume is created there',
-            'free space, or add disks',
+            'free space, or add disks; Cinder goes on choosing a pool of thin '
+            'volumes that is full unless a filter_function keeps it off: see '
+            'the page on thin provisioning',
             'no more is free than reserved_percentage = %d reserves'
             % configuration.reserved_percentage, str(pool.pool_id))
     if ratio != 'auto' and pool.provisioned >= pool.total * float(ratio):

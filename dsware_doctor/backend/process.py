@@ -152,11 +152,13 @@ def _asked_by_root():
     if account is None or account.uid == 0 or helper[:1] != ['sudo']:
         return [findings.ok('cinder-volume needs no sudo on this host, as '
                             'far as it is seen here')]
-    argv = ['sudo', '-n', '-l', '-U', account.name, *helper[1:],
-            'privsep-helper']
+    # As the user, who may have another secure_path than root.
+    argv = ['sudo', '-n', '-l', *helper[1:], 'privsep-helper']
     try:
         done = subprocess.run(argv, capture_output=True, text=True,
-                              timeout=_SECONDS, check=False)
+                              timeout=_SECONDS, check=False,
+                              user=account.uid, group=account.gid,
+                              extra_groups=[])
     except (OSError, subprocess.TimeoutExpired) as error:
         return [_unprivileged('sudo cannot be run', str(error))]
     if done.returncode:

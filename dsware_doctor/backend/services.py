@@ -91,7 +91,8 @@ def _of_service(service):
     if not service.is_up:
         return findings.problem(
             'service-down', '%s does not report: last at %s UTC' % (
-                name, service.updated_at or service.created_at),
+                name, (service.updated_at or service.created_at).strftime(
+                    '%Y-%m-%d %H:%M:%S')),
             'see its log, and start it: `systemctl status '
             'openstack-cinder-volume cinder-volume`',
             'it is stopped, hangs, or cannot reach the database', name)

@@ -121,10 +121,12 @@ def _fsc_cli(conf, users) -> list[findings.Finding]:
     found = [findings.ok('%s is %s' % (program, path))]
     asked = targets(conf, users)
     if not asked:
+        missing = [name for name in ('dsware_manager_ip', 'dsware_agent_ip')
+                   if not conf[name]]
         found.append(findings.note(
-            'no address to ask: dsware_manager_ip and dsware_agent_ip are '
-            'not set, and no volume is attached; the volume driver sends '
-            'addresses with each attachment'))
+            'no address to ask: no volume is attached, and this host has no '
+            '%s; the volume driver sends addresses with each attachment'
+            % ' and no '.join(missing)))
     if is_root():
         found += [_ask(conf, target) for target in asked]
     return found
@@ -145,9 +147,10 @@ def _ask(conf, target: programs.Target) -> findings.Finding:
                                 'executable for root')
     if reply.kind in _NO_ANSWER:
         return findings.problem(
-            'agent-down', '%s: no answer: %s' % (where, reply.text),
+            'host-agent-down', '%s: no answer: %s' % (where, reply.text),
             'see whether the agent and the VBS of this host run and reach '
-            'the manager, and whether the addresses are right')
+            'the manager, and whether the addresses are right; when the '
+            'agent has another one, set dsware_agent_ip in group os_brick')
     return findings.ok('%s: answers%s' % (
         where, ', version %s' % fsc_cli.printable(version)
         if version else

@@ -300,6 +300,26 @@ class ComparisonTestCase(RecordsTestCase, base.SocketTestCase):
                     cluster_name='cluster@else')
         self.one('volume-missing')
 
+    # Missing, and in error --------------------------------------------------
+
+    def test_a_lost_volume_stays_lost_whatever_its_state(self):
+        """Setting it to error, as the cure says, does not hide it."""
+        self.service()
+        volume = self.record(base.make_volume(), 'error',
+                             launched_at=timeutils.utcnow())
+        one = self.one('volume-missing')
+        self.assertIn('backup list --all-projects', one.cure)
+        self.assertNotIn('set --state error', one.cure)
+        db.volume_update(self.admin, volume.id, {'status': 'error_extending'})
+        self.one('volume-missing')
+
+    def test_what_never_was_there_is_no_loss(self):
+        self.service()
+        self.record(base.make_volume(), 'error')
+        self.record(base.make_volume(), 'error_deleting',
+                    launched_at=timeutils.utcnow())
+        self.assertEqual(['volume-error'] * 2, self.codes())
+
     # Orphans --------------------------------------------------------------
 
     def test_a_forgotten_volume(self):

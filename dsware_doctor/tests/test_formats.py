@@ -237,13 +237,13 @@ class PrivilegesTestCase(test.TestCase):
                                 **answer) as run):
             return self.check(), run
 
-    def test_root_asks_sudo(self):
+    def test_root_asks_sudo_as_the_user(self):
         found, run = self.ask(return_value=mock.Mock(
             returncode=0, stdout='/usr/bin/cinder-rootwrap'))
         self.assertEqual('', found.code)
         argv, = run.call_args[0]
-        self.assertEqual(['sudo', '-n', '-l', '-U', 'cinder',
-                          'cinder-rootwrap'], argv[:6])
+        self.assertEqual(['sudo', '-n', '-l', 'cinder-rootwrap'], argv[:4])
+        self.assertEqual(4001, run.call_args[1]['user'])
         self.assertEqual('privsep-helper', argv[-1])
         for answer in ({'return_value': mock.Mock(returncode=1, stderr='')},
                        {'side_effect': OSError('not found')}):
