@@ -187,6 +187,20 @@ def _everything():
                     timeout=60, slow=True, real=True)
 
 
+def over_rest(fault):
+    """Tell what a fault is over REST.
+
+    Who is refused there has a session that has ended, and signs in again.
+
+    :param fault: the fault on the other transports
+    :returns: a :class:`Fault`
+    """
+    if fault.name != 'denied':
+        return fault
+    return dataclasses.replace(fault, outcome=DONE, result='retry',
+                               family='retry')
+
+
 FAULTS = (*_once(), *_refused(), *_lasting(), *_everything())
 # Answers that no request gets that changes nothing.
 OF_CHANGES = frozenset(('busy', 'capacity', 'exists'))

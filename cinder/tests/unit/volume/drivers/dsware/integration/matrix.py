@@ -239,7 +239,8 @@ def _over_rest():
     for case in _all('socket'):
         if (case.operation.__name__ not in _NOT_OVER_REST
                 and case.fault.kind in _OVER_REST):
-            yield case
+            yield dataclasses.replace(
+                case, fault=fault_table.over_rest(case.fault))
 
 
 def _short_over_rest():
