@@ -325,8 +325,8 @@ def _missing(record, state):
             _named(record), record.size, state),
         '%sif it is given up, delete it, which succeeds: %s' % (
             cure, _type(record, 'delete')),
-        'it was there once, and was deleted or renamed on the cluster, not through Cinder, or '
-        'this is another cluster', record.id)
+        'it was there once, and was deleted or renamed on the cluster, not '
+        'through Cinder, or this is another cluster', record.id)
 
 
 def _why(record, state, there, alive):
