@@ -66,6 +66,9 @@ class ControlServer:
                 await writer.drain()
         except (ConnectionError, ValueError):
             pass
+        except asyncio.CancelledError:
+            # The program ends, and Python 3.11 would print that as an error.
+            pass
         finally:
             writer.close()
 

@@ -15,6 +15,8 @@ import contextlib
 import importlib.metadata
 import io
 import json
+import pathlib
+import socket
 import subprocess
 import sys
 
@@ -200,5 +202,11 @@ class CommandTestCase(base.SimulatorTestCase):
 
     def test_stop(self):
         simulator = self.own_simulator()
-        self.assertEqual(0, run('stop', '--state', simulator.state_dir)[0])
-        self.assertEqual(0, simulator.process.wait(base.DEADLINE))
+        # A connection that is open does not matter, or make it complain.
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.connect(simulator.ready['control'])
+            self.assertEqual(
+                0, run('stop', '--state', simulator.state_dir)[0])
+            self.assertEqual(0, simulator.process.wait(base.DEADLINE))
+        self.assertEqual('', pathlib.Path(
+            simulator.state_dir, 'log').read_text())
