@@ -58,13 +58,17 @@ class Cloud(object):
         :param token: who sends the requests, as user:project
         """
         warnings.filterwarnings('ignore', module='openstack')
-        connection = openstack.connection.Connection(
+        self._connection = openstack.connection.Connection(
             auth_type='admin_token',
             auth={'endpoint': cinder_url, 'token': token},
             block_storage_endpoint_override=cinder_url,
             image_endpoint_override=glance_url)
-        self.volumes = connection.block_storage
-        self.images = connection.image
+        self.volumes = self._connection.block_storage
+
+    @property
+    def images(self):
+        """The Image API, which is asked at once for its versions."""
+        return self._connection.image
 
     def wait_for_volume(self, volume, status='available',
                         timeout=WAIT_SECONDS):

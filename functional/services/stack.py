@@ -35,7 +35,7 @@ class Stack(object):
 
     def __init__(self, directory, simulators, backend_options,
                  native_threads=False, options=None, outlive=False,
-                 start_clusters=True, image_volumes=False):
+                 start_clusters=True, images=True, image_volumes=False):
         """Prepare the services; start() starts them.
 
         :param directory: path of a directory for everything
@@ -48,6 +48,7 @@ class Stack(object):
         :param outlive: whether all goes on when this process ends
         :param start_clusters: whether start() starts the clusters too, and
                                waits for the backends' reports
+        :param images: whether there is a Glance
         :param image_volumes: whether images can be volumes
         """
         self.directory = directory
@@ -58,6 +59,7 @@ class Stack(object):
         self._options = options
         self._outlive = outlive
         self._start_clusters = start_clusters
+        self._images = images
         self._image_volumes = image_volumes
         self._cinder_port = process.Reservation()
         self.glance = None
@@ -82,7 +84,8 @@ class Stack(object):
             self.directory / 'glance', outlive=self._outlive,
             cinder_url=(cinder.api_url(self._cinder_port)
                         if self._image_volumes else None))
-        self.glance.start()
+        if self._images:
+            self.glance.start()
         if not self._start_clusters:
             return
         for cluster in self.simulators.values():
@@ -104,7 +107,8 @@ class Stack(object):
 
         :raises functional.services.process.ProcessFailed: they do not
         """
-        self.glance.wait()
+        if self._images:
+            self.glance.wait()
         if self._start_clusters:
             self.cinder.wait()
         else:

@@ -58,7 +58,6 @@ class FunctionalTestCase(testtools.TestCase):
         self.stack = stacks.STACKS.get(self.make_stack)
         self.cloud = self.stack.cloud
         self.volumes = self.stack.cloud.volumes
-        self.images = self.stack.cloud.images
         self.host = self.stack.compute
         self.simulator = self.stack.simulator
         self.control = self.stack.simulator.control
@@ -69,6 +68,11 @@ class FunctionalTestCase(testtools.TestCase):
         temporary = tempfile.TemporaryDirectory(prefix='dsware-test-')
         self.addCleanup(temporary.cleanup)
         self.directory = pathlib.Path(temporary.name)
+
+    @property
+    def images(self):
+        """The Image API of a stack that has one."""
+        return self.cloud.images
 
     def create_volume(self, size=1, status='available', volume_type=None,
                       **attributes):

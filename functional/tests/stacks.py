@@ -142,7 +142,7 @@ def make_rescheduling(directory):
         for transport in ('socket', 'cli', 'rest') for number in (1, 2)
     }, options=dict(
         _SCHEDULING, scheduler_max_attempts=3, quota_volumes=-1,
-        backend_stats_polling_interval=3600))
+        backend_stats_polling_interval=3600), images=False)
 
 
 def make_late(directory):
@@ -157,7 +157,7 @@ def make_late(directory):
     reservation.release()
     return stack.Stack(directory, {'late': late},
                        {'late': ('late', dict(_QUICK))}, start_clusters=False,
-                       options=LONG_NAMES)
+                       options=LONG_NAMES, images=False)
 
 
 class TwoClustersStack(stack.Stack):
@@ -178,7 +178,7 @@ class TwoClustersStack(stack.Stack):
         super().__init__(directory, {'main': main, 'other': other}, {
             'here': ('main', dict(_QUICK)),
             'there': ('other', dict(_QUICK, dsware_transport='cli')),
-        })
+        }, images=False)
 
     def start_clusters(self):
         """Start them, and let one fsc_cli know the agents of both."""
@@ -225,7 +225,7 @@ class BackupStack(stack.Stack):
             'socket': ('main', dict(_QUICK)),
             'cli': ('main', dict(_QUICK, dsware_transport='cli')),
             'manager': ('main', dict(_QUICK, dsware_attach_by='manager')),
-        }, options=options)
+        }, options=options, images=False)
         self.backup = None
 
     def _backends(self):
@@ -301,7 +301,7 @@ class ClusterStack(stack.Stack):
         }, options={'transport_url': self.broker.url, 'cluster': 'volumes',
                     'enabled_backends': '', 'quota_volumes': 50,
                     'report_interval': 1,
-                    'service_down_time': 6})
+                    'service_down_time': 6}, images=False)
         self.volumes = []
 
     def start_clusters(self):
