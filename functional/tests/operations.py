@@ -110,20 +110,6 @@ class SnapshotBasics(object):
         with self.attached(copy) as path:
             self.assert_written(path, 'old', MIB)
 
-    def test_volume_from_snapshot_larger(self):
-        volume = self.create_volume()
-        with self.attached(volume) as path:
-            self.write(path, 'end', GIB - MIB)
-        snapshot = self.create_snapshot(volume)
-
-        copy = self.create_volume(3, snapshot_id=snapshot.id)
-
-        self.assertEqual(3072, self.volume_on_cluster(copy)['size'])
-        with self.attached(copy) as path:
-            self.assert_device_size(path, 3)
-            self.assert_written(path, 'end', GIB - MIB)
-            self.assert_zero(path, GIB)
-
     def test_clone(self):
         volume = self.create_volume()
         attached = self.attach(volume)
@@ -141,6 +127,24 @@ class SnapshotBasics(object):
         with self.attached(clone) as path:
             self.assert_written(path, 'shared', 0)
 
+
+class LargerCopies(object):
+    """Volumes that are larger than what they are made of."""
+
+    def test_volume_from_snapshot_larger(self):
+        volume = self.create_volume()
+        with self.attached(volume) as path:
+            self.write(path, 'end', GIB - MIB)
+        snapshot = self.create_snapshot(volume)
+
+        copy = self.create_volume(3, snapshot_id=snapshot.id)
+
+        self.assertEqual(3072, self.volume_on_cluster(copy)['size'])
+        with self.attached(copy) as path:
+            self.assert_device_size(path, 3)
+            self.assert_written(path, 'end', GIB - MIB)
+            self.assert_zero(path, GIB)
+
     def test_clone_larger(self):
         volume = self.create_volume()
         with self.attached(volume) as path:
@@ -155,7 +159,7 @@ class SnapshotBasics(object):
             self.assert_zero(path, GIB)
 
 
-class SnapshotOperations(SnapshotBasics):
+class SnapshotOperations(LargerCopies, SnapshotBasics):
     """What is refused, and what goes together."""
 
     def test_volume_from_snapshot_smaller_is_refused(self):
@@ -236,7 +240,7 @@ class ImageBasics(object):
 
     SIZE = 24 * MIB
     # Only what is not zero has to be sent.
-    upload_format = 'qcow2'
+    UPLOAD_FORMAT = 'qcow2'
 
     def make_image_file(self):
         """A raw image with data at both of its ends.
@@ -266,7 +270,7 @@ class ImageBasics(object):
                                    stream=True)
         raw = self.directory / 'raw'
         subprocess.run([programs.qemu_img(), 'convert', '-O', 'raw', '-f',
-                        self.upload_format, str(downloaded), str(raw)],
+                        self.UPLOAD_FORMAT, str(downloaded), str(raw)],
                        check=True)
         content.compare(raw, path, GIB)
 
@@ -277,7 +281,7 @@ class ImageBasics(object):
         :returns: the image
         """
         answer = self.volumes.upload_volume_to_image(
-            volume, self.id(), disk_format=self.upload_format,
+            volume, self.id(), disk_format=self.UPLOAD_FORMAT,
             container_format='bare')
         self.addCleanup(self.images.delete_image, answer['image_id'])
         image = self.cloud.wait_for_image(answer['image_id'])

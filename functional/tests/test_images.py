@@ -212,6 +212,10 @@ class ImageVolumeOperations(object):
         self.images.delete_image(image.id)
         self.cloud.wait_until_deleted(image_volume)
 
+
+class OtherOwners(object):
+    """Images of another backend, and of another user."""
+
     def test_image_of_another_backend_of_the_cluster(self):
         image = self.uploaded()
         self.backend = self.other_backend
@@ -266,7 +270,8 @@ class ImageVolumeOperations(object):
         self.cloud.wait_for_volume(volume)
 
 
-class SocketTest(ImageVolumeOperations, base.FunctionalTestCase):
+class SocketTest(OtherOwners, ImageVolumeOperations,
+                 base.FunctionalTestCase):
     """Linked clones, over sockets."""
 
     backend = 'images'
@@ -278,5 +283,4 @@ class CLITest(ImageVolumeOperations, base.FunctionalTestCase):
     """Full clones, with fsc_cli."""
 
     backend = 'images-cli'
-    other_backend = 'images'
     one_clone = (0, 1)

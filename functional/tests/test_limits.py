@@ -148,26 +148,6 @@ class LimitBasics(object):
 
         waiting.wait_for(told, SECONDS, 'Statistics of a pool')
 
-    def test_thin_volume_grows_up_to_the_ratio(self):
-        """Beyond what is there, but not without end."""
-        volume = self.create_volume()
-        pool = volume.host.partition('#')[2]
-        total = int(self.pools()[pool]['total_capacity_gb'])
-        self.extend(volume, 2 * total)
-        # With those of others, all that may be provisioned but the half.
-        for name in ('theirs', 'theirs-too'):
-            self.fsc_cli('createVolume', volName=name, thinFlag=1,
-                         poolId=pool, volSize=9 * 1024 * (total - 1))
-            self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
-        self.wait_for_pool(pool, lambda now: (
-            now['provisioned_capacity_gb'] > 18 * (total - 1)))
-
-        self.extend_too_far(volume, 3 * total)
-
-        self.assertEqual(2 * total, self.volumes.get_volume(volume.id).size)
-        self.assertEqual(2 * total * 1024,
-                         self.volume_on_cluster(volume)['size'])
-
 
 class LimitOperations(LimitBasics):
     """The rest of it."""
@@ -250,6 +230,26 @@ class LimitOperations(LimitBasics):
         self.assertRaises(cloud.Failed, self.create_volume, volume_type=gold)
         self.assertEqual([], self.control.status()['volumes'])
         self.assertEqual([], self.control.status()['qos'])
+
+    def test_thin_volume_grows_up_to_the_ratio(self):
+        """Beyond what is there, but not without end."""
+        volume = self.create_volume()
+        pool = volume.host.partition('#')[2]
+        total = int(self.pools()[pool]['total_capacity_gb'])
+        self.extend(volume, 2 * total)
+        # With those of others, all that may be provisioned but the half.
+        for name in ('theirs', 'theirs-too'):
+            self.fsc_cli('createVolume', volName=name, thinFlag=1,
+                         poolId=pool, volSize=9 * 1024 * (total - 1))
+            self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
+        self.wait_for_pool(pool, lambda now: (
+            now['provisioned_capacity_gb'] > 18 * (total - 1)))
+
+        self.extend_too_far(volume, 3 * total)
+
+        self.assertEqual(2 * total, self.volumes.get_volume(volume.id).size)
+        self.assertEqual(2 * total * 1024,
+                         self.volume_on_cluster(volume)['size'])
 
     def test_thick_volume_grows_into_free_space_only(self):
         thick = self.volume_type(self.backend + '-thick', **{

@@ -29,7 +29,6 @@ class SocketTest(operations.VolumeOperations,
     """The driver talks to the agents over sockets."""
 
     backend = 'socket'
-    upload_format = 'raw'
 
 
 class CLITest(operations.VolumeBasics,
@@ -61,7 +60,9 @@ class RESTTest(operations.VolumeBasics,
     backend = 'rest'
 
 
-class FullCloneTest(operations.SnapshotBasics, base.FunctionalTestCase):
+class FullCloneTest(operations.LargerCopies,
+                    operations.SnapshotBasics,
+                    base.FunctionalTestCase):
     """Volumes from snapshots and volumes are independent copies."""
 
     backend = 'full'
@@ -78,7 +79,7 @@ class FullCloneTest(operations.SnapshotBasics, base.FunctionalTestCase):
 class OldClusterTest(operations.VolumeBasics,
                      operations.SnapshotBasics,
                      operations.AttachBasics,
-                     operations.ImageOperations,
+                     operations.ImageBasics,
                      base.FunctionalTestCase):
     """An older cluster with one pool; Cinder runs on native threads."""
 

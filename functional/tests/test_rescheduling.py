@@ -98,6 +98,20 @@ class RescheduledVolumes(object):
             self.cloud.delete_volume(volume)
         self.assertEqual({}, self.on_cluster_now())
 
+    def test_what_a_pool_refuses_is_made_in_another_one(self):
+        self.control.add_fault(kind='pool_full', pool=0)
+
+        ids = self.start_creations(3)
+        self.wait_until_settled(ids)
+
+        self.assertEqual({'volume-' + id_: (1024, 1) for id_ in ids},
+                         self.on_cluster_now())
+        self.assertEqual(self.expected(), self.on_cluster_now())
+
+
+class LostRequests(object):
+    """What an outage leaves to be found out, whichever way is used."""
+
     def test_outage(self):
         doors = [address for address, _port in self.simulator.agents]
         doors.append('rest')
@@ -158,18 +172,8 @@ class RescheduledVolumes(object):
 
         self.assertEqual({}, self.on_cluster_now())
 
-    def test_what_a_pool_refuses_is_made_in_another_one(self):
-        self.control.add_fault(kind='pool_full', pool=0)
 
-        ids = self.start_creations(3)
-        self.wait_until_settled(ids)
-
-        self.assertEqual({'volume-' + id_: (1024, 1) for id_ in ids},
-                         self.on_cluster_now())
-        self.assertEqual(self.expected(), self.on_cluster_now())
-
-
-class SocketTest(RescheduledVolumes, base.FunctionalTestCase):
+class SocketTest(LostRequests, RescheduledVolumes, base.FunctionalTestCase):
     backend = 'socket'
 
 
