@@ -30,7 +30,7 @@ _EXAMPLES = os.environ.get('DSWARE_TEST_EXAMPLES')
 
 class ModelTests:
 
-    EXAMPLES = 14
+    EXAMPLES = 8
     STEPS = 50
 
     def setUp(self):
@@ -67,4 +67,4 @@ class CLIModelTestCase(ModelTests, base.CLITestCase):
 
 class RESTModelTestCase(ModelTests, base.RESTTestCase):
 
-    EXAMPLES = 8
+    EXAMPLES = 4
