@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The os-brick connectors for volumes of a Dsware cluster.
+"""The os-brick connector for volumes of a Dsware cluster.
 
-_Connector has all that does not depend on the program that talks to the
+BaseConnector has all that does not depend on the program that talks to the
 cluster; a connector for another program gives it another.
 
 A host without a setting of its own believes only in addresses of its own.
@@ -31,7 +31,6 @@ from os_brick.initiator.connectors import base
 from os_brick import utils
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_utils import importutils
 
 from os_brick_dsware import addresses
 from os_brick_dsware import devices
@@ -41,17 +40,13 @@ from os_brick_dsware import host_volume
 from os_brick_dsware import identify
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import logs
-from os_brick_dsware import options
+from os_brick_dsware import opts  # noqa: F401
 from os_brick_dsware import programs
 from os_brick_dsware import properties
-from os_brick_dsware import registry
-from os_brick_dsware import sds_cli
 from os_brick_dsware import waiting
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
-
-options.register(CONF)
 
 #: Below os-brick's lock_path: who uses which volume on this host.
 LEDGER_DIRECTORY = 'dsware'
@@ -76,33 +71,19 @@ def ledger_directory(conf) -> str:
     return os.path.join(path, LEDGER_DIRECTORY)
 
 
-def program_of(conf, target: programs.Target, as_root, as_user):
+def program_of(conf, target: programs.Target, as_root) -> programs.FSCCli:
     """Give access to the program that reaches an agent.
 
     :param conf: group os_brick of a service
     :param target: the agent
     :param as_root: runs a command as root
-    :param as_user: runs a command as the service's user
-    :returns: a programs.FSCCli or programs.SDSCli
+    :returns: the program
     """
-    if target.agent_ip == programs.THIS_HOST:
-        return programs.SDSCli(as_user, sds_program(conf.dsware_sds_cli),
-                               conf.dsware_cli_timeout, target)
     # The host's own setting wins over what was recorded.
     target = dataclasses.replace(
         target, manager_ip=conf.dsware_manager_ip or target.manager_ip)
     return programs.FSCCli(as_root, conf.dsware_fsc_cli,
                            conf.dsware_cli_timeout, target)
-
-
-def sds_program(configured: str | None) -> str:
-    """Choose the SDSHypervisor command line program of this host.
-
-    :param configured: value of option dsware_sds_cli
-    :returns: its name or path
-    """
-    return (configured or os.environ.get(sds_cli.PROGRAM_VARIABLE)
-            or sds_cli.DEFAULT_PROGRAM)
 
 
 def _program_found(program: str) -> bool:
@@ -119,11 +100,8 @@ def _program_found(program: str) -> bool:
     return False
 
 
-class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
+class BaseConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
     """Attaches volumes with a command line program of the Dsware family."""
-
-    #: Whether its program is sds_cli.
-    _is_sds = False
 
     def __init__(self, root_helper, driver=None, execute=None, *args,
                  **kwargs):
@@ -251,10 +229,6 @@ class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         return self._execute(*argv, run_as_root=True,
                              root_helper=self._root_helper, **kwargs)
 
-    def _run_as_user(self, *argv, **kwargs):
-        return self._execute(*argv, run_as_root=False,
-                             root_helper=self._root_helper, **kwargs)
-
     def _ledger(self) -> ledgers.Ledger:
         return ledgers.Ledger(ledger_directory(CONF))
 
@@ -268,8 +242,11 @@ class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                              lock=max(600, 10 * timeout))
 
     def _program(self, target: programs.Target):
-        return program_of(CONF.os_brick, target, self._run_as_root,
-                          self._run_as_user)
+        return program_of(CONF.os_brick, target, self._run_as_root)
+
+    def _serves(self, target: programs.Target) -> bool:
+        """Tell whether what was attached is for this program to detach."""
+        return target.agent_ip != programs.THIS_HOST
 
     def _understood(self, connection_properties) -> dict:
         """Read what the volume driver sent, as our own driver sends it."""
@@ -308,8 +285,8 @@ class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                 host_volume.IN_PASSING, self._program,
                 lambda user: not ledger.alive(user),
             ).clear_in_passing(
-                lambda name, target: wanted(name, target) and self._is_sds == (
-                    target.agent_ip == programs.THIS_HOST))
+                lambda name, target: (wanted(name, target)
+                                      and self._serves(target)))
         except exceptions.ConfigurationError as exc:
             LOG.debug('Nothing is recorded on this host: %s', exc)
         except Exception as exc:
@@ -319,7 +296,7 @@ class _Connector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
                        'processes that have ended: %s', exc)
 
 
-class DSWareConnector(_Connector):
+class DSWareConnector(BaseConnector):
     """Attaches volumes with Dsware's ``fsc_cli``."""
 
     def _target(self, connection: properties.Connection) -> programs.Target:
@@ -370,14 +347,17 @@ class DSWareConnector(_Connector):
 
         :param root_helper: not used: nothing is run
         :returns: dsware_cli, whether the command line program was found;
-            dsware_agent_ip and dsware_agent_port, if they are configured
+            dsware_agent_ip and dsware_agent_port, if they are configured;
+            nothing on a host without Dsware, that has none of these
         """
         try:
             conf = CONF.os_brick
-            found = {'dsware_cli': _program_found(conf.dsware_fsc_cli)}
-            for name in ('dsware_agent_ip', 'dsware_agent_port'):
-                if conf[name]:
-                    found[name] = conf[name]
+            found = {name: conf[name]
+                     for name in ('dsware_agent_ip', 'dsware_agent_port')
+                     if conf[name]}
+            has_program = _program_found(conf.dsware_fsc_cli)
+            if has_program or found:
+                found['dsware_cli'] = has_program
             return found
         except Exception:
             # It is asked for every attachment of every kind of storage.
@@ -418,41 +398,3 @@ def _check_elsewhere(connection: properties.Connection,
     LOG.warning('Volume %s is not attached to this host by us, and agent %s '
                 'is not known to be that of this host: nothing is detached',
                 connection.volume, agent)
-
-
-def sds_hypervisor(*args, **kwargs):
-    """Make the connector for SDSHypervisor that the operator asks for.
-
-    :param args: what os-brick gives to a connector
-    :param kwargs: the same
-    :returns: ours if option dsware_replace_sdshypervisor is set, else
-        os-brick's own
-    """
-    if CONF.os_brick.dsware_replace_sdshypervisor:
-        return SDSHypervisorConnector(*args, **kwargs)
-    return importutils.import_object(registry.SDS_REPLACED, *args, **kwargs)
-
-
-class SDSHypervisorConnector(_Connector):
-    """Attaches SDSHypervisor's volumes with ``sds_cli``.
-
-    It understands the connection properties that are made for os-brick's
-    HuaweiStorHyperConnector: ``volume_id`` is the volume's name.
-    """
-
-    _is_sds = True
-
-    def _understood(self, connection_properties) -> dict:
-        return properties.of_sds(connection_properties)
-
-    def _target(self, connection: properties.Connection) -> programs.Target:
-        """Choose this host, which is all that ``sds_cli`` knows."""
-        return programs.Target('', programs.THIS_HOST)
-
-    @staticmethod
-    def get_connector_properties(root_helper, *args, **kwargs):
-        """Tell the volume driver nothing, like os-brick's own connector.
-
-        :returns: an empty dict
-        """
-        return {}

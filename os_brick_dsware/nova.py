@@ -12,20 +12,18 @@
 
 """Nova's side: gives instances the volumes that the connector attaches.
 
-It needs Nova's libvirt driver, so only nova-compute imports it. The registry
-makes it known to Nova.
+It needs Nova's libvirt driver, so only nova-compute imports it.
 """
 
 from nova import exception
 from nova import utils
-from nova.virt.libvirt.volume import fs
 from nova.virt.libvirt.volume import volume
 from os_brick.initiator import connector
 from oslo_log import log as logging
 
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
-from os_brick_dsware import registry
+from os_brick_dsware import protocols
 
 LOG = logging.getLogger(__name__)
 
@@ -37,7 +35,9 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
     nothing about a volume is kept here.
     """
 
-    protocol = registry.PROTOCOL
+    protocol = protocols.DSWARE
+    #: os-brick counts the users of a volume on a host.
+    counts_users = True
 
     def __init__(self, host):
         """Get the os-brick connector; nothing is run yet.
@@ -115,15 +115,9 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
         return size
 
 
-class LibvirtSDSHypervisorVolumeDriver(LibvirtDSWareVolumeDriver):
-    """Attaches volumes of SDSHypervisor, for which Nova has no driver."""
-
-    protocol = registry.SDS_PROTOCOL
-
-
 def _name(connection_info):
-    data = connection_info['data']
-    return data.get(properties.VOLUME_NAME) or data.get(properties.VOLUME_ID)
+    return (connection_info['data'].get(properties.VOLUME_NAME)
+            or connection_info.get('serial'))
 
 
 def _properties(connection_info, instance):
@@ -142,24 +136,3 @@ def _properties(connection_info, instance):
         # to leave would take the volume from the other.
         data[properties.ATTACHMENT] = instance.uuid
     return data
-
-
-def _be_told_of_every_instance():
-    """Have Nova disconnect each instance, not only the last of a host.
-
-    Of several instances on a host that share a volume Nova disconnects only
-    the last, as it cannot know that the connector counts them; two that are
-    detached at once it may both take for not the last. An exception are the
-    drivers that mount file systems, since they count. Nova tells them by their
-    class, which is abstract: there ours is registered, not derived.
-    """
-    counting = getattr(fs, 'LibvirtMountedFileSystemVolumeDriver', None)
-    try:
-        counting.register(LibvirtDSWareVolumeDriver)
-    except AttributeError:
-        LOG.error('This version of Nova has no class of volume drivers that '
-                  'count their users: a volume that several instances of '
-                  'this host share may stay attached after the last is gone')
-
-
-_be_told_of_every_instance()

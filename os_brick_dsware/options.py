@@ -10,36 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Options of the connector, in group ``os_brick`` of each service's file."""
+"""All options of this package, those for SDSHypervisor among them."""
 
 from oslo_config import cfg
 
+from os_brick_dsware import opts
+
 GROUP = 'os_brick'
 
-dsware_opts = [
-    cfg.HostAddressOpt(
-        'dsware_manager_ip',
-        help='Address of the Dsware cluster\'s management service, as '
-             'fsc_cli on this host is to be told it. When not set, the '
-             'address that the volume driver sends with each attachment is '
-             'used.'),
-    cfg.HostAddressOpt(
-        'dsware_agent_ip',
-        help='Address of the Dsware agent of this host, as fsc_cli on this '
-             'host is to be told it. When not set, the address that the '
-             'volume driver sends with each attachment is used, provided '
-             'that it is one of this host; any other is refused.'),
-    cfg.PortOpt(
-        'dsware_agent_port',
-        help='Port of the Dsware agent of this host. When not set, the port '
-             'that the volume driver sends with each attachment is used if '
-             'the agent has an address of this host, and else the default of '
-             'fsc_cli.'),
-    cfg.StrOpt(
-        'dsware_fsc_cli',
-        default='fsc_cli',
-        help='Name or absolute path of the Dsware command line program on '
-             'this host. It is run as root.'),
+dsware_opts = opts.dsware_opts + [
     cfg.StrOpt(
         'dsware_sds_cli',
         help='Name or absolute path of the SDSHypervisor command line '
@@ -54,22 +33,6 @@ dsware_opts = [
              'are attached by cinder-dsware instead of os-brick\'s own '
              'connector, and by nova-compute, which has no volume driver '
              'for them. Change it while no such volume is attached.'),
-    cfg.IntOpt(
-        'dsware_cli_timeout',
-        default=60,
-        min=1,
-        max=3600,
-        help='Seconds that one run of a command line program may '
-             'take. A run that takes longer is ended, and what it did is '
-             'found out by asking the cluster.'),
-    cfg.BoolOpt(
-        'dsware_simulated_devices',
-        default=False,
-        help='Whether the devices of this host are those of the Dsware '
-             'simulator: plain files, or block devices that do not tell '
-             'their World Wide Name. For tests and demonstrations only: who '
-             'controls the agent can then have any file of the right size '
-             'written.'),
 ]
 
 

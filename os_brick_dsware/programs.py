@@ -13,8 +13,8 @@
 """What a host's command line program can do, as calls with typed answers.
 
 The connector needs four things of a program: attach, detach, describe and a
-name for messages. FSCCli gives them for ``fsc_cli``, SDSCli for ``sds_cli``;
-another program of the family needs only another class.
+name for messages. FSCCli gives them for ``fsc_cli``; another program of the
+family needs only another class.
 
 A program is run once a call and nothing is judged: whether to repeat is the
 connector's business.
@@ -32,7 +32,6 @@ from os_brick_dsware import addresses
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import result_codes
-from os_brick_dsware import sds_cli
 
 _MIB = 1024 * 1024
 _NUMBER = re.compile(r'[0-9]{1,18}')
@@ -90,7 +89,7 @@ def _bounded(parse: Callable, bound: int, out: str | None):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Runner:
+class Runner:
     """Runs a program, and tells what came of it.
 
     :param execute: runs a command, like os-brick's executors
@@ -179,7 +178,8 @@ class _Runner:
         return '%s: %s' % (code, said) if said else code
 
 
-def _runs(argv: list[str], program: str, volume: str) -> bool:
+def runs(argv: list[str], program: str, volume: str) -> bool:
+    """Tell whether a process runs a program for a volume."""
     return volume in argv and (
         program in argv or program in map(os.path.basename, argv))
 
@@ -192,10 +192,10 @@ class FSCCli:
 
     def __init__(self, execute: Callable, program: str, timeout: int,
                  target: Target):
-        """Nothing is run yet; see _Runner."""
+        """Nothing is run yet; see Runner."""
         self._program = program
         self.target = target
-        self._runner = _Runner(
+        self._runner = Runner(
             execute, program, timeout,
             '%s through agent %s' % (program, target.agent_ip),
             'option dsware_fsc_cli in group os_brick must name the Dsware '
@@ -208,7 +208,7 @@ class FSCCli:
         that plays several hosts others' agents have commands of their own.
         """
         agent = addresses.canonical(self.target.agent_ip)
-        return _runs(argv, self._program, volume) and any(
+        return runs(argv, self._program, volume) and any(
             addresses.canonical(argument) == agent for argument in argv)
 
     def attach(self, volume: str) -> Reply:
@@ -262,61 +262,3 @@ class FSCCli:
         reply, said = self._runner.run(
             argv, functools.partial(fsc_cli.parse, op), changes, bound)
         return reply, said.records if said else ()
-
-
-class SDSCli:
-    """SDSHypervisor's ``sds_cli``; it runs as the service's user.
-
-    It knows only this host, and of a volume only whether it is attached and
-    as which device.
-    """
-
-    tells_device = True
-
-    def __init__(self, execute: Callable, program: str, timeout: int,
-                 target: Target):
-        """Nothing is run yet; see _Runner."""
-        self._program = program
-        self.target = target
-        self._runner = _Runner(
-            execute, program, timeout, program,
-            'option dsware_sds_cli in group os_brick must name the Dsware '
-            "command line program, which the service's user")
-
-    def is_run(self, argv: list[str], volume: str) -> bool:
-        """Tell whether a process runs the program for a volume."""
-        return _runs(argv, self._program, volume)
-
-    def attach(self, volume: str) -> Reply:
-        """Attach a volume; ATTACHED when it already was."""
-        reply = self._call(sds_cli.ATTACH, volume, changes=True)
-        if reply.kind in (result_codes.OK, result_codes.ATTACHED):
-            reply = dataclasses.replace(
-                reply, device=self.describe(volume).device)
-        return reply
-
-    def detach(self, volume: str) -> Reply:
-        """Detach a volume; DETACHED when it already was.
-
-        50151209, which os-brick's own connector takes for a success, leaves
-        the outcome unknown: the program said that the VBS is not well, and
-        not that the device is gone.
-        """
-        return self._call(sds_cli.DETACH, volume, changes=True)
-
-    def describe(self, volume: str) -> Reply:
-        """Ask which device a volume has; DETACHED or ABSENT for none."""
-        reply = self._call(sds_cli.QUERY, volume, changes=False)
-        if reply.kind == result_codes.OK and not reply.device:
-            return Reply(result_codes.RETRY, '%s did not name the device of '
-                         '%s' % (self._program, volume))
-        return reply
-
-    def _call(self, action: str, volume: str, changes: bool) -> Reply:
-        try:
-            argv = sds_cli.command(self._program, action, volume)
-        except fsc_cli.ArgumentError as exc:
-            raise exceptions.InvalidConnectionProperties(str(exc))
-        reply, said = self._runner.run(argv, sds_cli.parse, changes)
-        return dataclasses.replace(
-            reply, device=said.device if said else '')

@@ -31,8 +31,6 @@ ATTACHMENT = 'attachment'
 MANAGER_IP = 'manager_ip'
 AGENT_IP = 'agent_ip'
 AGENT_PORT = 'agent_port'
-#: What SDSHypervisor's volume driver calls the volume's name.
-VOLUME_ID = 'volume_id'
 #: Written by who attaches a volume for something that outlives its own
 #: process: ledgers.INSTANCE.
 USER_KIND = 'dsware_user_kind'
@@ -114,14 +112,3 @@ def device_info(path: str, properties: Mapping) -> dict:
     info.update((key, properties[key]) for key in _IDENTITY
                 if properties.get(key) is not None)
     return info
-
-
-def of_sds(properties: Mapping) -> dict:
-    """Read connection properties of SDSHypervisor.
-
-    The volume's name is in VOLUME_ID, or in VOLUME_NAME where this is what
-    connect returned.
-    """
-    found = dict(properties)
-    found[VOLUME_NAME] = found.get(VOLUME_ID) or found.get(VOLUME_NAME)
-    return found

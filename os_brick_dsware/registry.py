@@ -29,21 +29,22 @@ from oslo_log import log as logging
 
 from os_brick_dsware import logs
 from os_brick_dsware import options
+from os_brick_dsware import protocols
 
 LOG = logging.getLogger(__name__)
 
-PROTOCOL = 'DSWARE'
+PROTOCOL = protocols.DSWARE
 CONNECTOR = 'os_brick_dsware.connector.DSWareConnector'
 
 #: What SDSHypervisor's volume driver asks os-brick for, in capitals.
 SDS_PROTOCOL = 'HUAWEISDSHYPERVISOR'
-SDS_CONNECTOR = 'os_brick_dsware.connector.sds_hypervisor'
+SDS_CONNECTOR = 'os_brick_dsware.sds_connector.sds_hypervisor'
 #: os-brick's own.
 SDS_REPLACED = 'os_brick.initiator.connectors.huawei.HuaweiStorHyperConnector'
 
 VOLUME_TYPE = 'dsware'
 SDS_VOLUME_TYPE = 'huaweisdshypervisor'
-NOVA_MODULE = 'os_brick_dsware.nova'
+NOVA_MODULE = 'os_brick_dsware.nova_drivers'
 NOVA_DRIVER = NOVA_MODULE + '.LibvirtDSWareVolumeDriver'
 SDS_NOVA_DRIVER = NOVA_MODULE + '.LibvirtSDSHypervisorVolumeDriver'
 

@@ -10,17 +10,21 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The SDSHypervisor command line: what to run, and its text to read.
+"""The SDSHypervisor command line: what is run, read and answered.
 
 ``sds_cli`` is the vendor's program on a host of SDSHypervisor, of the same
 family as ``fsc_cli``. What it accepts and prints was learnt from os-brick's
 HuaweiStorHyperConnector.
 """
 
+from collections.abc import Callable
 import dataclasses
 import re
 
+from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import programs
+from os_brick_dsware import result_codes
 
 ATTACH = 'attach'
 DETACH = 'detach'
@@ -80,3 +84,62 @@ def parse(text: str) -> Output:
                                     fsc_cli.MAX_TEXT),
                   fsc_cli.device_path(device)
                   if device and int(code) == 0 else '')
+
+
+class SDSCli:
+    """SDSHypervisor's ``sds_cli``; it runs as the service's user.
+
+    It knows only this host, and of a volume only whether it is attached and
+    as which device.
+    """
+
+    tells_device = True
+
+    def __init__(self, execute: Callable, program: str, timeout: int,
+                 target: programs.Target):
+        """Nothing is run yet; see programs.Runner."""
+        self._program = program
+        self.target = target
+        self._runner = programs.Runner(
+            execute, program, timeout, program,
+            'option dsware_sds_cli in group os_brick must name the Dsware '
+            "command line program, which the service's user")
+
+    def is_run(self, argv: list[str], volume: str) -> bool:
+        """Tell whether a process runs the program for a volume."""
+        return programs.runs(argv, self._program, volume)
+
+    def attach(self, volume: str) -> programs.Reply:
+        """Attach a volume; ATTACHED when it already was."""
+        reply = self._call(ATTACH, volume, changes=True)
+        if reply.kind in (result_codes.OK, result_codes.ATTACHED):
+            reply = dataclasses.replace(
+                reply, device=self.describe(volume).device)
+        return reply
+
+    def detach(self, volume: str) -> programs.Reply:
+        """Detach a volume; DETACHED when it already was.
+
+        50151209, which os-brick's own connector takes for a success, leaves
+        the outcome unknown: the program said that the VBS is not well, and
+        not that the device is gone.
+        """
+        return self._call(DETACH, volume, changes=True)
+
+    def describe(self, volume: str) -> programs.Reply:
+        """Ask which device a volume has; DETACHED or ABSENT for none."""
+        reply = self._call(QUERY, volume, changes=False)
+        if reply.kind == result_codes.OK and not reply.device:
+            return programs.Reply(
+                result_codes.RETRY, '%s did not name the device of %s'
+                % (self._program, volume))
+        return reply
+
+    def _call(self, action: str, volume: str, changes: bool) -> programs.Reply:
+        try:
+            argv = command(self._program, action, volume)
+        except fsc_cli.ArgumentError as exc:
+            raise exceptions.InvalidConnectionProperties(str(exc))
+        reply, said = self._runner.run(argv, parse, changes)
+        return dataclasses.replace(
+            reply, device=said.device if said else '')

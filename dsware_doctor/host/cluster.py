@@ -28,6 +28,7 @@ from os_brick_dsware import fsc_cli
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import programs
 from os_brick_dsware import result_codes
+from os_brick_dsware import sds_connector
 
 #: Seconds to wait for an answer, if less than dsware_cli_timeout.
 PATIENCE = 10
@@ -164,7 +165,7 @@ def _version(program: programs.FSCCli) -> tuple[programs.Reply, str]:
 
 
 def _sds_cli(conf, users) -> list[findings.Finding]:
-    program = connector.sds_program(conf.dsware_sds_cli)
+    program = sds_connector.sds_program(conf.dsware_sds_cli)
     path = find(program)
     if path:
         return [findings.ok('sds_cli is %s' % path)]

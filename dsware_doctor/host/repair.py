@@ -27,6 +27,7 @@ from os_brick_dsware import exceptions
 from os_brick_dsware import host_volume
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import programs
+from os_brick_dsware import sds_connector
 from os_brick_dsware import waiting
 
 _LOCK_TIMEOUT = 10
@@ -128,9 +129,10 @@ class Repairer:
         return findings.note(_DONE[done] % name)
 
     def _program(self, target: programs.Target):
-        if target.agent_ip != programs.THIS_HOST:
-            target = self._managed(target)
-        return connector.program_of(self._conf, target, cluster.execute,
+        if target.agent_ip == programs.THIS_HOST:
+            return sds_connector.program_of(self._conf, target,
+                                            cluster.execute)
+        return connector.program_of(self._conf, self._managed(target),
                                     cluster.execute)
 
     def _managed(self, target: programs.Target) -> programs.Target:

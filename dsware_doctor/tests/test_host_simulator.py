@@ -36,11 +36,13 @@ USER = textwrap.dedent('''
     import sys
     from oslo_config import cfg
     from os_brick_dsware import connector
+    from os_brick_dsware import sds_connector
     from dsware_doctor.host import cluster
 
     path, kind, properties = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     cfg.CONF(args=[], default_config_files=[path], default_config_dirs=[])
-    made = getattr(connector, kind)('sudo', execute=cluster.execute)
+    module = sds_connector if kind.startswith('SDS') else connector
+    made = getattr(module, kind)('sudo', execute=cluster.execute)
     print(made.connect_volume(properties)['path'], flush=True)
     sys.stdin.read()
 ''')

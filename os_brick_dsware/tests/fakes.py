@@ -13,7 +13,6 @@
 """A cluster and a host that live in a directory, behind an executor."""
 
 import os
-import re
 import shutil
 
 from oslo_concurrency import processutils
@@ -27,7 +26,6 @@ from os_brick_dsware import addresses
 from os_brick_dsware import connector
 from os_brick_dsware import devices
 from os_brick_dsware import fsc_cli
-from os_brick_dsware import programs
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -84,9 +82,9 @@ class FakeCluster:
     next calls: an int is a result code; 'lost' carries the call out and ends
     without a word; 'hang' does neither; 'garbage' prints nonsense; 'failed'
     carries out, prints the result and exits with 1; any exception is raised.
-
-    sds_cli reaches the same, as the host of agent AGENT.
     """
+
+    as_root = True
 
     def __init__(self, root):
         self.root = root
@@ -118,41 +116,22 @@ class FakeCluster:
 
     def execute(self, *cmd, **kwargs):
         assert kwargs['timeout']
-        assert kwargs['run_as_root'] == ('sds_cli' not in cmd)
+        assert kwargs['run_as_root'] == (self.as_root or cmd[0] != 'timeout')
         self.commands.append((cmd, kwargs))
         if cmd[0] != 'timeout':
             return self.tool(*cmd, **kwargs)
         assert cmd[:3] == ('timeout', '-s', 'KILL'), cmd
         assert cmd[4:8] == ('sh', '-c', fsc_cli.BOUNDED, 'sh'), cmd
         cmd = cmd[10:]
-        return (self.sds_cli if cmd[0] == 'sds_cli' else self.fsc_cli)(cmd)
+        return self.program(cmd)
 
-    def fsc_cli(self, cmd):
+    def program(self, cmd):
         assert cmd[0] == 'fsc_cli', cmd
         args = dict(zip(cmd[1::2], cmd[2::2]))
         op = args['--op']
         name = args.get('--volName') or args['--snapName']
         self.calls.append((op, args['--ip'], name))
         return self.run(op, addresses.canonical(args['--ip']), name), ''
-
-    def sds_cli(self, cmd):
-        (option, action), (other, name) = cmd[1:3], cmd[3:]
-        assert (option, other) == ('-c', '-v'), cmd
-        op = {'attach': 'attachVolume', 'detach': 'detachVolume',
-              'querydev': 'querydev'}[action]
-        self.calls.append((op, AGENT, name))
-        try:
-            return self.as_sds(self.run(op, AGENT, name)), ''
-        except processutils.ProcessExecutionError as exc:
-            exc.stdout = self.as_sds(exc.stdout or '')
-            raise
-
-    def as_sds(self, text):
-        lines = (line for line in text.splitlines(True)
-                 if not line.startswith('DSwareAttachResult'))
-        return ''.join(re.sub('^desc=', 'ret_desc=', re.sub(
-            '^result=', 'ret_code=', line)) for line in lines).replace(
-                '=50151601', '=50155007')
 
     def tool(self, *cmd, **kwargs):
         scripted = self.script.get(cmd[0], [])
@@ -213,11 +192,6 @@ class FakeCluster:
         if not self.keep_nodes:
             self.remove_node(device)
         return 'result=0\ndesc=success\n'
-
-    def querydev(self, agent, name):
-        device = self.attached.get((agent, name))
-        return ('result=0\ndev_addr=%s\n' % device if device
-                else 'result=50151601\n')
 
     # Devices ----------------------------------------------------------------
 
@@ -290,13 +264,10 @@ class QuickConnector(Quick, connector.DSWareConnector):
     """Runs fsc_cli."""
 
 
-class QuickSDSConnector(Quick, connector.SDSHypervisorConnector):
-    """Runs sds_cli."""
-
-
 class ConnectorTestCase(testtools.TestCase):
     """Gives each test a cluster, a host and a connector of its own."""
 
+    cluster_class: type = FakeCluster
     connector_class: type = QuickConnector
     #: How the ledger calls the agent, and errors call who was asked.
     agent = AGENT
@@ -310,10 +281,9 @@ class ConnectorTestCase(testtools.TestCase):
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.conf = self.useFixture(config_fixture.Config(cfg.CONF))
         self.conf.config(group='os_brick',
-                         dsware_sds_cli='sds_cli',
                          lock_path=os.path.join(self.directory, 'lock'))
         os.mkdir(os.path.join(self.directory, 'lock'))
-        self.cluster = FakeCluster(os.path.join(self.directory, 'host'))
+        self.cluster = self.cluster_class(os.path.join(self.directory, 'host'))
         self.host = FakeDevices(self.cluster.root)
         self.cluster.add()
         self.connector = self.new_connector()
@@ -356,21 +326,3 @@ class ConnectorTestCase(testtools.TestCase):
 
     def users(self, name=NAME):
         return self.connector._ledger().users(name)
-
-
-class SDSTestCase(ConnectorTestCase):
-    """The same, with SDSHypervisor's program and connection properties."""
-
-    connector_class = QuickSDSConnector
-    agent = programs.THIS_HOST
-    asked = 'sds_cli'
-    option = 'dsware_sds_cli'
-    query = 'querydev'
-
-    def properties(self, token='token-1', **changes):
-        found = super().properties(token, **changes)
-        for key in ('manager_ip', 'agent_ip', 'agent_port'):
-            found.pop(key, None)
-        if 'volume_name' in found:
-            found['volume_id'] = found.pop('volume_name')
-        return found

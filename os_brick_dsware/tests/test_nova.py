@@ -31,7 +31,9 @@ from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import registry
+from os_brick_dsware import sds_connector
 from os_brick_dsware.tests import fakes
+from os_brick_dsware.tests import sds_fakes
 
 WHY_NOT = ''
 if not importlib.util.find_spec('nova'):
@@ -45,6 +47,7 @@ else:
     from nova.virt.libvirt import host as nova_host
     from nova.virt.libvirt.volume import fs as nova_fs
     from os_brick_dsware import nova
+    from os_brick_dsware import nova_drivers
 
 VOLUME_ID = '0a3b2f3c-0000-4000-8000-00000000000a'
 DISK = {'bus': 'virtio', 'dev': 'vdb', 'type': 'disk'}
@@ -140,19 +143,19 @@ class RegistrationTestCase(NovaTestCase):
 
     def test_base_class_is_gone(self):
         package = sys.modules['nova.virt.libvirt.volume']
-        with mock.patch.object(package, 'volume'), mock.patch.dict(
-                sys.modules, {'nova.virt.libvirt.volume.volume': None}):
-            del package.volume
+        with mock.patch.object(package, 'fs'), mock.patch.dict(
+                sys.modules, {'nova.virt.libvirt.volume.fs': None}):
+            del package.fs
             del sys.modules[registry.NOVA_MODULE]
             self.assertRefused(
                 self.module(VOLUME_DRIVERS={'local': 'nova.x.Y'}),
-                'nova.virt.libvirt.volume.volume')
+                'nova.virt.libvirt.volume.fs')
 
     def test_class_of_drivers_that_count_is_gone(self):
         with mock.patch.object(
                 nova_fs, 'LibvirtMountedFileSystemVolumeDriver'):
             del nova_fs.LibvirtMountedFileSystemVolumeDriver
-            nova._be_told_of_every_instance()
+            nova_drivers._be_told_of_every_instance()
         self.assertIn('several instances', self.log.output)
 
     def test_host_that_os_brick_does_not_serve(self):
@@ -411,7 +414,7 @@ class HostTestCase(NovaTestCase):
         self.assertEqual({}, self.cluster.attached)
 
 
-class SDSTestCase(fakes.SDSTestCase, NovaTestCase):
+class SDSTestCase(sds_fakes.SDSTestCase, NovaTestCase):
     """Volumes of SDSHypervisor, as its volume driver describes them."""
 
     def _libvirt_driver(self):
@@ -431,10 +434,11 @@ class SDSTestCase(fakes.SDSTestCase, NovaTestCase):
         self.assertEqual(
             registry.SDS_NOVA_DRIVER,
             nova_driver.VOLUME_DRIVERS[registry.SDS_VOLUME_TYPE])
-        self.assertIs(nova.LibvirtSDSHypervisorVolumeDriver,
+        self.assertIs(nova_drivers.LibvirtSDSHypervisorVolumeDriver,
                       type(self.driver))
-        made = nova.LibvirtSDSHypervisorVolumeDriver(None)
-        self.assertIs(connector.SDSHypervisorConnector, type(made.connector))
+        made = nova_drivers.LibvirtSDSHypervisorVolumeDriver(None)
+        self.assertIs(sds_connector.SDSHypervisorConnector,
+                      type(made.connector))
 
     def test_connect_extend_disconnect(self):
         info = self.info()
@@ -451,7 +455,7 @@ class SDSTestCase(fakes.SDSTestCase, NovaTestCase):
         error = self.assertRaises(
             nova_exception.VolumeExtendFailed, self.libvirt._extend_volume,
             info, _instance(), 3 * fakes.MIB)
-        self.assertIn(fakes.NAME, str(error))
+        self.assertIn('has 2097152 bytes', str(error))
         self.disconnect(info)
         self.assertEqual({}, self.cluster.attached)
 

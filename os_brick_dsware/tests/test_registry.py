@@ -25,7 +25,7 @@ import fixtures
 from os_brick_dsware import connector as dsware_connector
 from os_brick_dsware import options
 from os_brick_dsware import registry
-from os_brick_dsware.tests import fakes
+from os_brick_dsware import sds_connector
 
 LOCAL = 'os_brick.initiator.connectors.local.LocalConnector'
 
@@ -159,7 +159,7 @@ class RegistryTestCase(testtools.TestCase):
         self.assertIs(huawei.HuaweiStorHyperConnector,
                       self.made('huaweisdshypervisor'))
         self.replace_sds()
-        self.assertIs(dsware_connector.SDSHypervisorConnector,
+        self.assertIs(sds_connector.SDSHypervisorConnector,
                       self.made('huaweisdshypervisor'))
 
     def made(self, protocol):
@@ -167,49 +167,15 @@ class RegistryTestCase(testtools.TestCase):
             protocol, 'sudo', execute=lambda *cmd, **kwargs: ('', '')))
 
 
-class ConnectorPropertiesTestCase(fakes.ConnectorTestCase):
-
-    def get(self):
-        return self.connector.get_connector_properties(
-            'sudo', host='h', multipath=False, enforce_multipath=False,
-            execute=None)
-
-    def test_nothing_here(self):
-        self.conf.config(group='os_brick', dsware_fsc_cli='no-such-fsc-cli')
-        self.assertEqual({'dsware_cli': False}, self.get())
-
-    def test_all_here(self):
-        self.conf.config(group='os_brick', dsware_fsc_cli='/bin/sh',
-                         dsware_agent_ip='127.0.1.1', dsware_agent_port=7)
-        self.assertEqual({'dsware_cli': True, 'dsware_agent_port': 7,
-                          'dsware_agent_ip': '127.0.1.1'}, self.get())
-
-    def test_found_where_only_root_looks(self):
-        self.useFixture(fixtures.EnvironmentVariable('PATH', '/nonexistent'))
-        self.conf.config(group='os_brick', dsware_fsc_cli='sh')
-        self.assertTrue(self.get()['dsware_cli'])
-
-    def test_where_only_root_may_look(self):
-        def stat(path, **kwargs):
-            raise PermissionError(path)
-
-        self.conf.config(group='os_brick', dsware_fsc_cli='/root/x/fsc_cli')
-        self.useFixture(fixtures.MonkeyPatch('os.stat', stat))
-        self.assertTrue(self.get()['dsware_cli'])
+class OptionsTestCase(testtools.TestCase):
 
     def test_options_are_told_to_the_sample_generator(self):
         (group, found), = options.list_opts()
         self.assertEqual('os_brick', group)
         self.assertEqual(
             ['dsware_manager_ip', 'dsware_agent_ip', 'dsware_agent_port',
-             'dsware_fsc_cli', 'dsware_sds_cli',
-             'dsware_replace_sdshypervisor', 'dsware_cli_timeout',
-             'dsware_simulated_devices'],
+             'dsware_fsc_cli', 'dsware_cli_timeout',
+             'dsware_simulated_devices', 'dsware_sds_cli',
+             'dsware_replace_sdshypervisor'],
             [option.name for option in found])
         self.assertTrue(all(option.help for option in found))
-
-    def test_never_raises(self):
-        self.useFixture(fixtures.FakeLogger())
-        self.useFixture(fixtures.MonkeyPatch(
-            'os_brick_dsware.connector._program_found', None))
-        self.assertEqual({}, self.get())

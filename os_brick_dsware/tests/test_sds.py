@@ -18,19 +18,20 @@ import testtools
 
 import fixtures
 
-from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import programs
 from os_brick_dsware import sds_cli
+from os_brick_dsware import sds_connector
 from os_brick_dsware.tests import fakes
+from os_brick_dsware.tests import sds_fakes
 from os_brick_dsware.tests import test_connect
 from os_brick_dsware.tests import test_disconnect
 from os_brick_dsware.tests import test_sharing
 
 
-class ConnectTestCase(test_connect.Connecting, fakes.SDSTestCase):
+class ConnectTestCase(test_connect.Connecting, sds_fakes.SDSTestCase):
 
     def test_connect(self):
         info = self.connector.connect_volume(self.properties())
@@ -66,10 +67,10 @@ class ConnectTestCase(test_connect.Connecting, fakes.SDSTestCase):
                 ('/opt/sds_cli', '/x/sds_cli', '/x/sds_cli')):
             self.useFixture(fixtures.EnvironmentVariable(
                 'HUAWEISDSHYPERVISORCLI_PATH', variable))
-            self.assertEqual(expected, connector.sds_program(option))
+            self.assertEqual(expected, sds_connector.sds_program(option))
 
 
-class PlainPropertiesTestCase(fakes.SDSTestCase):
+class PlainPropertiesTestCase(sds_fakes.SDSTestCase):
     """As SDSHypervisor's volume driver sends them: a name, nothing else."""
 
     def setUp(self):
@@ -227,42 +228,42 @@ class PlainPropertiesTestCase(fakes.SDSTestCase):
 
 
 class UnknownOutcomeTestCase(test_connect.UnknownOutcomes,
-                             fakes.SDSTestCase):
+                             sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
-class DeviceTestCase(test_connect.DevicesOfVolumes, fakes.SDSTestCase):
+class DeviceTestCase(test_connect.DevicesOfVolumes, sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
-class BlockDeviceTestCase(test_connect.BlockDevices, fakes.SDSTestCase):
+class BlockDeviceTestCase(test_connect.BlockDevices, sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
-class OtherCallsTestCase(test_connect.OtherCalls, fakes.SDSTestCase):
+class OtherCallsTestCase(test_connect.OtherCalls, sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
-class DisconnectTestCase(test_disconnect.Disconnecting, fakes.SDSTestCase):
+class DisconnectTestCase(test_disconnect.Disconnecting, sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
-class EncryptedTestCase(test_disconnect.Encrypted, fakes.SDSTestCase):
+class EncryptedTestCase(test_disconnect.Encrypted, sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
 class SharingTestCase(test_sharing.Sharing, test_sharing.Users,
-                      fakes.SDSTestCase):
+                      sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
 class KilledTestCase(test_sharing.Killed, test_sharing.Users,
-                     fakes.SDSTestCase):
+                     sds_fakes.SDSTestCase):
     """With sds_cli."""
 
 
 class AbandonedTestCase(test_sharing.Abandoned, test_sharing.KilledFixture,
-                        test_sharing.Users, fakes.SDSTestCase):
+                        test_sharing.Users, sds_fakes.SDSTestCase):
     pass
 
 

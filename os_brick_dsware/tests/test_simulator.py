@@ -34,6 +34,7 @@ from os_brick_dsware import connector
 from os_brick_dsware import exceptions
 from os_brick_dsware import fsc_cli
 from os_brick_dsware import identify
+from os_brick_dsware import sds_connector
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -66,7 +67,7 @@ class QuickConnector(Quick, connector.DSWareConnector):
     """Runs fsc_cli."""
 
 
-class QuickSDSConnector(Quick, connector.SDSHypervisorConnector):
+class QuickSDSConnector(Quick, sds_connector.SDSHypervisorConnector):
     """Runs sds_cli."""
 
 

@@ -15,13 +15,11 @@
 Every call of Cinder is here, and is left to one of the features.
 """
 
-from oslo_config import cfg
 from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder import interface
 from cinder.objects import fields
-from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
@@ -42,9 +40,6 @@ from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.san import san
 
 LOG = logging.getLogger(__name__)
-CONF = cfg.CONF
-CONF.register_opts(options.DSWARE_OPTS,
-                   group=configuration.SHARED_CONF_GROUP)
 
 _SAN_OPTS = ('san_ip', 'san_api_port', 'san_login', 'san_password',
              'san_thin_provision')

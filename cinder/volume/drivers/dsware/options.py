@@ -106,6 +106,10 @@ DSWARE_OPTS = [
                     'it is not in the same file.'),
 ]
 
+CONF = cfg.CONF
+# On one line, as Cinder's generator of sample files reads it.
+CONF.register_opts(DSWARE_OPTS, group=configuration.SHARED_CONF_GROUP)
+
 
 def list_opts():
     """List the options for oslo.config's sample generator.

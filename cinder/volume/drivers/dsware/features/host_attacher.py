@@ -51,7 +51,7 @@ class HostAttacher:
         :raises InvalidInput: it cannot, or a field is malformed
         """
         connectors.check(connector)
-        if connector.get('dsware_cli') is False:
+        if not connector.get('dsware_cli'):
             raise exception.InvalidInput(reason=_(
                 'host %s has no fsc_cli; install the Dsware client there, '
                 'or set dsware_fsc_cli in group os_brick of its services, '

@@ -131,7 +131,8 @@ class DriverTestCase(test.TestCase):
 
 def connector(host='compute-1', ip=fakes.ENDPOINTS[0].host, **more):
     """Make what a host says of itself."""
-    return {'host': host, 'ip': ip, 'multipath': False, **more}
+    return {'host': host, 'ip': ip, 'multipath': False, 'dsware_cli': True,
+            **more}
 
 
 class AttachingTestCase(DriverTestCase):

@@ -70,7 +70,8 @@ class SecretsTestCase(test_security.SecureTestCase):
 
     CREDENTIALS = {'user': test_security.USER,
                    'password': test_security.PASSWORD}
-    CONNECTOR = {'host': 'h', 'ip': ADDRESSES[0], 'multipath': False}
+    CONNECTOR = {'host': 'h', 'ip': ADDRESSES[0], 'multipath': False,
+                 'dsware_cli': True}
 
     def options(self, **options):
         return super().options(**{
