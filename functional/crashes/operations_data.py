@@ -97,7 +97,7 @@ class Attach(operations.Changing):
     def connector(self):
         """Give the connector properties of the host."""
         return {'host': 'compute', 'ip': self.setup.cluster.address,
-                'initiator': '', 'multipath': False}
+                'initiator': '', 'multipath': False, 'dsware_cli': True}
 
     def request(self):
         volume = self.set_status('reserved')

@@ -157,7 +157,8 @@ class Checker:
         for name, value in brick.items():
             CONF.set_override(name, value, group='os_brick')
         self._connector = connector.DSWareConnector('sudo', execute=_execute)
-        self._properties = {'host': 'here', 'ip': self.simulator.agents[0][0]}
+        self._properties = {'host': 'here', 'ip': self.simulator.agents[0][0],
+                            'dsware_cli': True}
         self._drivers = {}
         for clone in ('linked', 'full'):
             made = making.make_driver(

@@ -57,7 +57,8 @@ class Service:
         agents = {'compute%d' % number: '%s:%d' % tuple(agent)
                   for number, agent in enumerate(SETTINGS['agents'])}
         self.connectors = [
-            {'host': host, 'ip': agent.rpartition(':')[0]}
+            {'host': host, 'ip': agent.rpartition(':')[0],
+             'dsware_cli': True}
             for host, agent in agents.items()]
         self.types = [self._type(), self._type(maxIOPS='500'),
                       self._type(maxIOPS='700', maxMBPS='20')]

@@ -44,7 +44,7 @@ class OtherHost(object):
         """
         self.attachment = self._volumes.create_attachment(
             volume.id, mode=mode, connector={
-                'host': 'other', 'ip': self._address,
+                'host': 'other', 'ip': self._address, 'dsware_cli': True,
                 'dsware_agent_ip': self._address,
                 'dsware_agent_port': self._port})
         output = self._run('attachVolume')

@@ -280,7 +280,8 @@ class ConnectorTest(ManagerTestCase):
         self.addCleanup(self.server.close)
         self.server.settimeout(0)
         self.connector = {
-            'host': 'stranger', 'ip': STRANGER, 'dsware_agent_ip': STRANGER,
+            'host': 'stranger', 'ip': STRANGER, 'dsware_cli': True,
+            'dsware_agent_ip': STRANGER,
             'dsware_agent_port': self.server.getsockname()[1]}
 
     def assert_nobody_came(self):

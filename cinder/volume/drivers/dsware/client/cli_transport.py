@@ -48,7 +48,7 @@ _PRIVILEGES = _(
     'PATH/cinder-rootwrap /etc/cinder/rootwrap.conf *`, with PATH in '
     'secure_path there, and privsep-helper has to be in a directory of '
     "rootwrap.conf's exec_dirs")
-_SAME_PYTHON = _('Install cinder-dsware and os_brick_dsware with the Python '
+_SAME_PYTHON = _('Install the driver and its connector with the Python '
                  'that privsep-helper runs with')
 _POOL = _('Raise thread_pool_size in [cinder_sys_admin]')
 _NOT_STARTED = _('%(program)s was not started: %(desc)s')

@@ -81,7 +81,8 @@ class Operation:
         self.host.run('createSnapshot', volName=self.source.name,
                       snapName=self.snapshot.name)
         self.host.write(self.source.name, 0, NEW)
-        self.connector = {'host': 'compute', 'ip': self.host.address}
+        self.connector = {'host': 'compute', 'ip': self.host.address,
+                          'dsware_cli': True}
         self.new = base.make_volume()
         self.prepare()
 

@@ -59,7 +59,7 @@ class AttachTestCase(base.SocketTestCase):
                     volume = self.created(dsware)
                     database.add_volume(volume)
                     connector = {'host': 'compute', 'ip': '127.66.6.7',
-                                 field: STRANGER}
+                                 'dsware_cli': True, field: STRANGER}
                     self.reached(dsware, volume, connector)
                     self.reached(dsware, volume,
                                  {**connector, 'dsware_agent_port': port})

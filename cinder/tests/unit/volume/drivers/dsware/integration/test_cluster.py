@@ -143,7 +143,8 @@ class OlderClusterTests:
         for made in (linked, full, clone):
             self.assertEqual(b'old', self.host.read(made.name, 0, 3))
         info = dsware.initialize_connection(
-            volume, {'host': 'h', 'ip': self.host.address})
+            volume, {'host': 'h', 'ip': self.host.address,
+                     'dsware_cli': True})
         self.assertEqual('', info['data']['wwn'])
         dsware.delete_snapshot(snapshot)
         for made in (volume, linked, full, clone):

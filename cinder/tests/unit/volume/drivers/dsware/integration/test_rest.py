@@ -112,7 +112,8 @@ class LifeTestCase(base.RESTTestCase):
             self.assertIsNone(self.on_cluster(gone.name))
 
     def attach(self, dsware, volume):
-        connector = {'host': 'compute', 'ip': self.host.address}
+        connector = {'host': 'compute', 'ip': self.host.address,
+                     'dsware_cli': True}
         dsware.initialize_connection(volume, connector)
         self.assertEqual([volume.name], [
             item['name'] for item in self.control.status()['attachments']])
