@@ -546,7 +546,7 @@ class Leftovers:
     def clear(self, name: str, target: programs.Target) -> str:
         """Remove what is left of a volume; see HostVolume.clear()."""
         wwn = next((user.wwn for user in self._users(name) if user.wwn), '')
-        connection = properties.Connection(
+        connection = properties.Connection(  # nosec B106
             volume=name, wwn=wwn, token='', kind=ledgers.PROCESS,
             manager_ip=target.manager_ip, agent_ip=target.agent_ip,
             agent_port=target.agent_port)
@@ -563,7 +563,8 @@ class Leftovers:
         """
         deadline = time.monotonic() + _SECONDS
         found = [one for one in self.found() if wanted(*one)]
-        for name, target in random.sample(found, min(_AT_ONCE, len(found))):
+        some = random.sample(found, min(_AT_ONCE, len(found)))  # nosec B311
+        for name, target in some:
             try:
                 if self.clear(name, target) == DETACHED:
                     LOG.info('Volume %s was left attached to this host by a '

@@ -116,8 +116,8 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
 
 
 def _name(connection_info):
-    return (connection_info['data'].get(properties.VOLUME_NAME)
-            or connection_info.get('serial'))
+    return connection_info['data'].get(properties.VOLUME_NAME,
+                                       connection_info.get('serial'))
 
 
 def _properties(connection_info, instance):

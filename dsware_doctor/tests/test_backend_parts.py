@@ -21,7 +21,7 @@ from oslo_config import cfg
 
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions

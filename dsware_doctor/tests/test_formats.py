@@ -26,7 +26,7 @@ import testtools
 
 import cinder.privsep
 from cinder.tests.unit import test
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from dsware_doctor.backend import probe
 from dsware_doctor.backend import process
 from dsware_doctor import findings

@@ -32,6 +32,8 @@ MIB = 1024 * 1024
 WWN = '6888603000000001'
 NAME = 'volume-1'
 AGENT = '127.0.1.1'
+#: More than a test asks for, even where sleeping takes no time.
+FOR_EVER = 100_000
 
 
 def limits(seconds=60):

@@ -143,7 +143,7 @@ class Connecting:
         self.assertEqual(['attachVolume'] * 2, self.cluster.ops())
 
     def test_refused_for_too_long(self):
-        self.cluster.script['attachVolume'] = [50150012] * 50
+        self.cluster.script['attachVolume'] = [50150012] * fakes.FOR_EVER
         error = self.assertRaises(
             exceptions.AgentUnavailable, self.connector.connect_volume,
             self.properties())
@@ -234,9 +234,9 @@ class UnknownOutcomes:
             self.connector.disconnect_volume(self.properties())
 
     def test_agent_down(self):
-        self.cluster.script['attachVolume'] = ['hang'] * 50
-        self.cluster.script['detachVolume'] = ['hang'] * 50
-        self.cluster.script[self.query] = ['hang'] * 50
+        self.cluster.script['attachVolume'] = ['hang'] * fakes.FOR_EVER
+        self.cluster.script['detachVolume'] = ['hang'] * fakes.FOR_EVER
+        self.cluster.script[self.query] = ['hang'] * fakes.FOR_EVER
         error = self.assertRaises(
             exceptions.OutcomeUnknown, self.connector.connect_volume,
             self.properties())
@@ -380,7 +380,7 @@ class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
 
     def test_device_that_cannot_be_verified(self):
         self.cluster.links = False
-        self.cluster.script['queryVolume'] = [50150012] * 50
+        self.cluster.script['queryVolume'] = [50150012] * fakes.FOR_EVER
         error = self.assertRaises(
             exceptions.WrongDevice, self.connector.connect_volume,
             self.properties())
@@ -742,7 +742,7 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
             self.cluster.add(wwn=wwn)
             self.cluster.tells_device = True
             self.leave()
-            self.host.busy = [['process 7 (mkfs)']] * 50
+            self.host.busy = [['process 7 (mkfs)']] * fakes.FOR_EVER
             if take:
                 take(self.cluster.attached[fakes.AGENT, fakes.NAME])
             error = self.assertRaises(
@@ -787,7 +787,7 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
     def test_stale_link_is_not_taken_for_what_is_left(self):
         self.cluster.make_link(fakes.WWN, self.other)
         self.record(self.other)
-        self.host.busy = [['process 7 (qemu)']] * 50
+        self.host.busy = [['process 7 (qemu)']] * fakes.FOR_EVER
         self.connector.disconnect_volume(self.properties())
         self.assertEqual(['detachVolume'], self.cluster.ops())
         self.assertEqual(1, len(self.cluster.commands))
@@ -840,7 +840,7 @@ class OtherCalls:
 
     def test_extend_cannot_ask(self):
         self.connector.connect_volume(self.properties())
-        self.cluster.script[self.query] = [50000001] * 50
+        self.cluster.script[self.query] = [50000001] * fakes.FOR_EVER
         self.assertRaises(exceptions.AgentUnavailable,
                           self.connector.extend_volume, self.properties())
 

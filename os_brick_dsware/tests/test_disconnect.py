@@ -131,7 +131,7 @@ class Disconnecting:
         self.assertGone()
 
     def test_busy(self):
-        self.host.busy = [['mount /mnt']] * 50
+        self.host.busy = [['mount /mnt']] * fakes.FOR_EVER
         self.connector.host = self.host
         error = self.assertRaises(exceptions.VolumeInUse, self.disconnect)
         self.assertIn('mount /mnt', str(error))
@@ -145,12 +145,12 @@ class Disconnecting:
         self.assertGone()
 
     def test_busy_with_force(self):
-        self.host.busy = [['mount /mnt']] * 50
+        self.host.busy = [['mount /mnt']] * fakes.FOR_EVER
         self.disconnect(force=True)
         self.assertGone()
 
     def test_busy_says_the_cluster(self):
-        self.cluster.script['detachVolume'] = [50150013] * 50
+        self.cluster.script['detachVolume'] = [50150013] * fakes.FOR_EVER
         self.assertRaises(exceptions.VolumeInUse, self.disconnect)
         self.assertAttached()
 
@@ -180,23 +180,24 @@ class Disconnecting:
             self.connector.connect_volume(self.properties())
 
     def test_vbs_abnormal_is_no_success(self):
-        self.cluster.script['detachVolume'] = [50151209] * 50
+        self.cluster.script['detachVolume'] = [50151209] * fakes.FOR_EVER
         self.assertRaises(exceptions.OutcomeUnknown, self.disconnect)
         self.assertAttached()
 
     def test_unknown_outcome_but_the_device_is_gone(self):
-        self.cluster.script['detachVolume'] = ['lost'] + ['hang'] * 50
+        self.cluster.script['detachVolume'] = [
+            'lost', *['hang'] * fakes.FOR_EVER]
         self.disconnect()
         self.assertGone()
 
     def test_agent_down(self):
-        self.cluster.script['detachVolume'] = ['hang'] * 50
+        self.cluster.script['detachVolume'] = ['hang'] * fakes.FOR_EVER
         error = self.assertRaises(exceptions.OutcomeUnknown, self.disconnect)
         self.assertIn(self.asked, str(error))
         self.assertAttached()
 
     def test_agent_down_with_force(self):
-        self.cluster.script['detachVolume'] = ['hang'] * 50
+        self.cluster.script['detachVolume'] = ['hang'] * fakes.FOR_EVER
         self.disconnect(force=True)
         # What may be attached still is remembered, but counts for nobody.
         self.assertEqual([ledgers.LEFTOVER],
@@ -211,7 +212,7 @@ class Disconnecting:
         self.cluster.add(wwn='')
         self.properties = functools.partial(self.properties, wwn='')
         first = self.connector.connect_volume(self.properties())
-        self.cluster.script['detachVolume'] = ['hang'] * 50
+        self.cluster.script['detachVolume'] = ['hang'] * fakes.FOR_EVER
         self.disconnect(force=True)
         self.cluster.script.clear()
         second = self.connector.connect_volume(self.properties('token-2'))
@@ -221,7 +222,7 @@ class Disconnecting:
         self.assertEqual([], self.users())
 
     def test_agent_refuses_for_now(self):
-        self.cluster.script['detachVolume'] = [50150012] * 50
+        self.cluster.script['detachVolume'] = [50150012] * fakes.FOR_EVER
         self.assertRaises(exceptions.AgentUnavailable, self.disconnect)
         self.assertAttached()
         self.disconnect(force=True)

@@ -27,6 +27,7 @@ import fixtures
 
 from os_brick_dsware import exceptions
 from os_brick_dsware import ledger as ledgers
+from os_brick_dsware import shared_directory
 
 NAME = 'volume-1'
 
@@ -292,8 +293,8 @@ class LockTestCase(LedgerFixtureTestCase):
             raise PermissionError(name)
 
         with self.ledger.lock(NAME, 1):
-            self.useFixture(fixtures.MonkeyPatch(
-                'os_brick_dsware.shared_directory.Directory.remove', denied))
+            self.useFixture(fixtures.MockPatchObject(
+                shared_directory.Directory, 'remove', denied))
         with self.ledger.lock(NAME, 1):
             pass
 

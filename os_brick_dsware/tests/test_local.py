@@ -13,13 +13,8 @@
 
 """Volumes that a command attaches which ends at once."""
 
-import types
-
-import fixtures
-
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
-from os_brick_dsware import registry
 from os_brick_dsware.tests import fakes
 
 ENDED = ledgers.Process(1, 1, ledgers.this_process().namespace)
@@ -135,26 +130,3 @@ class LocalTestCase(fakes.ConnectorTestCase):
         self.disconnect('unknown')
 
         self.assert_attached('local')
-
-
-class CommandLineTestCase(fixtures.TestWithFixtures):
-    """The extension of the cinder client."""
-
-    def module(self, protocols):
-        made = types.ModuleType(registry.CLI_MODULE)
-        made.VerifyProtocol = types.SimpleNamespace(
-            SUPPORTED_PROCOTOLS=protocols)
-        return made
-
-    def test_lets_our_volumes_through(self):
-        protocols = ['ISCSI', 'RBD']
-        for _time in range(2):
-            self.assertTrue(registry.register_into(self.module(protocols)))
-        self.assertEqual(['ISCSI', 'RBD', 'DSWARE'], protocols)
-
-    def test_other_shapes(self):
-        log = self.useFixture(fixtures.FakeLogger())
-        for module in (self.module(('ISCSI',)), self.module(None),
-                       types.ModuleType(registry.CLI_MODULE)):
-            self.assertFalse(registry.register_into(module))
-        self.assertEqual(3, log.output.count('cannot be attached'))

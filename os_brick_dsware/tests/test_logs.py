@@ -14,7 +14,9 @@
 
 import logging
 
+from oslo_config import cfg
 from oslo_log import formatters
+from oslo_log import log
 import testtools
 
 from os_brick_dsware import logs
@@ -25,9 +27,12 @@ LOG = logging.getLogger(__name__)
 class WriteTestCase(testtools.TestCase):
 
     def test_the_error_is_told_once(self):
+        conf = cfg.ConfigOpts()
+        log.register_options(conf)
+        conf(args=[], default_config_files=[], default_config_dirs=[])
         with self.assertLogs(LOG, 'WARNING') as found:
             handler, = LOG.handlers
-            handler.setFormatter(formatters.ContextFormatter())
+            handler.setFormatter(formatters.ContextFormatter(config=conf))
             try:
                 raise OSError('what happened')
             except OSError as error:

@@ -179,3 +179,26 @@ class OptionsTestCase(testtools.TestCase):
              'dsware_replace_sdshypervisor'],
             [option.name for option in found])
         self.assertTrue(all(option.help for option in found))
+
+
+class CommandLineTestCase(fixtures.TestWithFixtures):
+    """The extension of the cinder client."""
+
+    def module(self, protocols):
+        made = types.ModuleType(registry.CLI_MODULE)
+        made.VerifyProtocol = types.SimpleNamespace(
+            SUPPORTED_PROCOTOLS=protocols)
+        return made
+
+    def test_lets_our_volumes_through(self):
+        protocols = ['ISCSI', 'RBD']
+        for _time in range(2):
+            self.assertTrue(registry.register_into(self.module(protocols)))
+        self.assertEqual(['ISCSI', 'RBD', 'DSWARE'], protocols)
+
+    def test_other_shapes(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        for module in (self.module(('ISCSI',)), self.module(None),
+                       types.ModuleType(registry.CLI_MODULE)):
+            self.assertFalse(registry.register_into(module))
+        self.assertEqual(3, log.output.count('cannot be attached'))

@@ -40,7 +40,9 @@ class UsersTestCase(testtools.TestCase):
         if os.geteuid() != 0:
             self.skipTest('only root can act for other users')
         self.useFixture(fixtures.Timeout(HANGS, gentle=True))
-        self.top = self.useFixture(fixtures.TempDir()).path
+        # Each of them has to be able to enter it.
+        self.top = self.useFixture(fixtures.TempDir(
+            rootdir=os.environ.get('TMPDIR', '/tmp'))).path
         os.chmod(self.top, 0o755)
         self.locks = os.path.join(self.top, 'locks')
 

@@ -103,7 +103,7 @@ class Sharing:
     def test_a_failed_attempt_does_not_take_it_from_others(self):
         self.connect('a')
         os.unlink(self.link)
-        self.cluster.script[self.query] = ['hang'] * 50
+        self.cluster.script[self.query] = ['hang'] * fakes.FOR_EVER
         self.cluster.script['attachVolume'] = ['hang', 50150002]
         self.assertRaises(exceptions.CommandRefused, self.connect, 'b')
         self.assertFalse(self.detached())
@@ -252,7 +252,7 @@ class Killed(KilledFixture):
         self.connect('a')
         self.record(self.user('b'))
         self.kill()
-        self.host.busy = [['process 7 (qemu-img)']] * 50
+        self.host.busy = [['process 7 (qemu-img)']] * fakes.FOR_EVER
         self.assertRaises(exceptions.VolumeInUse, self.disconnect, 'a')
         self.assertFalse(self.detached())
 

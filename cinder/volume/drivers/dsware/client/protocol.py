@@ -13,9 +13,9 @@
 """Framing and text of the socket protocol, version 1, without any I/O.
 
 Huawei does not publish how requests and replies are framed on a raw socket;
-this framing is defined by the cinder-dsware project (see the management
-interface in the documentation). This is the only module of the driver that
-knows it: whoever has the vendor's specification changes this one file.
+this framing was defined with this driver. This is the only module of the
+driver that knows it: whoever has the vendor's specification changes this one
+file.
 
 A frame is a 4-byte big-endian length and that many bytes of UTF-8 text.
 A :class:`Connection` turns requests into bytes and received bytes into

@@ -89,8 +89,9 @@ class TestedDriver(driver.DSWareDriver):
 
     @staticmethod
     def _whole(connector):
-        # Every host has a name and an address; Cinder's tests need neither.
-        return {'host': 'compute', 'ip': '192.0.2.7', **connector}
+        # Every host has these; Cinder's tests need none of them.
+        return {'host': 'compute', 'ip': '192.0.2.7', 'dsware_cli': True,
+                **connector}
 
 
 class OnThisDriver:

@@ -13,7 +13,7 @@
 """What the errors say, and what they never say."""
 
 import csv
-import pathlib
+from importlib import resources
 
 import ddt
 import hypothesis
@@ -24,7 +24,7 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 
-CSV = pathlib.Path(__file__).with_name('result_codes.csv')
+CSV = resources.files(__package__).joinpath('result_codes.csv')
 
 BY_CLASS = {
     'exists': exceptions.ObjectExists,

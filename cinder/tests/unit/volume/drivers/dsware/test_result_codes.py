@@ -13,13 +13,13 @@
 """The driver's table of result codes against the specification's."""
 
 import csv
-import pathlib
+from importlib import resources
 
 import testtools
 
 from cinder.volume.drivers.dsware import result_codes
 
-CSV = pathlib.Path(__file__).with_name('result_codes.csv')
+CSV = resources.files(__package__).joinpath('result_codes.csv')
 
 
 class ResultCodesTestCase(testtools.TestCase):

@@ -283,8 +283,8 @@ class OutageTestCase(testtools.TestCase):
         no_jitter(self)
         self.time = simulated.Time()
         for module in (agents, client, waiting):
-            self.patch(module, 'time')
-        self.patch(agents, 'threading')
+            self.turn(module, 'time')
+        self.turn(agents, 'threading')
         self.start = self.time.now
         # When each agent was asked, and when it is back.
         self.attempts = {ONE: [], TWO: [], THREE: []}
@@ -294,7 +294,7 @@ class OutageTestCase(testtools.TestCase):
         self.answered = []
         self.errors = []
 
-    def patch(self, module, name):
+    def turn(self, module, name):
         patcher = mock.patch.object(module, name, self.time)
         patcher.start()
         self.addCleanup(patcher.stop)

@@ -12,8 +12,8 @@
 
 """The protocol, fed with scripted bytes."""
 
+from importlib import resources
 import json
-import pathlib
 import struct
 from unittest import mock
 
@@ -29,7 +29,7 @@ from tools import secret_marks
 SECRET = secret_marks.secret('text')
 
 VECTORS = json.loads(
-    pathlib.Path(__file__).with_name('vectors.json').read_text())
+    resources.files(__package__).joinpath('vectors.json').read_text())
 KEYS = strategies.from_regex(r'[A-Za-z][A-Za-z0-9_]{0,63}', fullmatch=True)
 TEXTS = strategies.text(
     strategies.characters(exclude_categories=['Cs']), max_size=60)

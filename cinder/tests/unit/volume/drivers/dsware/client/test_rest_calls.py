@@ -12,6 +12,8 @@
 
 """What is asked of a manager for each operation, and how it is read."""
 
+from unittest import mock
+
 import ddt
 import testtools
 
@@ -179,10 +181,10 @@ class ListingTestCase(CallsTestCase):
 
     def test_no_end(self):
         manager = Manager(*[{'volumeList': [VOLUME] * 1000}] * 4)
-        self.patch(rest_calls, '_MOST_PAGES', 3)
-        error = self.assertRaises(
-            rest_http.Lost, lambda: [None for _page in rest_calls.OPERATIONS[
-                'queryAllVolume'](manager, {'poolId': 0})])
+        with mock.patch.object(rest_calls, '_MOST_PAGES', 3):
+            error = self.assertRaises(rest_http.Lost, lambda: [
+                None for _page in rest_calls.OPERATIONS['queryAllVolume'](
+                    manager, {'poolId': 0})])
         self.assertIn('3 pages', str(error))
 
     def test_what_a_page_does_not_tell_is_asked_for(self):

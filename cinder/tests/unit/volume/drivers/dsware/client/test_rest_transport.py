@@ -18,8 +18,8 @@ import ddt
 import fixtures
 import testtools
 
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.tests.unit.volume.drivers.dsware.fakes import http_server
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login
 from cinder.volume.drivers.dsware.client import rest_http

@@ -25,7 +25,7 @@ import fixtures
 import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.volume.drivers.dsware.client import tls
 
 HOST = '192.0.2.1'

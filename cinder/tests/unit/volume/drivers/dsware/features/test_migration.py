@@ -374,7 +374,7 @@ class UpdateTestCase(MigrationTestCase):
         self.dsware.create_snapshot(snapshot)
         self.dsware.delete_snapshot(snapshot)
         self.assertEqual('0', self.dsware.get_pool(volume))
-        connector = {'host': 'compute', 'ip': '192.0.2.7'}
+        connector = base.connector('compute', '192.0.2.7')
         database.add_volume(volume)
         for by in ('host', 'manager'):
             dsware = self.make_started_driver(

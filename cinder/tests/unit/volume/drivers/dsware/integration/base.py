@@ -32,7 +32,7 @@ from oslo_config import cfg
 
 from cinder import context
 from cinder.tests.unit import test
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.tests.unit.volume.drivers.dsware.integration import making
 from dsware_sim.host import fsc_cli
 from dsware_sim import testing

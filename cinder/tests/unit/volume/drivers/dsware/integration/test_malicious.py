@@ -24,7 +24,7 @@ import ddt
 import fixtures
 import testtools
 
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.tests.unit.volume.drivers.dsware.integration import malicious
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.client import cli_transport

@@ -17,7 +17,7 @@ import ssl
 import ddt
 import fixtures
 
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.tests.unit.volume.drivers.dsware.integration import strange_server
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
 

@@ -19,8 +19,8 @@ import threading
 import fixtures
 
 from cinder import exception
+from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.tests.unit.volume.drivers.dsware.integration import certificates
 from tools import secret_marks
 
 ADDRESSES = ('127.0.77.1', '127.0.77.2')
