@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every module has its place upstream, or a reason why it has none."""
+
+import pathlib
+import subprocess
+import textwrap
+
+import testtools
+
+from tools.upstream import places
+from tools.upstream import rewriting
+from tools.upstream import series
+from tools.upstream import sources
+
+_TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def modules():
+    """List the files that a place is asked for."""
+    return subprocess.check_output(
+        ['git', 'ls-files', '--cached', '--others', '--exclude-standard',
+         *places.ROOTS], cwd=_TOP, text=True).split()
+
+
+class PlacesTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.places = places.Places()
+
+    def test_every_module_has_one_place(self):
+        wrong = {path: found for path in modules()
+                 if len(found := self.places.of(path)) != 1}
+        self.assertEqual({}, wrong, 'see tools/upstream/places.toml')
+
+    def test_every_place_is_that_of_a_file(self):
+        named = {*self.places.never, *(cut.file for cut in self.places.cuts)}
+        for patch in self.places.patches:
+            named.update(patch.files, patch.merged)
+        self.assertEqual(set(), {
+            path for path in named if not (_TOP / path).exists()})
+
+    def test_every_reason_says_something(self):
+        for why in (*self.places.never.values(),
+                    *(cut.because for cut in self.places.cuts)):
+            self.assertLess(10, len(why))
+
+    def test_releases_are_pinned(self):
+        self.assertEqual({'cinder', 'nova', 'os-brick'}, set(sources.pins()))
+        self.assertEqual({patch.series for patch in self.places.patches},
+                         set(sources.pins()))
+
+    def test_releases_are_those_that_are_tested(self):
+        pinned = (_TOP / 'constraints.txt').read_text().split()
+        for name, (version, _digest) in sources.pins().items():
+            self.assertIn('%s==%s' % (name, version), pinned)
+
+    def test_each_patch_has_one_release_note(self):
+        for patch in self.places.patches:
+            self.assertEqual(1, sum('releasenotes' in path
+                                    for path in patch.added), patch.name)
+
+
+class RewritingTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.rewriter = rewriting.Rewriter(places.Places().moves)
+
+    def test_names_of_modules(self):
+        for before, after in (
+                ('from os_brick_dsware import fsc_cli',
+                 'from os_brick.initiator.dsware import fsc_cli'),
+                ('from os_brick_dsware import connector as brick',
+                 'from os_brick.initiator.connectors import dsware as brick'),
+                ('from os_brick_dsware import connector\n\n'
+                 'connector.x(self.connector.y)',
+                 'from os_brick.initiator.connectors import dsware\n\n'
+                 'dsware.x(self.connector.y)'),
+                ("'os_brick_dsware.host_volume._sync'",
+                 "'os_brick.initiator.dsware.host_volume._sync'"),
+                ('os_brick_dsware/fsc_cli.py',
+                 'os_brick/initiator/dsware/fsc_cli.py')):
+            self.assertEqual(after, self.rewriter._renamed(before))
+        self.assertRaises(rewriting.Unexpected, self.rewriter._renamed,
+                          'from os_brick_dsware import no_such_module')
+
+    def test_what_is_not_in_the_trees_is_found(self):
+        error = self.assertRaises(rewriting.Unexpected, self.rewriter.text,
+                                  'os_brick_dsware/tests/test_simulator.py')
+        self.assertIn('dsware_sim', str(error))
+
+    def test_imports_are_sorted_and_those_without_use_go(self):
+        text = textwrap.dedent('''\
+            import os
+            from cinder import b
+            import testtools
+            from cinder import a
+            from os_brick import x  # noqa: F401
+
+            print(os, a.c, testtools)
+            ''')
+        self.assertEqual(textwrap.dedent('''\
+            import os
+
+            from os_brick import x  # noqa: F401
+            import testtools
+
+            from cinder import a
+
+            print(os, a.c, testtools)
+            '''), rewriting.sort_imports(rewriting.drop_imports(text),
+                                         'cinder'))
+
+    def test_tests_that_hypothesis_makes_go(self):
+        text = textwrap.dedent('''\
+            TEXTS = strategies.text()
+            KEPT = 1
+
+
+            class OneTestCase:
+
+                def test_kept(self):
+                    pass
+
+                @hypothesis.given(TEXTS)
+                def test_made(self, text):
+                    pass
+
+
+            class MadeTestCase:
+                """Has nothing else."""
+
+                @hypothesis.given(TEXTS)
+                def test_made(self, text):
+                    pass
+            ''')
+        kept = rewriting.without(text, rewriting._made_by_hypothesis(text))
+        self.assertEqual(textwrap.dedent('''\
+            KEPT = 1
+
+
+            class OneTestCase:
+
+                def test_kept(self):
+                    pass
+            '''), kept.lstrip())
+
+    def test_an_edit_has_one_place(self):
+        edit = places.Exchange('file', 'old', 'new')
+        self.assertEqual('a new one', series.exchanged('a old one', edit))
+        for text in ('', 'old old'):
+            self.assertRaises(rewriting.Unexpected, series.exchanged, text,
+                              edit)
+
+    def test_a_definition_is_there_once(self):
+        text = 'class A:\n    def b(self):\n        pass\n'
+        self.assertEqual(1, len(rewriting.definitions(text, ['A.b'])))
+        for name in ('A.c', 'B', 'b'):
+            self.assertRaises(rewriting.Unexpected, rewriting.definitions,
+                              text, [name])

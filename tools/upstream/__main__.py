@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Make the patches, check them, and write them down: see --help."""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+
+from tools.upstream import gates
+from tools.upstream import places
+from tools.upstream import rewriting
+from tools.upstream import series
+from tools.upstream import sources
+
+_DESCRIPTION = """
+Makes the patches for os-brick, Cinder and Nova from this repository's
+sources, on the releases that sdists.txt names. Each patch is checked with the
+tree's style, each series with all gates of its tree, and with git am on a tree
+without it.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program.
+
+    :returns: its exit code
+    """
+    parser = argparse.ArgumentParser(prog='upstream',
+                                     description=_DESCRIPTION)
+    parser.add_argument('--cache', type=pathlib.Path, required=True,
+                        help='directory that keeps the releases')
+    parser.add_argument('--output', type=pathlib.Path, required=True,
+                        help='directory that the series are written to')
+    parser.add_argument('--trees', type=pathlib.Path,
+                        help='directory that keeps the trees')
+    parser.add_argument('--all', action='store_true',
+                        help="run the driver's tests for each patch")
+    parser.add_argument('--quick', action='store_true',
+                        help='leave out the gates')
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as directory:
+        options.trees = options.trees or pathlib.Path(directory)
+        try:
+            _make(options)
+        except (gates.Failed, rewriting.Unexpected) as error:
+            print(error)
+            return 1
+    return 0
+
+
+def _make(options):
+    archives = sources.fetch(options.cache)
+    table = places.Places()
+    trees = {}
+    for name in ('os-brick', 'cinder', 'nova'):
+        trees[name] = tree = sources.unpack(archives[name],
+                                            options.trees / name)
+        checks = gates.Gates(tree, *trees.values())
+        made = series.Series(table, name, tree)
+        for patch in made.patches:
+            files = made.apply(patch)
+            if not options.quick:
+                checks.of_patch(patch.name, files, options.all)
+        if not options.quick:
+            gates.OF[name](checks)
+        for path in made.write(options.output.absolute() / name):
+            print(path)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
