@@ -53,9 +53,10 @@ class HostAttacher:
         connectors.check(connector)
         if not connector.get('dsware_cli'):
             raise exception.InvalidInput(reason=_(
-                'host %s has no fsc_cli; install the Dsware client there, '
-                'or set dsware_fsc_cli in group os_brick of its services, '
-                'or dsware_attach_by = manager for this backend')
+                'host %s has no fsc_cli, or its os-brick no connector for '
+                'Dsware; install what is missing, or set dsware_fsc_cli in '
+                'group os_brick of its services, or dsware_attach_by = '
+                'manager for this backend')
                 % connector['host'])
 
     def attach(self, volume, connector, discard):
