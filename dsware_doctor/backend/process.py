@@ -51,9 +51,10 @@ def check_configuration(files: list[str]) -> list[findings.Finding]:
     """
     running = _services(files)
     if not running:
-        return [findings.ok('no cinder-volume with these files is seen on '
-                            'this host, so whether one has read them as they '
-                            'are now is not known')]
+        return [findings.note(
+            'no cinder-volume with these files is seen on this host: it has '
+            'ended, or it runs elsewhere. Cinder calls a service up for a '
+            'minute (service_down_time) after its end')]
     changed = _newest(files)
     late = {pid: started for pid, started in running.items()
             if changed and started < changed[0]}

@@ -111,7 +111,7 @@ class WholeCommandTestCase(CommandTestCase):
         self.patch(agents.__name__ + '.time', fakes.Clock())
         status, printed = self.run_command('--verbose', *self.configure())
         self.assertEqual(0, status, printed)
-        for text in ('dsware-doctor backend on here: 1 note (',
+        for text in ('dsware-doctor backend on here: 2 notes (',
                      'reads %s/cinder.conf' % self.directory,
                      'san_ip = 192.0.2.10 (%s/cinder.conf)' % self.directory,
                      'agent 192.0.2.10:10519: answers within 0 ms, version '

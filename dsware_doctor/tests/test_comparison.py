@@ -190,7 +190,7 @@ class ComparisonTestCase(RecordsTestCase, base.SocketTestCase):
         self.service()
         self.snapshot(self.volume(size=3))
         report = self.found()
-        self.assertEqual([], report.found())
+        self.assertEqual([], report.problems())
         numbers = {one.name: one.value for one in report.samples}
         for name, value in (('volumes', 1), ('snapshots', 1),
                             ('volumes_missing', 0), ('orphans', 0)):

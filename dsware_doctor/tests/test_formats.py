@@ -193,7 +193,7 @@ class ProcessTestCase(test.TestCase):
                      'cinder-volume', 'tail -f cinder-volume',
                      'cinder-backup --config-file cinder.conf', ''):
             self.run_process(line, self.changed - 60)
-            self.assertIn('is not known', self.check().text, line)
+            self.assertIn('is seen on this host', self.check().text, line)
 
     def test_files_of_a_directory(self):
         path = os.path.join(self.directory, 'a.conf')
