@@ -12,14 +12,14 @@
 
 """Measures all jobs in one thread world, and prints a line for each.
 
-Run by the benchmark as ``python -m functional.bench.child SETTINGS``, with
-the settings in JSON. A process of its own, because eventlet patches once.
+Run by the benchmark as ``python -m functional.bench.child``, with the settings
+in JSON on standard input. A process of its own, because eventlet patches once.
 """
 
 import json
 import sys
 
-SETTINGS = json.loads(sys.argv[1])
+SETTINGS = json.load(sys.stdin)
 if SETTINGS['threads'] == 'eventlet':
     import eventlet
     eventlet.monkey_patch()

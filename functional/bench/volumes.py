@@ -93,10 +93,13 @@ def _kept(is_kept):
 
 
 def _run_child(settings, environment, log):
-    command = [sys.executable, '-W', 'ignore', '-m', 'functional.bench.child',
-               json.dumps(settings)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log,
+    command = [sys.executable, '-W', 'ignore', '-m', 'functional.bench.child']
+    with subprocess.Popen(command, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=log,
                           env=environment, text=True) as child:
+        # A password is in it, which no list of processes is to show.
+        child.stdin.write(json.dumps(settings))
+        child.stdin.close()
         for line in child.stdout:
             result = measure.Result(**json.loads(line))
             print(f'{result.threads}, {result.workers} workers, '

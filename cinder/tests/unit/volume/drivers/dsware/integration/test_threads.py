@@ -47,7 +47,7 @@ class ThreadTests:
             **os.environ, 'OS_CINDER_DISABLE_EVENTLET_PATCHING':
             '' if eventlet else '1'}
         done = subprocess.run(
-            [sys.executable, '-W', 'ignore', _PROGRAM, settings],
+            [sys.executable, '-W', 'ignore', _PROGRAM], input=settings,
             env=environment, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, timeout=_TIMEOUT)
         self.assertEqual(0, done.returncode, done.stderr[-5000:])

@@ -12,15 +12,16 @@
 
 """Many workers on one driver, in one thread world: run as a program.
 
-The one argument is JSON: agents, state (the simulator's directory),
-eventlet (bool), transport, options (further ones), workers, rounds, helper (a
-file for the privileged daemon to read). Prints a line of JSON at the end.
+Standard input is JSON, as a password may be in it: agents, state (the
+simulator's directory), eventlet (bool), transport, options (further ones),
+workers, rounds, helper (a file for the privileged daemon to read). Prints a
+line of JSON at the end.
 """
 
 import json
 import sys
 
-SETTINGS = json.loads(sys.argv[1])
+SETTINGS = json.load(sys.stdin)
 if SETTINGS['eventlet']:
     import eventlet
     eventlet.monkey_patch()
