@@ -192,6 +192,11 @@ class Simulator:
             # The same again after a restart, as agents do.
             self._rest = self._rest[0], int(self.rest.rpartition(':')[2])
 
+    @property
+    def manager(self):
+        """Address and port of the REST interface; only with ``rest``."""
+        return self._rest
+
     def _environment(self):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         paths = [root, os.environ.get('PYTHONPATH')]

@@ -150,6 +150,11 @@ def _as(host, addresses):
     return ' (%s)' % ', '.join(addresses)
 
 
+def _cause(error):
+    # The cure that is part of the summary is told as one.
+    return error.summary.removesuffix('. %s' % error.advice)
+
+
 def _is(value):
     return ' (%s)' % value if value else ''
 
@@ -201,20 +206,18 @@ class _Agent:
     def _failed(self, name, error):
         code = next((code for kind, code in _CODES.items()
                      if isinstance(error, kind)), 'agent-down')
-        # The cure that is part of the summary is told as one.
-        cause = error.summary.removesuffix('. %s' % error.advice)
         return findings.problem(
             code, '%s does not answer' % name,
-            error.advice or self._advice(error), cause, str(self._endpoint))
+            error.advice or self._advice(error), _cause(error),
+            str(self._endpoint))
 
     def _spoken_to(self, name, error):
         """See whether something else listens there, or it elsewhere."""
-        transport = self._configuration.dsware_transport
         if isinstance(error, exceptions.AccessDenied):
             return None
-        if transport == 'socket':
+        if self._configuration.dsware_transport == 'socket':
             return self._speaks_http(name)
-        if transport == 'rest' and isinstance(
+        if backends.uses_rest(self._configuration) and isinstance(
                 error, exceptions.EndpointUnavailable):
             return self._elsewhere(name, error)
         return None
@@ -242,8 +245,7 @@ class _Agent:
                     'set san_api_port = %d in section [%s], or the port in '
                     'dsware_agents' % (port,
                                        self._configuration.config_group),
-                    error.summary.removesuffix('. %s' % error.advice),
-                    str(self._endpoint))
+                    _cause(error), str(self._endpoint))
         return None
 
     def _advice(self, error):

@@ -16,7 +16,6 @@ import os
 import pathlib
 import re
 from unittest import mock
-from urllib import parse
 
 import fixtures
 from oslo_privsep import daemon
@@ -131,8 +130,7 @@ class ProbeTestCase(test.TestCase):
     def spoken(self, **settings):
         with testing.Simulator(devices='file', rest=True,
                                **settings) as simulator:
-            address = parse.urlsplit(simulator.rest)
-            return probe.speaks_http(address.hostname, address.port, 10)
+            return probe.speaks_http(*simulator.manager, 10)
 
     def test_http(self):
         self.assertEqual('HTTP', self.spoken())

@@ -24,7 +24,6 @@ import pathlib
 import re
 import socket
 import struct
-import urllib.parse
 
 from cinder.volume.drivers.dsware.client import rest_calls
 from cinder.volume.drivers.dsware.client import rest_http
@@ -108,9 +107,8 @@ def _printed(simulator):
 class _Answers:
     """Calls a manager, and keeps what it answers."""
 
-    def __init__(self, url):
-        address = urllib.parse.urlsplit(url)
-        self._address = address.hostname, address.port
+    def __init__(self, address):
+        self._address = address
         self._token = ''
         self.answers = []
         self('POST', 'sec/login', {'userName': 'user', 'password': 'any'})
@@ -142,12 +140,12 @@ class _Answers:
         yield 0.0
 
 
-def _answered(url, agent):
+def _answered(manager, agent):
     """Carry out what REST has of the operations."""
     for op, args in OPERATIONS:
         operation = rest_calls.OPERATIONS.get(op)
         if operation:
-            call = _Answers(url)
+            call = _Answers(manager)
             try:
                 list(operation(call, {'host': agent, **args}))
             except rest_session.Refused:
@@ -175,7 +173,7 @@ def main():
                 b'/dev/sdb', f'{op}\n{text}'.encode()))
     with testing.Simulator(agents=1, devices='file', rest=True) as simulator:
         for number, (op, answer) in enumerate(
-                _answered(simulator.rest, simulator.agents[0][0])):
+                _answered(simulator.manager, simulator.agents[0][0])):
             _save('rest', number, op, answer)
 
 

@@ -78,11 +78,12 @@ def fetch(cache: pathlib.Path) -> dict[str, pathlib.Path]:
     :param cache: a directory
     :returns: their archives, by name
     """
+    pinned = pins()
     archives = {name: cache / ('%s-%s.tar.gz' % (name.replace('-', '_'),
                                                  version))
-                for name, (version, _digest) in pins().items()}
+                for name, (version, _digest) in pinned.items()}
     if not all(_is_complete(archives[name], digest)
-               for name, (_version, digest) in pins().items()):
+               for name, (_version, digest) in pinned.items()):
         cache.mkdir(parents=True, exist_ok=True)
         subprocess.run(
             [sys.executable, '-m', 'pip', 'download', '-q', '--no-deps',

@@ -14,7 +14,6 @@
 import os
 import socket
 import ssl
-import urllib.parse
 
 from dsware_sim import testing
 from dsware_sim.tests import base
@@ -31,9 +30,8 @@ class HttpTestCase(client.RestTestCase):
 
     def setUp(self):
         super().setUp()
-        parts = urllib.parse.urlsplit(self.simulator.rest)
-        self.socket = socket.create_connection(
-            (parts.hostname, parts.port), base.DEADLINE)
+        self.socket = socket.create_connection(self.simulator.manager,
+                                               base.DEADLINE)
         self.addCleanup(self.socket.close)
 
     def read(self):

@@ -326,7 +326,7 @@ def settled(settle, doubt, deadline):
     except exceptions.DSWareError as error:
         raise doubt.advised(
             _('Whether it was carried out cannot be found out: %s')
-            % error.summary, exceptions.OutcomeUnknown) from error
+            % error.summary) from error
     # When it was not, it is repeated, maybe often.
     log = LOG.info if done else LOG.debug
     log('%(op)s of %(name)s was %(done)s after all.', {

@@ -24,7 +24,6 @@ import os
 import re
 import tempfile
 import time
-import urllib.parse
 import uuid
 
 import fixtures
@@ -401,8 +400,7 @@ class RESTTestCase(SimulatorTestCase):
     @property
     def manager(self):
         """Address and port of the manager."""
-        address = urllib.parse.urlsplit(self.simulator.rest)
-        return address.hostname, address.port
+        return self.simulator.manager
 
     def doors(self):
         return ['rest']
