@@ -30,6 +30,7 @@ import threading
 import time
 
 from cinder import context
+from cinder.db import api as db
 from cinder import objects
 from cinder.volume.drivers.dsware.client import transport
 
@@ -85,6 +86,8 @@ class Service:
     def close(self):
         """Close idle connections, so that those that leaked show."""
         self.dsware._array.client.close()
+        # SQLite's module keeps up to 200 dead references for each of them.
+        db.get_engine().dispose()
 
     def requests(self):
         """Count the requests of each agent that any agent could carry out.
