@@ -43,6 +43,7 @@ from os_brick_dsware import logs
 from os_brick_dsware import opts  # noqa: F401
 from os_brick_dsware import programs
 from os_brick_dsware import properties
+from os_brick_dsware import simulated
 from os_brick_dsware import waiting
 
 LOG = logging.getLogger(__name__)
@@ -233,8 +234,8 @@ class BaseConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
         return ledgers.Ledger(ledger_directory(CONF))
 
     def _host(self) -> devices.Devices:
-        return devices.Devices(
-            simulated=CONF.os_brick.dsware_simulated_devices)
+        return simulated.devices_of_host(
+            CONF.os_brick.dsware_simulated_devices)
 
     def _waits(self) -> waiting.Waits:
         timeout = CONF.os_brick.dsware_cli_timeout

@@ -13,9 +13,7 @@
 """Block devices of this host, as the kernel shows them.
 
 Everything here reads /dev, /sys and /proc and needs no privileges; what only
-root may see is left out. Without root the Dsware simulator gives a plain file
-where a host has a block device: these are understood where the operator has
-said that devices are simulated.
+root may see is left out.
 """
 
 from collections.abc import Iterator
@@ -99,20 +97,19 @@ def _stat(path: str) -> os.stat_result | None:
 class Devices:
     """The block devices of one host."""
 
+    #: Whether every disk of a cluster can be expected to say its name.
+    have_names = True
+
     def __init__(self, links: str = '/dev/disk/by-id', sys: str = '/sys',
-                 proc: str = '/proc', dev: str = '/dev',
-                 simulated: bool = False):
+                 proc: str = '/proc', dev: str = '/dev'):
         """Nothing is read yet.
 
         :param links: directory of the stable names
         :param sys: where the sys file system is mounted
         :param proc: where the proc file system is mounted
         :param dev: directory of the device nodes
-        :param simulated: whether a plain file can be a device, and a disk
-            can lack its name
         """
         self.links = links
-        self.simulated = simulated
         self._sys = sys
         self.proc = proc
         self._dev = dev
@@ -123,9 +120,7 @@ class Devices:
 
     def exists(self, path: str) -> bool:
         """Tell whether a path leads to a device."""
-        there = _stat(path)
-        return self.is_block(path) or self.simulated and (
-            bool(there) and stat.S_ISREG(there.st_mode))
+        return self.is_block(path)
 
     def is_block(self, path: str) -> bool:
         """Tell whether a path leads to a block device."""
@@ -135,7 +130,7 @@ class Devices:
     def canonical(self, path: str) -> str:
         """Give a device the one name by which it can be compared.
 
-        A plain file keeps its own, for several hosts may have the same file.
+        What is no block device keeps its own.
         """
         return (os.path.realpath(path) if self.is_block(path)
                 else os.path.abspath(path))
@@ -150,11 +145,8 @@ class Devices:
     def size(self, path: str) -> int | None:
         """Measure a device: bytes; None if there is none."""
         directory = self._sysfs(path)
-        if directory:
-            sectors = _read(directory + '/size')
-            return int(sectors) * _SECTOR if sectors.isdigit() else None
-        there = _stat(path)
-        return there.st_size if there and self.exists(path) else None
+        sectors = _read(directory + '/size') if directory else ''
+        return int(sectors) * _SECTOR if sectors.isdigit() else None
 
     def own_names(self, path: str) -> frozenset[str]:
         """Ask a device for its own names; empty if it does not tell."""

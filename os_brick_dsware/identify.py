@@ -20,8 +20,8 @@ volume's.
   the volume's World Wide Name does if it leads there, or the record of this
   volume.
 - A volume without a World Wide Name has a device that was not there before it
-  was attached, and that has its size. So has any volume where devices are
-  simulated, for one machine can play several hosts but has one link.
+  was attached, and that has its size. So has any volume of a host whose disks
+  cannot be expected to say their names.
 - A device that is recorded for another volume is never it. Nor is one that
   this host has taken for itself (a mount, say), unless it is recorded for
   this volume: what is on an encrypted volume is.
@@ -209,8 +209,7 @@ class Identifier:
     def _no_disk(self, device: str) -> str:
         if self._host.size(device) and not self._host.is_partition(device):
             return ''
-        return ('%s is no disk (a file can stand in for one only where option '
-                'dsware_simulated_devices in group os_brick says so)' % device)
+        return '%s is no disk' % device
 
     def _of_another(self, device: str, wwn: str) -> str:
         """Tell why a device cannot be this volume's."""
@@ -241,8 +240,8 @@ class Identifier:
             return device, ''
         if self._asked.tells_device:
             return self._shown_by_program(device)
-        if wwn and block and not (
-                self._host.simulated or self._recorded(device)):
+        if wwn and block and self._host.have_names and (
+                not self._recorded(device)):
             return '', '%s does not say its World Wide Name, and %s does ' \
                 'not lead to it' % (device, link)
         return self._shown_by_size(device)

@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""All options of this package, those for SDSHypervisor among them."""
+"""All options of this package, those for SDSHypervisor and the simulator too.
+"""
 
 from oslo_config import cfg
 
@@ -19,6 +20,14 @@ from os_brick_dsware import opts
 GROUP = 'os_brick'
 
 dsware_opts = opts.dsware_opts + [
+    cfg.BoolOpt(
+        'dsware_simulated_devices',
+        default=False,
+        help='Whether the devices of this host are those of the Dsware '
+             'simulator: plain files, or block devices that do not tell '
+             'their World Wide Name. For tests and demonstrations only: who '
+             'controls the agent can then have any file of the right size '
+             'written.'),
     cfg.StrOpt(
         'dsware_sds_cli',
         help='Name or absolute path of the SDSHypervisor command line '

@@ -46,14 +46,6 @@ dsware_opts = [
         help='Seconds that one run of a command line program may '
              'take. A run that takes longer is ended, and what it did is '
              'found out by asking the cluster.'),
-    cfg.BoolOpt(
-        'dsware_simulated_devices',
-        default=False,
-        help='Whether the devices of this host are those of the Dsware '
-             'simulator: plain files, or block devices that do not tell '
-             'their World Wide Name. For tests and demonstrations only: who '
-             'controls the agent can then have any file of the right size '
-             'written.'),
 ]
 
 cfg.CONF.register_opts(dsware_opts, group='os_brick')

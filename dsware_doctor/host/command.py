@@ -30,6 +30,7 @@ from dsware_doctor.host import settings
 from dsware_doctor.host import states
 from dsware_doctor import report as reports
 from os_brick_dsware import devices
+from os_brick_dsware import simulated
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +74,7 @@ class HostCheck:
         :param host: the devices of this host, None for the real ones
         """
         self._settings = all_settings
-        self._host = host or devices.Devices(simulated=any(
+        self._host = host or simulated.devices_of_host(any(
             one.value('dsware_simulated_devices') for one in all_settings))
         self._instances = instances.ask(instances.uri(all_settings))
         # Services that share their records are looked at once.

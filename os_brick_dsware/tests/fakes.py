@@ -55,9 +55,9 @@ class FakeDevices(devices.Devices):
 
     def __init__(self, root):
         super().__init__(links=root + '/by-id', sys=root + '/sys',
-                         proc=root + '/proc', dev=root + '/dev',
-                         simulated=True)
+                         proc=root + '/proc', dev=root + '/dev')
         self.root = root
+        self.have_names = False
         self.busy = []
 
     def _sysfs(self, path):
@@ -71,7 +71,16 @@ class FakeDevices(devices.Devices):
 
     def allow_files(self, allowed):
         """Say whether a file that plays no block device is one."""
-        self.simulated = allowed
+        self.have_names = not allowed
+
+    def exists(self, path):
+        return self.is_block(path) or (
+            not self.have_names and os.path.isfile(path))
+
+    def size(self, path):
+        if self.is_block(path) or not self.exists(path):
+            return super().size(path)
+        return os.path.getsize(path)
 
     def holders(self, path):
         return self.busy.pop(0) if self.busy else []

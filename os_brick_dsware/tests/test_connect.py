@@ -666,13 +666,13 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
             self.cluster.add(wwn=wwn)
             for device in (path, self.cluster.root):
                 self.name(device)
-                self.refused('dsware_simulated_devices')
+                self.refused('%s is no disk' % device)
         self.host.allow_files(True)
         self.name(path)
         self.assertEqual(path, self.connector.connect_volume(
             self.properties())['path'])
 
-    def test_simulated_host_has_no_link_of_its_own(self):
+    def test_a_host_where_disks_need_no_names(self):
         self.cluster.links = False
         self.cluster.make_link(fakes.WWN, self.other)
         self.refused(self.link)
