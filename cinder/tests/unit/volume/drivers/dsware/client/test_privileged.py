@@ -177,7 +177,7 @@ class RunTestCase(testtools.TestCase):
             return
         self.addCleanup(os.close, process)
         ended, _out, _exceptional = select.select([process], [], [], SECONDS)
-        self.assertTrue(ended, 'the child lives')
+        self.assertEqual([process], ended, 'the child lives')
 
     @ddt.data('exec >&- 2>&-; sleep 1000', 'sleep 1000 & echo result=0',
               'exec yes >&2')
