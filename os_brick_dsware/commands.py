@@ -38,7 +38,7 @@ class Commands:
     def __init__(self, program, volume: str, waits: waiting.Waits):
         """Nothing is run yet.
 
-        :param program: a programs.FSCCli or programs.SDSCli
+        :param program: a programs.FSCCli, or another with its methods
         :param volume: name of the volume
         :param waits: how long to wait for what
         """

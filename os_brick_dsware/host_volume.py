@@ -70,7 +70,7 @@ class HostVolume:
         """Nothing is run yet.
 
         :param connection: what the volume driver said
-        :param program: a programs.FSCCli or programs.SDSCli
+        :param program: a programs.FSCCli, or another with its methods
         :param ledger: who uses which volume
         :param host: the block devices of this host
         :param execute: runs a command as root

@@ -14,8 +14,8 @@
 
 Codes, names and meanings are published facts; the class says what a code
 tells the client to do (see :class:`ResultClass`). The table itself is shared
-with the connector, in its module of this name: add a code there.
-A test compares it with the specification's ``result_codes.csv``.
+with the connector, in its module of this name: add a code there. A test
+compares it with ``result_codes.csv``.
 """
 
 from collections.abc import Mapping

@@ -12,8 +12,8 @@
 
 """What a Dsware cluster tells about its objects, as typed values.
 
-Field names of the records are published facts (see the management interface
-in the documentation). All sizes are in MiB, as on the wire.
+Field names of the records are published facts. All sizes are in MiB, as on
+the wire.
 """
 
 from collections.abc import Mapping

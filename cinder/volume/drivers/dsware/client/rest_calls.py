@@ -12,9 +12,8 @@
 
 """The operations over REST: what is asked for each, and how it is read.
 
-Sources of all of it are public clients, see the specification of the
-management interface. Records are given with the field names of the other
-transports, so that nothing above knows which one is in use.
+Sources of all of it are public clients. Records are given with the field
+names of the other transports, so that nothing above knows which one is in use.
 
 Each function takes what calls the manager, ``call(method, path, body)``,
 and the operation's arguments; it gives lists of records. None in a record

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The driver's table of result codes against the specification's."""
+"""The driver's table of result codes against the published ones."""
 
 import csv
 from importlib import resources
@@ -29,7 +29,7 @@ class ResultCodesTestCase(testtools.TestCase):
         with CSV.open(newline='') as file:
             self.rows = list(csv.DictReader(file))
 
-    def test_the_table_is_the_specifications(self):
+    def test_the_table_is_what_is_published(self):
         self.assertGreater(len(self.rows), 60)
         self.assertEqual(
             [(int(row['code']), row['name'], row['class'], row['meaning'])

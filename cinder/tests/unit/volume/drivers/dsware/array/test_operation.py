@@ -68,6 +68,8 @@ CHANGES = {
         lambda a: a.hosts.detach_by_ip('used', ONE.host),
         lambda c: not c.attached['used']),
 }
+# No query tells about these; asking again does.
+UNASKABLE = ('attach', 'detach', 'detach by ip', 'full copy')
 LIMITS = {'maxIOPS': 7}
 CHANGES.update({
     'make limits': (
@@ -86,9 +88,7 @@ CHANGES.update({
         'deleteQoS', lambda a: a.qos.unlimit('limited'),
         lambda c: 'limited.qos' not in c.qos and not c.qos_of),
 })
-# No query tells about these; asking again does.
-UNASKABLE = ('attach', 'detach', 'detach by ip', 'full copy', 'make limits',
-             'delete limits')
+UNASKABLE += ('make limits', 'delete limits')
 # How a request ends in doubt: the fault, its value, whether carried out.
 DOUBTS = {
     'lost': ('lost', None, False),

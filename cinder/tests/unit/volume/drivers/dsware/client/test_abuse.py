@@ -25,7 +25,6 @@ import testtools
 
 from cinder.privsep import dsware as privileged
 from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
-from cinder.volume.drivers.dsware.array import models
 from os_brick_dsware import fsc_cli
 
 WORD = frozenset(string.ascii_letters + string.digits + '_')
@@ -69,7 +68,7 @@ KINDS = {
     'snapNameSrc': is_name, 'qosName': is_name, 'poolId': is_number,
     'poolIdDst': is_number, 'volSize': is_positive, 'detachIp': is_address,
     'thinFlag': ('0', '1').__contains__, 'smartFlag': ('0',).__contains__,
-    **dict.fromkeys(models.QOS_LIMITS, is_number)}
+    **dict.fromkeys(fsc_cli.QOS_LIMITS, is_number)}
 
 
 def is_text(kind, value):

@@ -21,7 +21,7 @@ import ddt
 import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.tests.unit.volume.drivers.dsware.fakes import simulated
+from cinder.tests.unit.volume.drivers.dsware.fakes import thread_clock
 from cinder.volume.drivers.dsware.client import agents
 from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import endpoints
@@ -281,7 +281,7 @@ class OutageTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         no_jitter(self)
-        self.time = simulated.Time()
+        self.time = thread_clock.Time()
         for module in (agents, client, waiting):
             self.turn(module, 'time')
         self.turn(agents, 'threading')

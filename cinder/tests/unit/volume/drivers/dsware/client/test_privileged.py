@@ -25,10 +25,9 @@ import testtools
 
 from cinder.privsep import dsware as privileged
 from cinder.volume.drivers.dsware.array import array
-from cinder.volume.drivers.dsware.array import models
 from os_brick_dsware import fsc_cli
 
-_LIMITS = {key: 100 for key in models.QOS_LIMITS}
+_LIMITS = {key: 100 for key in fsc_cli.QOS_LIMITS}
 #: Each operation that the driver asks for, with arguments as it gives them.
 REQUESTS = (
     ('getDSwareIdentifier', {}),

@@ -49,7 +49,7 @@ def frame(payload):
 
 
 def quoted(text):
-    """Write a value as a peer does, by the words of the specification."""
+    """Write a value as a peer does, as it is specified."""
     return ''.join(f'%{ord(c):02X}' if c in '%,\x7f' or ord(c) < 0x20 else c
                    for c in text)
 
@@ -173,7 +173,7 @@ def named(vectors):
 
 @ddt.ddt
 class VectorsTestCase(testtools.TestCase):
-    """The vectors that both codecs of the project pass."""
+    """Frames of both sides, with what they mean."""
 
     @ddt.data(*named(VECTORS['request']))
     def test_request(self, vector):

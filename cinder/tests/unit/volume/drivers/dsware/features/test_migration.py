@@ -374,15 +374,8 @@ class UpdateTestCase(MigrationTestCase):
         self.dsware.create_snapshot(snapshot)
         self.dsware.delete_snapshot(snapshot)
         self.assertEqual('0', self.dsware.get_pool(volume))
-        connector = base.connector('compute', '192.0.2.7')
-        database.add_volume(volume)
-        for by in ('host', 'manager'):
-            dsware = self.make_started_driver(
-                dsware_attach_by=by, dsware_host_networks=['192.0.2.0/24'])
-            info = dsware.initialize_connection(volume, connector)
-            self.assertEqual(f'volume-{copy.id}',
-                             info['data']['volume_name'])
-            dsware.terminate_connection(volume, connector)
+        self.assertEqual(f'volume-{copy.id}',
+                         self.name_for_host(self.dsware, volume))
         self.assertEqual(MOVED, self.dsware.migrate_volume(
             self.context, volume, self.destination()))
         record, = self.cluster.volumes.values()
@@ -390,6 +383,24 @@ class UpdateTestCase(MigrationTestCase):
             record['vol_size'], record['pool_id'], record['status']))
         self.dsware.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)
+
+    def test_the_manager_attaches_the_copy(self):
+        volume, copy = self.make_volume(), self.make_volume()
+        self.dsware.create_volume(copy)
+        self.finish(volume, copy)
+        dsware = self.make_started_driver(
+            dsware_attach_by='manager',
+            dsware_host_networks=['192.0.2.0/24'])
+        self.assertEqual(f'volume-{copy.id}',
+                         self.name_for_host(dsware, volume))
+
+    def name_for_host(self, dsware, volume):
+        """Attach a volume for a moment, and tell what a host calls it."""
+        connector = base.connector('compute', '192.0.2.7')
+        database.add_volume(volume)
+        info = dsware.initialize_connection(volume, connector)
+        dsware.terminate_connection(volume, connector)
+        return info['data']['volume_name']
 
 
 class BrokenExchangeTestCase(MigrationTestCase):

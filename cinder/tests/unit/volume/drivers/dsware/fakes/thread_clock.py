@@ -99,8 +99,8 @@ class Time:
 class _Event:
     """Stands for an event that one thread waits for."""
 
-    def __init__(self, simulated):
-        self._time = simulated
+    def __init__(self, time):
+        self._time = time
         self.is_set = False
 
     def clear(self):
