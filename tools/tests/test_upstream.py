@@ -16,12 +16,14 @@ import pathlib
 import subprocess
 import textwrap
 
+import fixtures
 import testtools
 
 from tools.upstream import places
 from tools.upstream import rewriting
 from tools.upstream import series
 from tools.upstream import sources
+from tools.upstream import unused
 
 _TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -72,6 +74,30 @@ class PlacesTestCase(testtools.TestCase):
                                     for path in patch.added), patch.name)
 
 
+class TreeTestCase(testtools.TestCase):
+
+    def commit(self, **author):
+        directory = self.useFixture(fixtures.TempDir()).path
+        tree = sources.Tree(pathlib.Path(directory), **author)
+        tree.git('init', '-q')
+        tree.write('file', 'text')
+        tree.commit('Add a file')
+        return tree.git('log', '--format=%an <%ae>%n%B')
+
+    def test_who_proposes_signs_it_off(self):
+        self.assertEqual(
+            'A. B <ab@example.org>\nAdd a file\n\n'
+            'Signed-off-by: A. B <ab@example.org>',
+            self.commit(author='A. B <ab@example.org>'))
+
+    def test_nobody_signs_nothing_off(self):
+        self.assertNotIn('Signed-off-by', self.commit())
+
+    def test_no_author(self):
+        for author in ('', 'A. B', '<ab@example.org>', 'A. B <ab>'):
+            self.assertRaises(ValueError, sources.checked_author, author)
+
+
 class RewritingTestCase(testtools.TestCase):
 
     def setUp(self):
@@ -97,9 +123,10 @@ class RewritingTestCase(testtools.TestCase):
                           'from os_brick_dsware import no_such_module')
 
     def test_what_is_not_in_the_trees_is_found(self):
-        error = self.assertRaises(rewriting.Unexpected, self.rewriter.text,
-                                  'os_brick_dsware/tests/test_simulator.py')
-        self.assertIn('dsware_sim', str(error))
+        error = self.assertRaises(
+            rewriting.Unexpected, rewriting.check, 'file.py',
+            self.rewriter.text('os_brick_dsware/tests/test_simulator.py'))
+        self.assertIn('file.py names dsware_sim', str(error))
 
     def test_imports_are_sorted_and_those_without_use_go(self):
         text = textwrap.dedent('''\
@@ -163,6 +190,19 @@ class RewritingTestCase(testtools.TestCase):
         for text in ('', 'old old'):
             self.assertRaises(rewriting.Unexpected, series.exchanged, text,
                               edit)
+
+    def test_what_nothing_uses(self):
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.py')
+        path.write_text(
+            'USED = 1\nUNUSED = 2\n\n\nclass A:\n'
+            '    def used(self):\n        return USED\n\n'
+            '    def unused(self):\n        pass\n\n\n'
+            'A().used()\n')
+        self.assertEqual(['%s:2: UNUSED' % path, '%s:9: unused' % path],
+                         sorted(unused.find([path])))
+        other = path.with_name('b.py')
+        other.write_text('import a\na.A().unused(a.UNUSED)\n')
+        self.assertEqual([], unused.find([path, other]))
 
     def test_a_definition_is_there_once(self):
         text = 'class A:\n    def b(self):\n        pass\n'

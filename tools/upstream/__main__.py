@@ -44,8 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
                         help='directory that the series are written to')
     parser.add_argument('--trees', type=pathlib.Path,
                         help='directory that keeps the trees')
+    parser.add_argument('--author', default=sources.NOBODY,
+                        metavar='NAME <ADDRESS>', type=_author,
+                        help='who proposes the patches, and signs them off')
     parser.add_argument('--all', action='store_true',
-                        help="run the driver's tests for each patch")
+                        help="run all tests of the driver for each patch, "
+                             'not only those that it changes')
     parser.add_argument('--quick', action='store_true',
                         help='leave out the gates')
     options = parser.parse_args(arguments)
@@ -59,13 +63,22 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _author(text):
+    """Read an option's value, for argparse to name it if it is wrong."""
+    try:
+        sources.checked_author(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(error) from None
+    return text
+
+
 def _make(options):
     archives = sources.fetch(options.cache)
     table = places.Places()
     trees = {}
     for name in ('os-brick', 'cinder', 'nova'):
-        trees[name] = tree = sources.unpack(archives[name],
-                                            options.trees / name)
+        trees[name] = tree = sources.unpack(
+            archives[name], options.trees / name, options.author)
         checks = gates.Gates(tree, *trees.values())
         made = series.Series(table, name, tree)
         for patch in made.patches:

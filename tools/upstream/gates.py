@@ -21,8 +21,14 @@ import time
 
 from tools.upstream import series
 from tools.upstream import sources
+from tools.upstream import unused
 
-_DRIVER_TESTS = './cinder/tests/unit/volume/drivers/dsware'
+_DRIVER_TESTS = 'cinder/tests/unit/volume/drivers/dsware'
+#: What the patches add, tests apart, and those that nothing uses yet.
+_OURS = ('cinder/volume/drivers/dsware/**/*.py', 'cinder/privsep/dsware.py',
+         'os_brick/initiator/dsware/*.py',
+         'os_brick/initiator/connectors/dsware.py')
+_FIRST = ('command-line', 'client')
 #: What is worth running under eventlet, too: what waits and connects.
 _WAITING = r'\.dsware\.(client\.test_(agents|client|transport)|test_waiting)\.'
 _PAGE = ('doc/source/configuration/block-storage/drivers/'
@@ -58,22 +64,44 @@ class Gates:
             'OS_CINDER_DISABLE_EVENTLET_PATCHING': '1',
             'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'True'}
 
-    def of_patch(self, name: str, files: list[str], tested: bool) -> None:
-        """Check one change: style, and that all of it can be imported.
+    def of_patch(self, name: str, files: list[str], whole: bool) -> None:
+        """Check one change: style, imports, and tests of Cinder's driver.
+
+        Those that it adds or changes: so each is run where it appears.
 
         :param name: the change's
         :param files: what it adds or changes
-        :param tested: whether Cinder's driver is tested at it, too
+        :param whole: whether to run all tests that the driver has by then
         """
         modules = [one for one in files if one.endswith('.py')]
         self.style('%s: style' % name, modules)
         # It imports all optional libraries of all drivers.
         modules = [one for one in modules if one != 'cinder/opts.py']
-        self.run('%s: imports' % name, sys.executable, '-c', _IMPORT, *(
-            module.removesuffix('.py').removesuffix('/__init__')
-            .replace('/', '.') for module in modules))
-        if tested and (self._tree.path / _DRIVER_TESTS).exists():
-            self.tests('%s: tests' % name, _DRIVER_TESTS)
+        self.run('%s: imports' % name, sys.executable, '-c', _IMPORT,
+                 *map(_dotted, modules))
+        self.all_is_used(name)
+        tests = [_dotted(one) + '.' for one in modules
+                 if one.startswith(_DRIVER_TESTS) and '/test_' in one]
+        if tests:
+            self.tests('%s: tests' % name, _DRIVER_TESTS,
+                       *(() if whole else tests))
+
+    def all_is_used(self, name: str) -> None:
+        """See that a change brings nothing that only a later one needs.
+
+        The first one of a series has nothing that uses it.
+
+        :param name: the change's
+        :raises Failed: it does
+        """
+        if name in _FIRST:
+            return
+        found = unused.find(
+            path for part in _OURS
+            for path in sorted(self._tree.path.glob(part)))
+        if found:
+            raise Failed('%s brings what it does not use:\n%s' % (
+                name, '\n'.join(found)))
 
     def style(self, name: str, modules: list[str]) -> None:
         """Run flake8 with the tree's own checks, and no more of them."""
@@ -91,8 +119,11 @@ class Gates:
         :param environment: variables
         """
         # Not every tree's configuration lets a variable choose the folder.
-        self.run(name, 'stestr', '--test-path', folder, '--top-dir', './',
-                 'run', '--concurrency', '2', *chosen, **environment)
+        self.run(name, 'stestr', '--test-path', './' + folder,
+                 '--top-dir', './', 'run', '--concurrency', '2', *chosen,
+                 **environment)
+        # Or the next commit would have it.
+        shutil.rmtree(self._tree.path / '.stestr')
 
     def page(self, path: str) -> None:
         """Make a page of the documentation by itself; warnings are errors."""
@@ -143,6 +174,11 @@ class Gates:
         return done.stdout
 
 
+def _dotted(path):
+    """Give the dotted name of a module."""
+    return path.removesuffix('.py').removesuffix('/__init__').replace('/', '.')
+
+
 def _said(done):
     """Tell what came of a run, with the number of its tests."""
     passed = [line.partition(':')[2].strip() for line
@@ -156,7 +192,7 @@ def of_os_brick(gates: Gates) -> None:
             'os_brick/initiator/connectors/dsware.py')
     gates.run('bandit', 'bandit', '-q', '-r', *ours, '-n5', '-sB101')
     gates.run('mypy', 'bash', 'tools/mypywrap.sh')
-    gates.tests('tests', './os_brick/tests')
+    gates.tests('tests', 'os_brick/tests')
     gates.notes()
 
 
@@ -166,8 +202,7 @@ def of_cinder(gates: Gates) -> None:
     gates.run('bandit', 'bandit', '-q', '-r', 'cinder/volume/drivers/dsware',
               'cinder/privsep/dsware.py', '-n5', '-ll')
     gates.run('driver is loaded', sys.executable, '-c', _COMPLIANCE)
-    gates.tests('compliance', './cinder/tests/compliance')
-    gates.tests('tests', _DRIVER_TESTS)
+    gates.tests('compliance', 'cinder/tests/compliance')
     gates.tests('tests under eventlet', _DRIVER_TESTS, _WAITING,
                 OS_CINDER_DISABLE_EVENTLET_PATCHING='0')
     gates.page(_PAGE)
@@ -178,8 +213,8 @@ def of_nova(gates: Gates) -> None:
     """Check Nova with the volume driver."""
     gates.run('bandit', 'bandit', '-q', '-ll',
               'nova/virt/libvirt/volume/dsware.py')
-    gates.tests('tests', './nova/tests/unit/virt/libvirt/volume')
-    gates.tests('tests of the driver', './nova/tests/unit/virt/libvirt',
+    gates.tests('tests', 'nova/tests/unit/virt/libvirt/volume')
+    gates.tests('tests of the driver', 'nova/tests/unit/virt/libvirt',
                 r'\.libvirt\.test_driver\..*_(disconnect|volume_driver)')
     gates.notes()
 

@@ -31,8 +31,9 @@ _SECRET = re.compile(r"\bsecret_marks\.secret\(f?'([^']*)'\)")
 _BASES = {'cinder': ('from cinder.tests.unit import test\n', 'test.TestCase'),
           'os_brick': ('from os_brick.tests import base\n', 'base.TestCase')}
 #: Nothing that is not in the trees may be named in them.
-_FOREIGN = re.compile(r'\b(os_brick_dsware|dsware_sim|dsware_doctor|functional'
-                      r'\.|hypothesis|secret_marks|cinder-dsware)\b')
+_FOREIGN = re.compile(r'\b(os_brick_dsware|dsware[_-](sim|doctor)|functional\.'
+                      r'|hypothesis|secret_marks|cinder-dsware'
+                      r'|dsware_simulated_devices)\b')
 
 
 class Unexpected(Exception):
@@ -72,7 +73,6 @@ class Rewriter:
 
         :param path: its place here
         :returns: its text there
-        :raises Unexpected: it names what is not in the trees
         """
         text = pathlib.Path(path).read_text()
         if path.endswith('.py') and text:
@@ -81,9 +81,6 @@ class Rewriter:
             if '/tests/' in path:
                 text = _as_their_test(text, package)
             text = sort_imports(drop_imports(text), package)
-        found = _FOREIGN.search(text)
-        if found:
-            raise Unexpected('%s names %s' % (path, found[0]))
         return text
 
     def _renamed(self, text):
@@ -108,6 +105,16 @@ class Rewriter:
         if match[2] or '/' in match[1]:
             return self.place(match[0])
         return self._dotted(match[0])
+
+
+def check(path: str, text: str) -> None:
+    """See that a text names nothing that is not in the trees.
+
+    :raises Unexpected: it does
+    """
+    found = _FOREIGN.search(text)
+    if found:
+        raise Unexpected('%s names %s' % (path, found[0]))
 
 
 def _as_their_test(text, package):

@@ -67,6 +67,7 @@ class Series:
         return self.tree.git('diff', '--name-only', 'HEAD~').split()
 
     def _write(self, path, text):
+        rewriting.check(path, text)
         if not (self.tree.path / path).exists() or (
                 self.tree.read(path) != text):
             self.tree.write(path, text)

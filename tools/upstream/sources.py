@@ -22,30 +22,37 @@ import tarfile
 
 PINS = pathlib.Path(__file__).with_name('sdists.txt')
 _PIN = re.compile(r'(?m)^(\S+)==(\S+) --hash=sha256:(\w+)$')
-_AUTHOR = {'GIT_AUTHOR_NAME': 'cinder-dsware', 'GIT_COMMITTER_NAME':
-           'cinder-dsware', 'GIT_AUTHOR_EMAIL': 'cinder-dsware@example.org',
-           'GIT_COMMITTER_EMAIL': 'cinder-dsware@example.org',
-           'GIT_AUTHOR_DATE': '2026-08-01T00:00:00+0000',
-           'GIT_COMMITTER_DATE': '2026-08-01T00:00:00+0000',
-           'GIT_CONFIG_GLOBAL': '/dev/null', 'GIT_CONFIG_SYSTEM': '/dev/null',
-           'HOME': '/nonexistent', 'PATH': '/usr/local/bin:/usr/bin:/bin'}
+#: Nobody, who signs nothing off.
+NOBODY = 'cinder-dsware <cinder-dsware@example.org>'
+_ENVIRONMENT = {
+    'GIT_AUTHOR_DATE': '2026-08-01T00:00:00+0000',
+    'GIT_COMMITTER_DATE': '2026-08-01T00:00:00+0000',
+    'GIT_CONFIG_GLOBAL': '/dev/null', 'GIT_CONFIG_SYSTEM': '/dev/null',
+    'HOME': '/nonexistent', 'PATH': '/usr/local/bin:/usr/bin:/bin'}
+_AUTHOR = re.compile(r'([^<>]*[^<> ]) <([^<> ]+@[^<> ]+)>')
 
 
 class Tree:
     """A repository with the files of a release.
 
     :param path: its directory
+    :param author: who commits to it and signs that off, ``NAME <ADDRESS>``
     """
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path, author: str = NOBODY):
         self.path = path
+        self.author = author
+        name, address = checked_author(author)
+        self._environment = dict(
+            _ENVIRONMENT, GIT_AUTHOR_NAME=name, GIT_COMMITTER_NAME=name,
+            GIT_AUTHOR_EMAIL=address, GIT_COMMITTER_EMAIL=address)
 
     def git(self, *args: str) -> str:
         """Run git, always as the same author at the same time."""
         done = subprocess.run(
             ['git', '-c', 'gc.auto=0', '-c', 'core.looseCompression=0',
              '-c', 'core.fsync=none', *args],
-            cwd=self.path, env=_AUTHOR, text=True,
+            cwd=self.path, env=self._environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             raise SystemExit('git %s in %s: %s' % (
@@ -55,7 +62,8 @@ class Tree:
     def commit(self, message: str) -> None:
         # The lists of ignored files are for work, not for what was released.
         self.git('add', '--all', '--force')
-        self.git('commit', '-q', '-m', message)
+        signed = [] if self.author == NOBODY else ['--signoff']
+        self.git('commit', '-q', *signed, '-m', message)
 
     def read(self, name: str) -> str:
         return (self.path / name).read_text()
@@ -64,6 +72,17 @@ class Tree:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def checked_author(author: str) -> tuple[str, str]:
+    """Give name and address of an author.
+
+    :raises ValueError: it is not of the form ``NAME <ADDRESS>``
+    """
+    match = _AUTHOR.fullmatch(author)
+    if not match:
+        raise ValueError("'%s' is not NAME <ADDRESS>" % author)
+    return match[1], match[2]
 
 
 def pins() -> dict[str, tuple[str, str]]:
@@ -97,11 +116,12 @@ def _is_complete(archive, digest):
         archive.read_bytes()).hexdigest()
 
 
-def unpack(archive: pathlib.Path, path: pathlib.Path) -> Tree:
+def unpack(archive: pathlib.Path, path: pathlib.Path, author: str) -> Tree:
     """Make a repository of a release.
 
     :param archive: the release
     :param path: where it is to be; what is there goes
+    :param author: who changes it
     """
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
@@ -114,4 +134,4 @@ def unpack(archive: pathlib.Path, path: pathlib.Path) -> Tree:
     tree = Tree(path)
     tree.git('init', '-q', '-b', 'release')
     tree.commit(archive.name)
-    return tree
+    return Tree(path, author)
