@@ -65,9 +65,10 @@ class Gates:
             'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'True'}
 
     def of_patch(self, name: str, files: list[str], whole: bool) -> None:
-        """Check one change: style, imports, and tests of Cinder's driver.
+        """Check one change: style, use, imports or tests.
 
-        Those that it adds or changes: so each is run where it appears.
+        Of Cinder's driver it runs the tests that the change adds or changes,
+        so that each is run where it appears.
 
         :param name: the change's
         :param files: what it adds or changes
@@ -75,16 +76,16 @@ class Gates:
         """
         modules = [one for one in files if one.endswith('.py')]
         self.style('%s: style' % name, modules)
-        # It imports all optional libraries of all drivers.
-        modules = [one for one in modules if one != 'cinder/opts.py']
-        self.run('%s: imports' % name, sys.executable, '-c', _IMPORT,
-                 *map(_dotted, modules))
         self.all_is_used(name)
         tests = [_dotted(one) + '.' for one in modules
                  if one.startswith(_DRIVER_TESTS) and '/test_' in one]
         if tests:
+            # They import all that it adds.
             self.tests('%s: tests' % name, _DRIVER_TESTS,
                        *(() if whole else tests))
+        else:
+            self.run('%s: imports' % name, sys.executable, '-c', _IMPORT,
+                     *map(_dotted, modules))
 
     def all_is_used(self, name: str) -> None:
         """See that a change brings nothing that only a later one needs.
