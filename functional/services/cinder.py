@@ -163,6 +163,9 @@ class Cinder(object):
         self._write_rootwrap()
         self._write_paste()
         programs.write_config(self.config_path, self.configuration())
+        self._create_database()
+
+    def _create_database(self):
         # Readers and the writer do not wait for each other in this mode,
         # which SQLite keeps in the file.
         database = sqlite3.connect(self.directory / 'cinder.sqlite')

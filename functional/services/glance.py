@@ -66,13 +66,15 @@ class Glance(object):
                               self._configuration())
         self._write_paste()
         self.process = process.Process(
-            'glance-api',
-            [sys.executable, '-m', 'functional.services.glance',
-             '--address', self._reservation.address,
-             '--port', str(self._reservation.port)],
-            self.directory / 'output.log', self._environment(),
-            self._outlive)
+            'glance-api', self.command(), self.directory / 'output.log',
+            self._environment(), self._outlive)
         self.process.start()
+
+    def command(self):
+        """What serves it: program and arguments."""
+        return [sys.executable, '-m', 'functional.services.glance',
+                '--address', self._reservation.address,
+                '--port', str(self._reservation.port)]
 
     def wait(self):
         """Wait until Glance answers.

@@ -13,6 +13,7 @@
 """Requests to services that know no Keystone, from both sides."""
 
 import json
+import socket
 import urllib.request
 
 from functional.services import waiting
@@ -45,6 +46,21 @@ def get(url):
             return json.load(response)
     except (OSError, ValueError) as exc:
         raise NoAnswer('%s: %s' % (url, exc))
+
+
+def listens(address, port):
+    """Tell whether a service takes connections.
+
+    :param address: its address
+    :param port: its port
+    :returns: True
+    :raises NoAnswer: it does not
+    """
+    try:
+        with socket.create_connection((address, port), 5):
+            return True
+    except OSError as exc:
+        raise NoAnswer(exc)
 
 
 def anonymous_filter(global_conf, **local_conf):

@@ -21,7 +21,6 @@ import os
 import re
 import shutil
 import socket
-import sqlite3
 import sys
 import textwrap
 
@@ -38,6 +37,7 @@ ROOTWRAP = '/etc/cinder/rootwrap.conf'
 SUDOERS = '/etc/sudoers.d/cinder'
 SYSTEM_PATH = ':'.join(programs.SYSTEM_DIRECTORIES)
 _PYTHON_PATH = os.path.dirname(sys.executable)
+SECURE_PATH = '%s:%s' % (_PYTHON_PATH, SYSTEM_PATH)
 # What is different on each machine.
 _ADDRESSES = ('san_ip', 'dsware_agents')
 _LITERAL_BLOCK = re.compile(r'::\n\n((?: +.*\n|\n)+)')
@@ -48,17 +48,30 @@ def readme():
     return (programs.project_root() / 'README.rst').read_text()
 
 
+def _configuration():
+    """What the README has in cinder.conf, by section name."""
+    block = readme().split('.. code-block:: ini\n')[1]
+    block = re.match(r'(?:\n| +.*\n)+', block)[0]
+    parser = configparser.RawConfigParser(default_section='none')
+    parser.read_string(textwrap.dedent(block))
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def brick_options():
+    """What the README has in the section [os_brick].
+
+    :returns: a dict of options
+    """
+    return _configuration()['os_brick']
+
+
 def configuration(agents):
     """What the README has in cinder.conf.
 
     :param agents: (host, port) of each agent, to take the place of its own
     :returns: a dict of section name to a dict of options
     """
-    block = readme().split('.. code-block:: ini\n')[1]
-    block = re.match(r'(?:\n| +.*\n)+', block)[0]
-    parser = configparser.RawConfigParser(default_section='none')
-    parser.read_string(textwrap.dedent(block))
-    sections = {name: dict(parser[name]) for name in parser.sections()}
+    sections = _configuration()
     backend = sections[sections['DEFAULT']['enabled_backends']]
     for name in _ADDRESSES:
         # One that the README does not have is not needed.
@@ -80,24 +93,30 @@ def commands(directory):
     raise AssertionError('README.rst has no command for ' + directory)
 
 
+def install(machine, fsc_cli):
+    """Make what Cinder needs on a machine, as the README says.
+
+    :param machine: a Machine that was started
+    :param fsc_cli: path of the command line program of the cluster
+    """
+    machine.add_user(USER, HOME)
+    machine.run('sh', '-exc', commands(brick_options()['lock_path']))
+    machine.write('/usr/local/bin/fsc_cli', '#!/bin/sh\nexec %s "$@"\n'
+                  % fsc_cli, 0o755)
+
+
 class Cinder(cinder.Cinder):
     """The Block Storage service of an installation."""
 
-    def __init__(self, machine, directory, glance_url, agents, **kwargs):
+    def __init__(self, machine, *args, **kwargs):
         """Prepare Cinder; start() starts it.
 
         :param machine: the Machine that it is installed on
-        :param directory: path of a directory for its files
-        :param glance_url: where Glance answers
-        :param agents: (host, port) of each Dsware agent
-        :param kwargs: see functional.services.cinder.Cinder
+        :param args: see functional.services.cinder.Cinder
+        :param kwargs: see there
         """
+        super().__init__(*args, brick_options=brick_options(), **kwargs)
         self._machine = machine
-        self._readme = configuration(agents)
-        enabled = self._readme['DEFAULT']['enabled_backends']
-        super().__init__(
-            directory, glance_url, {enabled: self._readme[enabled]},
-            brick_options=self._readme['os_brick'], **kwargs)
         self.config_path = machine.path(CONFIG)
 
     def command(self):
@@ -111,10 +130,9 @@ class Cinder(cinder.Cinder):
         env = {name: value for name, value in super().environment().items()
                if name.startswith(('PYTHON', 'OS_CINDER', 'EVENTLET', 'LC_',
                                    'DSWARE_'))}
-        return dict(env, HOME=HOME,
-                    PATH='%s:%s' % (_PYTHON_PATH, SYSTEM_PATH))
+        return dict(env, HOME=HOME, PATH=SECURE_PATH)
 
-    def allow(self, path):
+    def allow(self, path=SECURE_PATH):
         """Let the user have root's rights through rootwrap.
 
         :param path: sudo's secure_path
@@ -129,8 +147,7 @@ class Cinder(cinder.Cinder):
         self._machine.run('visudo', '-cq')
 
     def _defaults(self):
-        options = dict(super()._defaults(), rootwrap_config=ROOTWRAP)
-        return {**options, **self._readme['DEFAULT']}
+        return dict(super()._defaults(), rootwrap_config=ROOTWRAP)
 
     def _write_files(self):
         for name in ('etc', 'state', 'conversion', 'locks'):
@@ -140,8 +157,7 @@ class Cinder(cinder.Cinder):
         etc.mkdir(exist_ok=True)
         self._write_rootwrap()
         programs.write_config(self.config_path, self.configuration())
-        sqlite3.connect(self.directory / 'cinder.sqlite').execute(
-            'PRAGMA journal_mode=WAL').connection.close()
+        self._create_database()
         self._machine.run('chown', 'root:' + USER, CONFIG)
         self._machine.run('chmod', '640', CONFIG)
         self._machine.run('chown', '-R', '%s:%s' % (USER, USER),
@@ -157,6 +173,27 @@ class Cinder(cinder.Cinder):
         shutil.copytree(
             programs.data_directory('cinder', 'etc/cinder/rootwrap.d'),
             filters, dirs_exist_ok=True)
+
+
+class ReadmeCinder(Cinder):
+    """The same, with the backend that the README has."""
+
+    def __init__(self, machine, directory, glance_url, agents, **kwargs):
+        """Prepare Cinder; start() starts it.
+
+        :param machine: the Machine that it is installed on
+        :param directory: path of a directory for its files
+        :param glance_url: where Glance answers
+        :param agents: (host, port) of each Dsware agent
+        :param kwargs: see functional.services.cinder.Cinder
+        """
+        self._readme = configuration(agents)
+        enabled = self._readme['DEFAULT']['enabled_backends']
+        super().__init__(machine, directory, glance_url,
+                         {enabled: self._readme[enabled]}, **kwargs)
+
+    def _defaults(self):
+        return {**super()._defaults(), **self._readme['DEFAULT']}
 
 
 class RootService(host.Service):
@@ -190,20 +227,16 @@ class InstalledStack(stack.Stack):
         super().__init__(directory, {'main': simulator}, {}, options=options)
         self.machine = machine_.Machine(directory / 'machine')
         self._options = options
-        self.path = '%s:%s' % (_PYTHON_PATH, SYSTEM_PATH)
-        self.lock_path = configuration(
-            simulator.agents)['os_brick']['lock_path']
+        self.path = SECURE_PATH
+        self.lock_path = brick_options()['lock_path']
 
     def start_cinder(self):
         """Install Cinder, and start it."""
         self.directory.chmod(0o711)
         self.machine.start()
-        self.machine.add_user(USER, HOME)
-        self.machine.run('sh', '-exc', commands(self.lock_path))
-        self.machine.write('/usr/local/bin/fsc_cli', '#!/bin/sh\nexec %s "$@"'
-                           '\n' % self.simulator.fsc_cli, 0o755)
+        install(self.machine, self.simulator.fsc_cli)
         agents = self.simulator.agents
-        self.cinder = Cinder(
+        self.cinder = ReadmeCinder(
             self.machine, self.directory / 'cinder', self.glance.url, agents,
             my_ip=agents[stack.MANAGER][0], options=self._options,
             reservation=self._cinder_port)
@@ -218,8 +251,7 @@ class InstalledStack(stack.Stack):
         if 'root' not in self.services:
             service = RootService(
                 self.machine, self.cloud, self.directory / 'root',
-                self.simulator.agents[stack.MANAGER][0],
-                configuration(self.simulator.agents)['os_brick'],
+                self.simulator.agents[stack.MANAGER][0], brick_options(),
                 self.directory / 'root', hostname=socket.gethostname())
             self.services['root'] = service
             service.start()

@@ -12,6 +12,7 @@
 
 """Processes of services with all their children, from both sides; ports."""
 
+import contextlib
 import os
 import select
 import signal
@@ -82,6 +83,14 @@ class Process(object):
                 % (self.name, self._popen and self._popen.returncode,
                    self.log_path, self.last_lines()))
 
+    def join(self, timeout):
+        """Wait until the process has ended, but not for ever.
+
+        :param timeout: seconds
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout)
+
     def wait_until(self, condition, timeout, what):
         """Wait for a condition that only this running process can fulfil.
 
@@ -130,10 +139,7 @@ class Process(object):
             return
         if self.is_running():
             self._popen.send_signal(signal.SIGTERM)
-        try:
-            self._popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            pass
+        self.join(timeout)
         self.kill()
 
     def _signal_group(self, number):

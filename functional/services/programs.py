@@ -70,6 +70,16 @@ def qemu_img():
     return shutil.which('qemu-img', path=search_path())
 
 
+def not_installed(package):
+    """Say that a package of Debian's is not installed, and how to do it.
+
+    :param package: its name
+    :returns: text
+    """
+    return ('%s is not installed: apt-get install --no-install-recommends %s'
+            % (package, package))
+
+
 def data_directory(distribution, name):
     """A directory of data files that a package installed.
 

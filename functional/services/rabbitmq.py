@@ -20,7 +20,6 @@ without plugins, on loopback addresses.
 
 import os
 import shutil
-import socket
 
 from functional.services import http
 from functional.services import process
@@ -51,8 +50,7 @@ def why_not():
     if (os.access(_SERVER, os.X_OK)
             and shutil.which('epmd', path=programs.search_path())):
         return ''
-    return ('%s is not installed: apt-get install --no-install-recommends %s'
-            % (PACKAGE, PACKAGE))
+    return programs.not_installed(PACKAGE)
 
 
 class Broker(object):
@@ -96,11 +94,7 @@ class Broker(object):
             reservation.release()
 
     def _answers(self):
-        try:
-            with socket.create_connection(('127.0.0.1', self._port), 5):
-                return True
-        except OSError as exc:
-            raise http.NoAnswer(exc)
+        return http.listens('127.0.0.1', self._port)
 
     def _environment(self):
         none = self.directory / 'none'

@@ -119,6 +119,18 @@ def take_turns(path=None):
     event.listen(engine.Engine, 'rollback', end)
 
 
+def _keep_open(application):
+    """Keep an application from closing what it reads a request from.
+
+    Glance does after an upload. It is the connection, whose next request
+    would fail.
+    """
+    def wrapped(environ, start_response):
+        environ['wsgi.input'].close = lambda: None
+        return application(environ, start_response)
+    return wrapped
+
+
 def make_server(application, address, port, threads=10):
     """Make a server that is ready to be started in a thread.
 
@@ -138,7 +150,8 @@ def make_server(application, address, port, threads=10):
     # What needs a database only has not got it.
     from cheroot import wsgi as cheroot_wsgi
 
-    server = cheroot_wsgi.Server((address, port), application,
+    server = cheroot_wsgi.Server((address, port),
+                                 _keep_open(application),
                                  numthreads=threads, timeout=60,
                                  shutdown_timeout=2)
     server.prepare()

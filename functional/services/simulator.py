@@ -123,12 +123,17 @@ class Simulator(object):
         """
         if options.get('dsware_transport') != 'rest':
             return backend(name, self.agents, **options)
-        options = {'driver_ssl_cert_path': self._authority.path,
+        options = {'driver_ssl_cert_path': self.authority,
                    'san_login': 'cinder', 'san_password': ANY_PASSWORD,
                    **options}
         if options.get('dsware_attach_by') == 'manager':
             options.setdefault('dsware_host_networks', '127.0.0.0/8')
         return backend(name, [self.manager], **options)
+
+    @property
+    def authority(self):
+        """Path of the certificate of who signed the manager's."""
+        return self._authority.path
 
     def _answers(self):
         try:
