@@ -13,6 +13,7 @@
 """Make the patches, check them, and write them down: see --help."""
 
 import argparse
+from concurrent import futures
 import pathlib
 import sys
 import tempfile
@@ -75,20 +76,32 @@ def _author(text):
 def _make(options):
     archives = sources.fetch(options.cache)
     table = places.Places()
-    trees = {}
-    for name in ('os-brick', 'cinder', 'nova'):
-        trees[name] = tree = sources.unpack(
-            archives[name], options.trees / name, options.author)
-        checks = gates.Gates(tree, *trees.values())
-        made = series.Series(table, name, tree)
-        for patch in made.patches:
-            files = made.apply(patch)
-            if not options.quick:
-                checks.of_patch(patch.name, files, options.all)
+
+    def make(name, *others):
+        tree = sources.unpack(archives[name], options.trees / name,
+                              options.author)
+        _make_series(options, series.Series(table, name, tree),
+                     gates.Gates(tree, *others))
+        return tree
+
+    brick = make('os-brick')
+    # Much of what each does has one process only.
+    with futures.ThreadPoolExecutor() as pool:
+        for made in [pool.submit(make, name, brick)
+                     for name in ('cinder', 'nova')]:
+            made.result()
+
+
+def _make_series(options, made, checks):
+    """Commit the patches of a tree, check them, and write them down."""
+    for patch in made.patches:
+        files = made.apply(patch)
         if not options.quick:
-            gates.OF[name](checks)
-        for path in made.write(options.output.absolute() / name):
-            print(path)
+            checks.of_patch(patch.name, files, options.all)
+    if not options.quick:
+        gates.OF[made.tree.path.name](checks)
+    for path in made.write(options.output.absolute() / made.tree.path.name):
+        print(path)
 
 
 if __name__ == '__main__':
