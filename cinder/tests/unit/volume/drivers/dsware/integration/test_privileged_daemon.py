@@ -17,6 +17,7 @@ import itertools
 import os
 import signal
 import threading
+import time
 
 import fixtures
 from oslo_config import cfg
@@ -77,9 +78,9 @@ class DaemonTestCase(testtools.TestCase):
         """Let fsc_cli be a shell script, for a daemon that starts then."""
         self.useFixture(test_privileged.Program(script))
 
-    def ask(self, request=QUERY, seconds=SECONDS):
+    def ask(self, request=QUERY, seconds=SECONDS, run=cli_transport.run):
         transport = cli_transport.CLITransport(
-            endpoints.Endpoint('192.0.2.1', 10519), '192.0.2.9')
+            endpoints.Endpoint('192.0.2.1', 10519), '192.0.2.9', run)
         frame, = transport.exchange(request, waiting.Deadline(seconds))
         return frame
 
@@ -145,17 +146,30 @@ class DaemonTestCase(testtools.TestCase):
         self.assertIn('does not answer', str(error))
 
     def test_others_leave_no_time(self):
-        self.program('echo >> %s; sleep 1.5; %s' % (self.path('runs'), ANSWER))
+        self.program('echo >> %s; until [ -e %s ]; do sleep 0.01; done; %s' % (
+            self.path('runs'), self.path('go'), ANSWER))
         self.helper('exec "$@"', 1)
-        self.ask()
-        results = self.in_threads(2, lambda: self.ask(CREATE, 1))
-        self.assertEqual(
-            [exceptions.OutcomeUnknown, exceptions.TryAgain],
-            sorted(map(type, results), key=lambda kind: kind.__name__))
+        ends = []
+
+        def run(*args, **kwargs):
+            ends.append(args[5])
+            return cli_transport.run(*args, **kwargs)
+
+        def let_the_first_end():
+            base.wait_until(lambda: ends and time.monotonic() > ends[0],
+                            'the end of the time of the second')
+            self.write('go', '')
+
+        threads = [threading.Thread(target=self.ask),
+                   threading.Thread(target=let_the_first_end)]
+        for thread in threads:
+            thread.start()
+            self.addCleanup(thread.join)
+        base.wait_until(lambda: os.path.exists(self.path('runs')),
+                        'the first')
+        late = self.assertRaises(exceptions.TryAgain, self.ask, CREATE, 1, run)
         with open(self.path('runs')) as runs:
-            self.assertEqual(2, len(runs.readlines()))
-        late = next(error for error in results
-                    if isinstance(error, exceptions.TryAgain))
+            self.assertEqual(1, len(runs.readlines()))
         self.assertIn('thread_pool_size', late.advice)
 
     def test_it_cannot_be_started(self):
