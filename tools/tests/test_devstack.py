@@ -45,6 +45,13 @@ source {root}/devstack/plugin.sh unstack
 source {root}/devstack/plugin.sh clean
 cleanup_cinder_backend_dsware dsware
 """
+_CLEAN = """
+source {stubs}
+source {root}/devstack/override-defaults
+source {root}/devstack/settings
+source {root}/devstack/plugin.sh source
+source {root}/devstack/plugin.sh clean
+"""
 # Where there is no sudo.
 _CHECK = """
 iniset $CINDER_CONF DEFAULT enabled_backends dsware
@@ -158,6 +165,14 @@ class DevStackTestCase(testtools.TestCase):
         # Nothing is left but the log.
         self.assertEqual({'dsware-sim.log', 'dsware-sim.pid', 'report'},
                          set(os.listdir(self.data)))
+
+    def test_cleaning_keeps_an_authority_that_was_there_before(self):
+        authority = self.directory / 'ca.pem'
+        authority.write_text('')
+        status, printed = self.bash(_CLEAN, DSWARE_SIMULATOR='True',
+                                    DSWARE_CA_FILE=str(authority))
+        self.assertEqual(0, status, printed)
+        self.assertTrue(authority.exists())
 
 
 class ZuulTestCase(testtools.TestCase):
