@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Volumes: what becomes of the cluster, and what is said."""
+"""Moves to other pools: what becomes of the cluster, and what is said."""
 
 import ddt
 
