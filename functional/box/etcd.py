@@ -13,7 +13,6 @@
 """etcd, started by hand: the locks of Cinder's services."""
 
 import os
-import shutil
 
 from functional.services import http
 from functional.services import process
@@ -28,9 +27,7 @@ def why_not():
 
     :returns: text; empty when nothing does
     """
-    if shutil.which('etcd', path=programs.search_path()):
-        return ''
-    return programs.not_installed(PACKAGE)
+    return programs.why_not(PACKAGE, 'etcd')
 
 
 class Etcd(object):

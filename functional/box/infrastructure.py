@@ -35,7 +35,7 @@ class Infrastructure(object):
     """
 
     def __init__(self, directory):
-        """Describe the servers; start() starts them.
+        """Describe the servers; who uses them starts and stops parts().
 
         :param directory: path of a directory for their files
         """
@@ -70,8 +70,3 @@ class Infrastructure(object):
             'DEFAULT': {'use_stderr': True, 'transport_url': self._broker.url},
             'oslo_concurrency': {'lock_path': directory / 'locks'},
             'oslo_messaging_notifications': {'driver': 'noop'}}
-
-    def stop(self):
-        """End the servers; those that are not there are fine."""
-        for part in self.parts().values():
-            part.stop()

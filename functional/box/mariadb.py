@@ -13,7 +13,6 @@
 """MariaDB, started by hand, with a database for each service."""
 
 import os
-import shutil
 import subprocess
 
 import pymysql
@@ -37,10 +36,7 @@ def why_not():
 
     :returns: text; empty when nothing does
     """
-    if all(shutil.which(name, path=programs.search_path())
-           for name in (_INSTALL, _SERVER)):
-        return ''
-    return programs.not_installed(PACKAGE)
+    return programs.why_not(PACKAGE, _INSTALL, _SERVER)
 
 
 class Database(object):

@@ -13,7 +13,6 @@
 """memcached, started by hand: the services' tokens."""
 
 import os
-import shutil
 
 from functional.services import http
 from functional.services import process
@@ -28,9 +27,7 @@ def why_not():
 
     :returns: text; empty when nothing does
     """
-    if shutil.which('memcached', path=programs.search_path()):
-        return ''
-    return programs.not_installed(PACKAGE)
+    return programs.why_not(PACKAGE, 'memcached')
 
 
 class Cache(object):

@@ -15,7 +15,6 @@
 from concurrent import futures
 import os
 import subprocess
-import sys
 
 from functional.box import wsgi
 from functional.services import process
@@ -63,8 +62,8 @@ class Service(object):
         path = self.directory / (name + '.log')
         with open(path, 'ab') as log:
             done = subprocess.run(
-                self._enter(_program(name), *arguments), stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL,
+                self._enter(programs.beside_python(name), *arguments),
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 env={**self._environment, **environment})
         if done.returncode:
             raise process.ProcessFailed('%s %s failed; the end of %s:\n%s' % (
@@ -78,7 +77,7 @@ class Service(object):
         :param arguments: its arguments
         :returns: the process.Process
         """
-        return self._start(name, [_program(name), *arguments])
+        return self._start(name, [programs.beside_python(name), *arguments])
 
     def serve(self, name, module, reservation, *arguments):
         """Start a server for an application of the service.
@@ -124,7 +123,3 @@ class Service(object):
         made.start()
         self.processes.append(made)
         return made
-
-
-def _program(name):
-    return os.path.join(os.path.dirname(sys.executable), name)

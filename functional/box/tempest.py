@@ -17,7 +17,6 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 
 from functional.box import keystone
 from functional.services import process
@@ -192,7 +191,8 @@ class Tempest(object):
         """
         self.process = process.Process(
             'tempest', ['sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh',
-                        str(self.directory), _program('tempest'), 'run',
+                        str(self.directory),
+                        programs.beside_python('tempest'), 'run',
                         '--regex', regex, '--exclude-list', str(EXCLUDED),
                         '--concurrency', str(workers)],
             self.output_path, self._environment)
@@ -220,17 +220,13 @@ class Tempest(object):
     def _run(self, program, *arguments):
         # "last" tells of failures by its status, too.
         done = subprocess.run(
-            [_program(program), *arguments], cwd=self.directory,
+            [programs.beside_python(program), *arguments], cwd=self.directory,
             env=self._environment, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         if done.stderr:
             with open(self.output_path, 'ab') as log:
                 log.write(done.stderr)
         return done.stdout
-
-
-def _program(name):
-    return os.path.join(os.path.dirname(sys.executable), name)
 
 
 def _package_directory():

@@ -70,12 +70,24 @@ def qemu_img():
     return shutil.which('qemu-img', path=search_path())
 
 
-def not_installed(package):
+def beside_python(name):
+    """Tell where a program of this Python's environment is.
+
+    :param name: its name
+    :returns: its path
+    """
+    return os.path.join(os.path.dirname(sys.executable), name)
+
+
+def why_not(package, *names):
     """Say that a package of Debian's is not installed, and how to do it.
 
     :param package: its name
-    :returns: text
+    :param names: names or paths of its programs
+    :returns: text; empty when all programs are there
     """
+    if all(shutil.which(name, path=search_path()) for name in names):
+        return ''
     return ('%s is not installed: apt-get install --no-install-recommends %s'
             % (package, package))
 

@@ -19,7 +19,6 @@ without plugins, on loopback addresses.
 """
 
 import os
-import shutil
 
 from functional.services import http
 from functional.services import process
@@ -47,10 +46,7 @@ def why_not():
 
     :returns: text; empty when nothing does
     """
-    if (os.access(_SERVER, os.X_OK)
-            and shutil.which('epmd', path=programs.search_path())):
-        return ''
-    return programs.not_installed(PACKAGE)
+    return programs.why_not(PACKAGE, _SERVER, 'epmd')
 
 
 class Broker(object):

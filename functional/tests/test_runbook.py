@@ -303,8 +303,7 @@ class RunTest(base.FunctionalTestCase):
                     '--os-project-id', project, '--os-endpoint',
                     self.stack.cinder.url, *argv]
         if name == 'dsware-doctor':
-            return [os.path.join(os.path.dirname(sys.executable), name),
-                    *argv, '--config-file',
+            return [programs.beside_python(name), *argv, '--config-file',
                     str(self.stack.cinder.config_path)]
         if name == 'fsc_cli':
             return [str(self.simulator.fsc_cli), *argv]

@@ -43,8 +43,10 @@ def _used(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
-        elif isinstance(node, (ast.Attribute, ast.keyword)):
-            yield node.attr if isinstance(node, ast.Attribute) else node.arg
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.keyword):
+            yield node.arg
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             # Such as the names that getattr() is given.
             yield node.value
