@@ -74,7 +74,14 @@ class Rest:
             body = json.dumps(content)
         more = {key.replace('_', '-'): value
                 for key, value in headers.items()}
-        self.connection.request(method, path, body, {**self.headers, **more})
+        try:
+            self.connection.request(method, path, body,
+                                    {**self.headers, **more})
+        except OSError:
+            # http.client keeps a connection that was lost while sending, and
+            # refuses the next request on it.
+            self.connection.close()
+            raise
         return Answer(self.connection.getresponse())
 
     def __call__(self, method, path, content=None):
