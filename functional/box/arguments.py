@@ -28,7 +28,7 @@ def parse(arguments):
 
     :param arguments: the arguments
     :returns: an object with an attribute for each option; ``regex`` says
-              which tests to run, and is empty for none
+              which of Tempest's tests to run, and is empty for none
     """
     parser = argparse.ArgumentParser(
         prog='python -m functional.box',
@@ -39,14 +39,18 @@ def parse(arguments):
                         help='how the driver talks to the cluster '
                              '(default: %(default)s)')
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument('--regex', help='run the tests whose names match, '
-                        'instead of all that concern volumes')
+    chosen.add_argument('--regex', help='run the tests of Tempest whose '
+                        'names match, instead of all that concern volumes '
+                        'and the scenarios')
     chosen.add_argument('--smoke', action='store_true',
                         help='run a choice of tests, in less than five '
                              'minutes')
+    chosen.add_argument('--scenarios', action='store_true',
+                        help='run this project\'s own tests of guests and of '
+                             'services that are killed, and not Tempest')
     parser.add_argument('--keep', action='store_true',
                         help='leave everything running, say how to use it '
-                             'and how to end it; without --regex or --smoke '
+                             'and how to end it; without any of these three '
                              'no tests are run')
     parser.add_argument('--output', metavar='DIR', type=_results,
                         default=str(pathlib.Path(sys.prefix, 'results')),
@@ -57,8 +61,11 @@ def parse(arguments):
     args = parser.parse_args(arguments)
     if args.smoke:
         args.regex = tempest.SMOKE
+    elif args.scenarios:
+        args.regex = ''
     elif args.regex is None:
         args.regex = '' if args.keep else tempest.SUITE
+        args.scenarios = not args.keep
     return args
 
 

@@ -58,7 +58,8 @@ class ControlPlane(object):
     """Two backends of one cluster, and all that Tempest needs around them.
 
     Attributes: ``backends``, their names; ``keystone``; ``connection``, that
-    of the administrator; ``images`` and ``flavors``, two ids of each;
+    of the administrator; ``simulator``, the cluster; ``libvirt``; ``cinder``
+    and ``nova``; ``images`` and ``flavors``, two ids of each;
     ``volume_types``, the names of those of the first backend, of which the
     second one is for several instances.
     """
@@ -72,17 +73,17 @@ class ControlPlane(object):
         self.directory = directory
         self.backends = ['%s-%d' % (transport, pool + 1) for pool in POOLS]
         self._transport = transport
-        self._simulator = simulator.Simulator(
+        self.simulator = simulator.Simulator(
             directory / enclosure.SIMULATOR)
         self._machine = machine.Machine(directory / 'machine')
-        self._libvirt = libvirt.Libvirt(directory / 'libvirt')
+        self.libvirt = libvirt.Libvirt(directory / 'libvirt')
         self._infrastructure = infrastructure.Infrastructure(directory)
         self.keystone = keystone.Keystone(
             directory / 'keystone', secret_marks.secret('services'),
             self._infrastructure)
         self._parts = [*self._infrastructure.parts().values(),
-                       self._simulator, self._libvirt, self.keystone]
-        self._cinder = self._glance = self._nova = self._placement = None
+                       self.simulator, self.libvirt, self.keystone]
+        self.cinder = self._glance = self.nova = self._placement = None
         self.connection = None
         self.images = self.flavors = self.volume_types = ()
 
@@ -105,8 +106,8 @@ class ControlPlane(object):
         self._machine.start()
         with _threads() as pool:
             started = [pool.submit(part.start) for part in parts.values()]
-            others = {'Dsware cluster': pool.submit(self._simulator.start),
-                      'libvirt': pool.submit(self._libvirt.start)}
+            others = {'Dsware cluster': pool.submit(self.simulator.start),
+                      'libvirt': pool.submit(self.libvirt.start)}
             for (name, part), future in zip(parts.items(), started):
                 future.result()
                 part.wait()
@@ -114,24 +115,24 @@ class ControlPlane(object):
             for name, future in others.items():
                 future.result()
                 tell(name, '')
-        installation.install(self._machine, self._simulator.fsc_cli)
+        installation.install(self._machine, self.simulator.fsc_cli)
 
     def _describe_services(self):
         """Their addresses and what they are told of each other."""
         ground = self._infrastructure, self.keystone
-        address, _port = self._simulator.agents[0]
+        address, _port = self.simulator.agents[0]
         self._placement = placement.Placement(self.directory / 'placement',
                                               *ground)
         self._glance = glance.Glance(self.directory / 'glance', *ground)
-        self._cinder = cinder.Cinder(
+        self.cinder = cinder.Cinder(
             self._machine, self.directory / 'cinder', *ground,
             glance_url=self._glance.url, backends=self._sections(),
             my_ip=address)
-        self._nova = nova.Nova(
+        self.nova = nova.Nova(
             self._machine, self.directory / 'nova', *ground,
-            libvirt_uri=self._libvirt.uri, address=address)
-        self._parts += [self._placement, self._glance, self._cinder,
-                        self._nova]
+            libvirt_uri=self.libvirt.uri, address=address)
+        self._parts += [self._placement, self._glance, self.cinder,
+                        self.nova]
 
     def _sections(self):
         """The backends' sections of cinder.conf."""
@@ -139,31 +140,31 @@ class ControlPlane(object):
         if self._transport == 'rest':
             options['driver_ssl_cert_path'] = AUTHORITY
             self._machine.run('install', '-D', '-m', '644',
-                              self._simulator.authority, AUTHORITY)
-        return {name: self._simulator.backend(name, dsware_pools=pool,
-                                              **options)
+                              self.simulator.authority, AUTHORITY)
+        return {name: self.simulator.backend(name, dsware_pools=pool,
+                                             **options)
                 for name, pool in zip(self.backends, POOLS)}
 
     def _start_services(self, pool, tell):
         """Start all services; each fills its database first."""
         identity = pool.submit(self._start_keystone)
         others = {name: pool.submit(part.start) for name, part in (
-            ('Cinder', self._cinder), ('Nova', self._nova),
+            ('Cinder', self.cinder), ('Nova', self.nova),
             ('Placement', self._placement), ('Glance', self._glance))}
         identity.result()
         tell('Keystone', self.keystone.url)
         for name, part, wait in (
                 ('Placement', self._placement, self._placement.wait),
                 ('Glance', self._glance, self._glance.wait),
-                ('Cinder', self._cinder, self._cinder.wait_for_api),
-                ('Nova', self._nova, self._nova.wait_for_api)):
+                ('Cinder', self.cinder, self.cinder.wait_for_api),
+                ('Nova', self.nova, self.nova.wait_for_api)):
             others[name].result()
             wait()
             tell(name, part.url)
-        self._nova.start_host()
-        self._cinder.wait_for_services(self.connection.block_storage)
+        self.nova.start_host()
+        self.cinder.wait_for_services(self.connection.block_storage)
         tell('Backends', ', '.join(self.backends))
-        self._nova.wait_for_services(self.connection.compute)
+        self.nova.wait_for_services(self.connection.compute)
         tell('Compute host', 'libvirt, QEMU without KVM')
 
     def _start_keystone(self):
@@ -172,9 +173,9 @@ class ControlPlane(object):
         resources.make_catalog(self.keystone, {
             'placement': ('placement', self._placement.url),
             'glance': ('image', self._glance.url),
-            'cinder': ('block-storage', self._cinder.url),
-            'nova': ('compute', self._nova.url),
-            'neutron': ('network', self._nova.network_url)})
+            'cinder': ('block-storage', self.cinder.url),
+            'nova': ('compute', self.nova.url),
+            'neutron': ('network', self.nova.network_url)})
         # Only now does it learn of the other services.
         self.connection = resources.connect(self.keystone)
 

@@ -29,6 +29,7 @@ from functional.box import control_plane
 from functional.box import enclosure
 from functional.box import masking
 from functional.box import results
+from functional.box.scenarios import runner
 from functional.box import session
 from functional.box import tempest
 from functional.demo import output as output_
@@ -43,6 +44,8 @@ _PROGRAMS = ('cinder', 'nova', 'os-brick', 'tempest',
 # After how many seconds a line says how far the tests are.
 _TELL_SECONDS = 60
 _PASSED = ('ok', 'SKIPPED')
+# The same of subunit.
+_SUCCEEDED = ('success', 'skip')
 # Where files go by the ends of their names.
 _PUBLISHED = {'.log': 'logs', '.conf': 'configuration'}
 
@@ -116,12 +119,9 @@ class Run(object):
 
         :returns: the exit code
         """
-        if not self._args.regex:
+        if not self._args.regex and not self._args.scenarios:
             return 0
-        self._output.heading('Tests')
-        progress = _Progress(self._output, self._seconds)
-        self._tempest.run(self._args.regex, self._args.workers, progress.tell)
-        stream = self._tempest.results()
+        stream = self._run_tempest() + self._run_scenarios()
         self._tests = results.read(stream)
         target = self._args.output
         target.mkdir(parents=True, exist_ok=True)
@@ -130,6 +130,32 @@ class Run(object):
             self._job(), self._tests))
         return (0 if results.verdict(self._tests) == results.SUCCESS
                 else FAILED)
+
+    def _run_tempest(self):
+        """Run Tempest's tests that are wanted.
+
+        :returns: bytes of a stream of subunit
+        """
+        if not self._args.regex:
+            return b''
+        self._output.heading('Tests')
+        progress = _Progress(self._output, self._seconds)
+        self._tempest.run(self._args.regex, self._args.workers, progress.tell)
+        return self._tempest.results()
+
+    def _run_scenarios(self):
+        """Run the scenarios, if they are wanted.
+
+        :returns: bytes of a stream of subunit
+        """
+        if not self._args.scenarios:
+            return b''
+        self._output.heading('Scenarios')
+        return runner.run(self._plane, self._tell_scenario)
+
+    def _tell_scenario(self, name, outcome):
+        self._output.result(outcome in _SUCCEEDED, self._seconds(), outcome,
+                            name.removeprefix(runner.PREFIX))
 
     def _job(self):
         return 'cinder-dsware-tempest-' + self._args.backend

@@ -55,6 +55,7 @@ class ArgumentsTestCase(DirectoryTestCase):
         args = self.parse()
         self.assertEqual('socket', args.backend)
         self.assertEqual(tempest.SUITE, args.regex)
+        self.assertTrue(args.scenarios)
         self.assertFalse(args.keep)
 
     def test_choice_of_tests(self):
@@ -63,6 +64,11 @@ class ArgumentsTestCase(DirectoryTestCase):
         self.assertEqual('', self.parse('--keep').regex)
         self.assertEqual(tempest.SMOKE,
                          self.parse('--keep', '--smoke').regex)
+        self.assertEqual('', self.parse('--scenarios').regex)
+        self.assertEqual([False, False, False, True], [
+            self.parse(*given).scenarios for given in (
+                ['--smoke'], ['--regex', 'clone'], ['--keep'],
+                ['--scenarios'])])
 
     def refused(self, *given):
         error = self.useFixture(fixtures.StringStream('stderr')).stream
@@ -71,6 +77,7 @@ class ArgumentsTestCase(DirectoryTestCase):
 
     def test_refused(self):
         self.refused('--smoke', '--regex', 'clone')
+        self.refused('--smoke', '--scenarios')
         self.refused('--backend', 'iscsi')
 
     def test_files_of_others_are_not_results(self):
