@@ -155,10 +155,12 @@ class Agents:
         if endpoint is not None:
             return [self._agent(endpoint)]
         now = time.monotonic()
-        ready = self._rested(self._rotation, now)
+        known = self._rotation
+        ready = [agent for agent in known
+                 if self._may_be_asked(agent, known, now)]
         start = next(self._turn) % max(len(ready), 1)
         return ready[start:] + ready[:start] + [
-            agent for agent in self._rotation if agent not in ready]
+            agent for agent in known if agent not in ready]
 
     def _agent(self, endpoint):
         with self._agents_lock:
@@ -180,14 +182,15 @@ class Agents:
                 del self._agents[agent.endpoint]
                 agent.transport.close()
 
-    def take(self, agents, deadline):
+    def take(self, agents, deadline=None):
         """Take a place, and wait for it if need be.
 
         :param agents: the agents to choose from, the first one that may be
             asked is taken
-        :param deadline: the :class:`waiting.Deadline` of the wait
-        :returns: the :class:`Place`, for :meth:`give_back`; None when the
-            deadline is over before
+        :param deadline: the :class:`waiting.Deadline` of the wait; by
+            default there is none
+        :returns: the :class:`Place`, for :meth:`give_back`; None when there
+            is none, or the deadline is over before
         """
         with self._lock:
             now = time.monotonic()
@@ -195,7 +198,7 @@ class Agents:
                 # Those who came before have the first choice.
                 self._serve(now)
             place = self._place_at(agents, now)
-            if place is not None:
+            if place is not None or deadline is None:
                 return place
             waiter = _Waiter(agents)
             self._waiting.append(waiter)
@@ -234,8 +237,9 @@ class Agents:
 
     def _place_at(self, agents, now):
         """Give a place at the first one that may be asked, or None."""
-        for agent in self._rested(agents, now):
-            if agent.users < agent.capacity:
+        for agent in agents:
+            if (agent.users < agent.capacity
+                    and self._may_be_asked(agent, agents, now)):
                 return self._new_place(agent)
         return None
 
@@ -249,10 +253,10 @@ class Agents:
             agent.pause()
         return place
 
-    def _rested(self, agents, now):
-        """Give those of some agents that are not to be left alone."""
-        return [agent for agent in agents if not agent.failures
-                or agent.again_at(self._pauses(agents)) <= now]
+    def _may_be_asked(self, agent, agents, now):
+        """Tell whether one of some agents is not to be left alone."""
+        return (not agent.failures
+                or agent.again_at(self._pauses(agents)) <= now)
 
     def _pauses(self, agents):
         return _pauses(agents, self._request_timeout)

@@ -45,6 +45,9 @@ _MAX_LISTED = 2_000_000
 # leaves time to ask another one, or to find out what happened.
 _ATTEMPT_SHARE = 0.5
 _ATTEMPT_LEAST = 1.0
+# Errors of an attempt, which may not be those of the call.
+_ANOTHER_MAY_DO = (exceptions.OutcomeUnknown, exceptions.TryAgain,
+                   exceptions.EndpointUnavailable)
 
 
 @dataclasses.dataclass
@@ -128,6 +131,26 @@ class _Call:
         return True
 
 
+class _Attempt:
+    """One attempt of a call, as a context manager.
+
+    It gives the place back, and ends errors after which another attempt is
+    made.
+    """
+
+    def __init__(self, agents, place, call):
+        self._agents = agents
+        self._place = place
+        self._call = call
+
+    def __enter__(self):
+        self._call.attempt(self._place.agent)
+
+    def __exit__(self, kind, error, _traceback):
+        self._agents.give_back(self._place)
+        return isinstance(error, _ANOTHER_MAY_DO) and self._call.failed(error)
+
+
 class Client:
     """Calls operations on the agents of one cluster.
 
@@ -176,7 +199,7 @@ class Client:
         """
         request = endpoints.Request(op, args)
         started = time.monotonic()
-        reply, = self._carried_out(self._whole, _Call(
+        reply = self._carried_out(_Call(
             request, deadline or self.deadline(), patience, agent))
         if LOG.isEnabledFor(logging.DEBUG):
             LOG.debug('%(op)s of %(name)s: done by %(endpoint)s within '
@@ -200,52 +223,52 @@ class Client:
         :returns: an iterator of records
         :raises DSWareError: one of its subclasses, by result class
         """
-        yield from self._carried_out(self._records, _Call(
-            endpoints.Request(op, args), deadline or self.deadline()))
+        call = _Call(endpoints.Request(op, args), deadline or self.deadline())
+        for place in self._places(call):
+            with _Attempt(self._agents, place, call):
+                yield from self._records(place, call)
+                return
+        raise self._final(call)
 
-    def _carried_out(self, read, call):
+    def _carried_out(self, call):
         """Have a request carried out by one agent or another.
 
-        :param read: gives what comes of the attempt at a place
         :param call: the :class:`_Call`
+        :returns: the :class:`Reply`
         """
         for place in self._places(call):
-            try:
-                if call.deadline.expired:
-                    break
-                call.attempt(place.agent)
-                yield from read(place, call)
-                return
-            except (exceptions.OutcomeUnknown, exceptions.TryAgain,
-                    exceptions.EndpointUnavailable) as error:
-                if not call.failed(error):
-                    raise
-            finally:
-                self._agents.give_back(place)
+            with _Attempt(self._agents, place, call):
+                return self._whole(place, call)
         raise self._final(call)
 
     def _places(self, call):
         """Give places at agents, in rounds, until the deadline is over.
 
         A round begins at one agent, if need be after a wait, and goes on at
-        others that may be asked. Who is given a place gives it back.
+        others that may be asked. Who is given a place gives it back, as
+        :class:`_Attempt` does.
         """
         pauses = waiting.pauses(call.deadline)
         while not call.deadline.expired:
             order = self._agents.order(call.endpoint)
             left = list(order)
-            place = self._first_place(call, order)
+            place = self._agents.take(order) or self._waited_for(call, order)
             while place is not None:
+                if call.deadline.expired:
+                    # All of it went by while it waited for the place.
+                    self._agents.give_back(place)
+                    return
                 yield place
                 left.remove(place.agent)
-                place = self._agents.take(left, waiting.Deadline(0))
+                place = self._agents.take(left)
             if call.deadline.elapsed >= call.patience:
                 return
             # Agents that do not answer have pauses of their own.
             if any(agent.answers for agent in order):
                 next(pauses, None)
 
-    def _first_place(self, call, order):
+    def _waited_for(self, call, order):
+        """Give a place when there is one, or None when it takes too long."""
         limit = call.deadline
         if not any(agent.answers for agent in order):
             limit = waiting.Deadline(min(
@@ -265,7 +288,7 @@ class Client:
             advice=_('Raise dsware_max_connections'))
 
     def _whole(self, place, call):
-        """Give the one reply of a request, when all of it is there."""
+        """Give the reply of a request, when all of it is there."""
         records = []
         count = size = 0
         frames = self._frames(place, call)
@@ -279,7 +302,7 @@ class Client:
                     raise self._endless(place, call, _MAX_RECORDS)
         finally:
             frames.close()
-        return [Reply(records, place.agent.endpoint)]
+        return Reply(records, place.agent.endpoint)
 
     def _records(self, place, call):
         """Give the records of a reply as they come."""

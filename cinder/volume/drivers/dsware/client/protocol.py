@@ -144,6 +144,7 @@ def _decode_pairs(text: str, separator: str,
 
 
 def _lines(text: str) -> Iterator[str]:
+    # Not split(), which would take many times the memory of a long reply.
     start = 0
     while (end := text.find('\n', start)) >= 0:
         yield text[start:end]
@@ -186,19 +187,29 @@ def decode_reply(payload: bytes) -> Iterator[Frame]:
     headers = _decode_pairs(head, '\n', _HEADERS)
     seq, result = _number(headers, 'seq'), _number(headers, 'result')
     desc, more = headers.get('desc', ''), headers.get('more') == '1'
-    left = body.count('\n') + 1 if gap else 0
-    if left > MAX_RECORDS:
+    count = body.count('\n') + 1 if gap else 0
+    if count > MAX_RECORDS:
         raise RemoteProtocolError(
             f'more than {MAX_RECORDS} records in a frame')
+    frame = Frame(seq, result, desc, more, [], len(payload))
+    if count > PART:
+        return _parts(frame, body, count)
+    if count:
+        frame.records = [_decode_record(line) for line in body.split('\n')]
+    return iter((frame,))
+
+
+def _parts(frame: Frame, body: str, left: int) -> Iterator[Frame]:
+    """Decode the records of a frame part by part."""
     records = map(_decode_record, _lines(body))
-    size = len(payload)
+    size = frame.size
     while left > PART:
-        yield Frame(seq, result, desc, True,
-                    list(itertools.islice(records, PART)), size)
+        yield dataclasses.replace(
+            frame, more=True, size=size,
+            records=list(itertools.islice(records, PART)))
         left -= PART
         size = 0
-    yield Frame(seq, result, desc, more,
-                list(itertools.islice(records, left)), size)
+    yield dataclasses.replace(frame, size=size, records=list(records))
 
 
 class Connection:
@@ -293,12 +304,12 @@ class Connection:
         if len(self._buffer) < _LENGTH.size:
             return None
         length, = _LENGTH.unpack_from(self._buffer)
-        if self._buffer.startswith(b'HTTP'):
+        if not 1 <= length <= MAX_REPLY:
             raise RemoteProtocolError(
                 'it answers in HTTP; if it is the manager, set '
-                'dsware_transport = rest')
-        if not 1 <= length <= MAX_REPLY:
-            raise RemoteProtocolError(f'frame of {length} bytes announced')
+                'dsware_transport = rest'
+                if self._buffer.startswith(b'HTTP') else
+                f'frame of {length} bytes announced')
         end = _LENGTH.size + length
         if len(self._buffer) < end:
             return None

@@ -317,9 +317,10 @@ class RoomTestCase(ClientTestCase):
     def test_none_has_room(self, op):
         deadline = waiting.Deadline(5)
 
-        def full(agents, until):
-            self.assertIs(deadline, until)
-            self.clock.now += until.remaining
+        def full(agents, until=None):
+            if until:
+                self.assertIs(deadline, until)
+                self.clock.now += until.remaining
 
         self.client._agents.take = full
         error = self.raises(exceptions.TryAgain, self.client.call, op,

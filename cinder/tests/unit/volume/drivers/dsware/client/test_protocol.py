@@ -100,7 +100,7 @@ class BoundsTestCase(testtools.TestCase):
     """What takes a multiple of its bytes in memory."""
 
     def decode(self, body):
-        return protocol.decode_reply(b'seq=1\nresult=0\n\n' + body)
+        yield from protocol.decode_reply(b'seq=1\nresult=0\n\n' + body)
 
     def refused(self, body):
         self.assertRaises(protocol.RemoteProtocolError, list,
