@@ -260,10 +260,13 @@ class HostTestCase(AttachTestCase):
         self.cluster.attached[self.volume.name] |= {ONE}
         self.users(connector())
         # Only the first request waits; one by force would not.
-        waits = iter([True])
+        waits = [True]
 
-        def take(_agents, order, deadline):
-            if next(waits, False):
+        def take(_agents, order, deadline=None):
+            if waits and deadline is None:
+                return None
+            if waits:
+                waits.pop()
                 self.clock.now += deadline.remaining
             return agents.Place(order[0])
 
