@@ -49,7 +49,7 @@ class Deadline:
 
     @property
     def expired(self) -> bool:
-        return self.elapsed >= self.seconds
+        return time.monotonic() - self._start >= self.seconds
 
     @contextlib.contextmanager
     def paused(self):
