@@ -53,9 +53,12 @@ class HostCheckTestCase(test_simulator.SimulatorTestCase):
     def setUp(self):
         super().setUp()
         # What the check needs root for the simulator gives to everybody.
-        patch = mock.patch.object(cluster, 'is_root', return_value=True)
-        patch.start()
-        self.addCleanup(patch.stop)
+        for patch in (mock.patch.object(cluster, 'is_root',
+                                        return_value=True),
+                      # A busy machine is no outage.
+                      mock.patch.object(cluster, 'PATIENCE', 60)):
+            patch.start()
+            self.addCleanup(patch.stop)
         self.path = os.path.join(self.directory, 'nova.conf')
         self.configure()
 
@@ -64,7 +67,7 @@ class HostCheckTestCase(test_simulator.SimulatorTestCase):
                    'dsware_fsc_cli': self.program,
                    'dsware_sds_cli': os.path.join(self.simulator.bin,
                                                   'sds_cli'),
-                   'dsware_cli_timeout': 5,
+                   'dsware_cli_timeout': 60,
                    'dsware_simulated_devices': self.devices == 'file',
                    **changes}
         with open(self.path, 'w') as stream:
