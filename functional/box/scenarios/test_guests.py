@@ -27,7 +27,11 @@ from functional.services import guest_disk
 from functional.services import waiting
 
 GIB = base.GIB
-MIB = base.MIB
+
+
+def _has(server, volume):
+    """Whether a volume is attached to a server."""
+    return server.id in {one['server_id'] for one in volume.attachments}
 
 
 class GuestsTestCase(base.ScenarioTestCase):
@@ -84,25 +88,27 @@ class GuestsTestCase(base.ScenarioTestCase):
         """
         self.compute.create_volume_attachment(server, volume_id=volume.id)
         self.addCleanup(self._detach_if_attached, server, volume)
-        self.wait_for(lambda: self._is_attached(server, volume),
+        self.wait_for(lambda: _has(server, self._settled(volume)),
                       'An attachment')
         return self.disk(server, volume)
 
     def detach(self, server, volume):
         """Detach a volume, and wait until it is."""
         self.compute.delete_volume_attachment(server, volume.id)
-        self.wait_for(lambda: not self._is_attached(server, volume),
+        self.wait_for(lambda: not _has(server, self._settled(volume)),
                       'The end of an attachment')
 
-    def _is_attached(self, server, volume):
+    def _settled(self, volume):
+        """The volume as it is, unless it is being attached or detached."""
         found = self.volumes.get_volume(volume)
-        servers = {one['server_id'] for one in found.attachments}
-        if found.status != ('in-use' if servers else 'available'):
+        if found.status != ('in-use' if found.attachments else 'available'):
             raise waiting.NotYet('it is ' + found.status)
-        return server.id in servers
+        return found
 
     def _detach_if_attached(self, server, volume):
-        if self._is_attached(server, volume):
+        found = self.wait_for(lambda: self._settled(volume),
+                              'An attachment or the end of it')
+        if _has(server, found):
             self.detach(server, volume)
 
     # What is in it ----------------------------------------------------------
@@ -121,7 +127,7 @@ class GuestsTestCase(base.ScenarioTestCase):
         made.go_round()
         return made
 
-    def start(self):
+    def start_writing(self):
         """Make a server that writes to a volume.
 
         :returns: the server, the volume and the writer.Writer
@@ -154,7 +160,7 @@ class GuestsTestCase(base.ScenarioTestCase):
 class OneServerTest(GuestsTestCase):
 
     def test_extend(self):
-        server, volume, writer = self.start()
+        server, volume, writer = self.start_writing()
         disk = self.disk(server, volume)
         self.assertEqual(GIB, disk.size)
 
@@ -168,7 +174,7 @@ class OneServerTest(GuestsTestCase):
         self.assertIn(2 * GIB - blocks.SIZE, found)
 
     def test_snapshot(self):
-        server, volume, writer = self.start()
+        server, volume, writer = self.start_writing()
 
         before = writer.history.acknowledged()
         snapshot = self.volumes.create_snapshot(volume_id=volume.id,
@@ -184,7 +190,7 @@ class OneServerTest(GuestsTestCase):
         self.check_written(self.disk(server, volume), writer)
 
     def test_backup(self):
-        server, volume, writer = self.start()
+        server, volume, writer = self.start_writing()
 
         before = writer.history.acknowledged()
         backup = self.volumes.create_backup(volume_id=volume.id, force=True)
@@ -201,7 +207,7 @@ class OneServerTest(GuestsTestCase):
         self.check_written(self.disk(server, volume), writer)
 
     def test_detach_and_attach_again(self):
-        server, volume, writer = self.start()
+        server, volume, writer = self.start_writing()
 
         self.detach(server, volume)
 
@@ -232,6 +238,7 @@ class OneServerTest(GuestsTestCase):
         self.wait_until_booted(server)
         self.assertEqual(guest.image()[:blocks.SIZE],
                          disk.read(0, blocks.SIZE))
+        self.check(disk, writer.history.now(), begin=guest.SIZE)
         self.check_written(
             disk, self.start_writer(disk, writer.places, writer.history),
             begin=guest.SIZE)
