@@ -18,6 +18,8 @@ The host is that of Cinder's services; what they attach they share.
 import shutil
 
 from functional.box import service
+from functional.services import cinder
+from functional.services import cryptsetup
 from functional.services import http
 from functional.services import installation
 from functional.services import process
@@ -72,6 +74,8 @@ class Nova(object):
         for name in ('etc', 'instances'):
             (self.directory / name).mkdir(parents=True)
         programs.write_sudo(self.directory / 'bin')
+        # Nova formats encrypted volumes with it; QEMU reads and writes them.
+        cryptsetup.install(self.directory / 'bin', self.directory)
         shutil.copy(programs.data_directory('nova', 'etc/nova')
                     / 'api-paste.ini', self.directory / 'etc')
         self._infrastructure.database('nova_cell0')
@@ -147,5 +151,6 @@ class Nova(object):
             'placement': user, 'glance': user, 'neutron': user,
             'cinder': {**user, 'os_region_name': user['region_name'],
                        'catalog_info': 'block-storage::publicURL'},
+            'key_manager': cinder.key_manager('nova'),
             'workarounds': _WORKAROUNDS,
             'os_brick': installation.brick_options()}

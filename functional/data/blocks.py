@@ -24,7 +24,7 @@ import zlib
 SIZE = 4096
 _SECTOR = 512
 _SECTORS = SIZE // _SECTOR
-_MAGIC = b'dswdata1'
+MAGIC = b'dswdata1'
 # Magic, owner, offset, generation, number of the sector.
 _HEADER = struct.Struct('>8s16sQQB')
 _CHECKSUM = struct.Struct('>I')
@@ -86,7 +86,7 @@ def encode(mark, offset):
         mark.owner.hex(), offset, mark.generation)).randbytes(_FILLING)
     made = bytearray()
     for number in range(_SECTORS):
-        content = _HEADER.pack(_MAGIC, mark.owner, offset, mark.generation,
+        content = _HEADER.pack(MAGIC, mark.owner, offset, mark.generation,
                                number) + filling
         made += content + _CHECKSUM.pack(zlib.crc32(content))
     return bytes(made)
@@ -121,7 +121,7 @@ def _sector(block, number, offset):
     (checksum,) = _CHECKSUM.unpack(sector[-_CHECKSUM.size:])
     magic, owner, place, generation, told = _HEADER.unpack(
         content[:_HEADER.size])
-    if (magic, told, checksum) != (_MAGIC, number, zlib.crc32(content)):
+    if (magic, told, checksum) != (MAGIC, number, zlib.crc32(content)):
         raise Corrupt('at %d: sector %d is damaged' % (offset, number))
     return Mark(owner, generation), place
 

@@ -99,11 +99,12 @@ class Writer(threading.Thread):
             raise Unwritable('%s: %s' % (self._path, self._error))
 
 
-def read(path, size):
+def read(path, size, begin=0):
     """Read a whole device.
 
     :param path: of the device
     :param size: that it should have, GiB
+    :param begin: offset of the first block that is looked at
     :returns: dict of offset to Mark of all blocks that are not zeros
     :raises blocks.Wrong: a block is corrupt, torn or misplaced
     :raises content.Different: the device has another size
@@ -111,7 +112,7 @@ def read(path, size):
     os.sync()
     found = {}
     for position, chunk in content.data_chunks(path, size * content.GIB):
-        for start in range(0, len(chunk), blocks.SIZE):
+        for start in range(max(0, begin - position), len(chunk), blocks.SIZE):
             mark = blocks.decode(chunk[start:start + blocks.SIZE],
                                  position + start)
             if mark is not None:

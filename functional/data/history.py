@@ -57,6 +57,16 @@ class Point:
                 return content
         self._complain(found)
 
+    def check(self, offset, mark):
+        """Check a single block; what is possible stays so.
+
+        :param offset: its place
+        :param mark: the Mark that was found there, None for zeros
+        :raises blocks.Wrong: no possibility has it
+        """
+        if not any(mark == content.get(offset) for content in self._possible):
+            blocks.compare(mark, self._possible[-1].get(offset), offset)
+
     def _complain(self, found):
         """Tell of the first block that no possibility has, if there is one."""
         oldest, newest = self._possible[0], self._possible[-1]

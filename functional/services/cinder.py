@@ -211,10 +211,7 @@ class Cinder(object):
         sections['nova'] = {'auth_type': 'none',
                             'endpoint': 'http://%s:%d' % self.nova_address}
         sections['oslo_messaging_notifications'] = {'driver': 'noop'}
-        # For volumes of encrypted types: every key is this one.
-        sections['key_manager'] = {
-            'backend': 'cinder.keymgr.conf_key_mgr.ConfKeyManager',
-            'fixed_key': 32 * '5a'}
+        sections['key_manager'] = key_manager('cinder')
         sections['os_brick'] = self._brick_options
         sections.update(privsep_sections())
         return sections
@@ -356,6 +353,16 @@ class Backup(_Beside):
 
     def _is_one(self, one):
         return one['binary'] == 'cinder-backup'
+
+
+def key_manager(service):
+    """What encrypted volumes need: every key is the same one.
+
+    :param service: cinder or nova
+    :returns: a dict of options of the section [key_manager]
+    """
+    return {'backend': service + '.keymgr.conf_key_mgr.ConfKeyManager',
+            'fixed_key': 32 * '5a'}
 
 
 def backup_options(directory):

@@ -47,23 +47,31 @@ def write_clouds(path, cinder_url, glance_url, name='dsware'):
     path.write_text(yaml.safe_dump({'clouds': {name: cloud}}))
 
 
+def connect(cinder_url, glance_url, token=http.TOKEN):
+    """Make a connection to services without Keystone; nothing is sent yet.
+
+    :param cinder_url: where Cinder answers
+    :param glance_url: where Glance answers
+    :param token: who sends the requests, as user:project
+    :returns: an openstack.connection.Connection
+    """
+    warnings.filterwarnings('ignore', module='openstack')
+    return openstack.connection.Connection(
+        auth_type='admin_token', auth={'endpoint': cinder_url, 'token': token},
+        block_storage_endpoint_override=cinder_url,
+        image_endpoint_override=glance_url)
+
+
 class Cloud(object):
     """The Block Storage and Image APIs through openstacksdk."""
 
-    def __init__(self, cinder_url, glance_url, token=http.TOKEN):
-        """Make a connection; nothing is sent yet.
+    def __init__(self, connection):
+        """Use a connection; nothing is sent yet.
 
-        :param cinder_url: where Cinder answers
-        :param glance_url: where Glance answers
-        :param token: who sends the requests, as user:project
+        :param connection: an openstack.connection.Connection; see connect()
         """
-        warnings.filterwarnings('ignore', module='openstack')
-        self._connection = openstack.connection.Connection(
-            auth_type='admin_token',
-            auth={'endpoint': cinder_url, 'token': token},
-            block_storage_endpoint_override=cinder_url,
-            image_endpoint_override=glance_url)
-        self.volumes = self._connection.block_storage
+        self._connection = connection
+        self.volumes = connection.block_storage
 
     @property
     def images(self):

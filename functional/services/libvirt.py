@@ -21,6 +21,7 @@ import glob
 import os
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 from functional.services import http
 from functional.services import process
@@ -201,6 +202,23 @@ class Libvirt(object):
         :returns: what it said
         """
         return self.virsh('qemu-monitor-command', name, '--hmp', command)
+
+    def log(self, name):
+        """Path of the file to which a guest's QEMU appends what it prints.
+
+        :param name: the guest's name
+        """
+        return self.directory / 'var/log/libvirt/qemu' / (name + '.log')
+
+    def disks(self, name):
+        """The disks of a guest.
+
+        :param name: the guest's name
+        :returns: a dict of XML elements by target, as sda
+        """
+        domain = ElementTree.fromstring(self.virsh('dumpxml', name))
+        return {disk.find('target').get('dev'): disk
+                for disk in domain.iter('disk')}
 
     def virsh(self, *arguments):
         """Run libvirt's command line.

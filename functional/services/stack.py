@@ -117,7 +117,8 @@ class Stack(object):
 
     def connect(self):
         """Make this process a user of the cloud and a compute host."""
-        self.cloud = cloud.Cloud(self.cinder.url, self.glance.url)
+        self.cloud = cloud.Cloud(cloud.connect(self.cinder.url,
+                                               self.glance.url))
         self.compute = compute.ComputeHost(
             self.cloud, self.directory / 'compute',
             self.simulator.agents[COMPUTE][0], self._brick(COMPUTE))

@@ -149,6 +149,18 @@ class HistoryTest(testtools.TestCase):
         point = self.during()
         self.assertRaises(blocks.Stale, point.resolve, {0: self.marks[2]})
 
+    def test_single_blocks(self):
+        point = self.during()
+        for number in (0, 2):
+            point.check(0, self.marks[number])
+        point.check(SIZE, None)
+        self.assertFalse(point.resolved)
+        self.assertRaises(blocks.Lost, point.check, 0, None)
+        self.assertRaises(blocks.NotZero, point.check, 2 * SIZE,
+                          self.marks[0])
+        self.written(0)
+        self.assertRaises(blocks.Early, point.check, 0, self.marks[3])
+
     def test_begun_anew(self):
         self.written(0, 0)
         self.history.settle({0: self.marks[0]})

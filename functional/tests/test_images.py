@@ -236,8 +236,9 @@ class OtherOwners(object):
             owner='somebody')
         self.addCleanup(self.delete_image, image.id)
         self.add_location(image, 'cinder://volumes/' + theirs.id)
-        somebody = cloud.Cloud(self.stack.cinder.url, self.stack.glance.url,
-                               token='somebody:somebody')
+        somebody = cloud.Cloud(cloud.connect(
+            self.stack.cinder.url, self.stack.glance.url,
+            token='somebody:somebody'))
 
         with self.made_by_cloning(linked=0, full=0):
             made = somebody.volumes.create_volume(

@@ -19,11 +19,11 @@ import json
 import os
 import unittest
 import uuid
-from xml.etree import ElementTree
 
 from dsware_sim.host import devices
 
 from functional.services import calls
+from functional.services import guest_disk
 from functional.services import libvirt
 from functional.services import nova
 from functional.services import simulator
@@ -166,30 +166,15 @@ class NovaTestCase(base.FunctionalTestCase):
         self.volumes.delete_attachment(made.id)
 
     def disks(self, instance):
-        """The disks that libvirt knows.
+        """The disks that libvirt knows; see Libvirt.disks()."""
+        return self.libvirt.disks(instance)
 
-        :returns: a dict of XML elements by target
+    def disk(self, instance, volume):
+        """The volume as the guest's device.
+
+        :returns: a guest_disk.GuestDisk
         """
-        domain = ElementTree.fromstring(
-            self.libvirt.virsh('dumpxml', instance))
-        return {disk.find('target').get('dev'): disk
-                for disk in domain.iter('disk')}
-
-    def block_io(self, instance, volume, command):
-        """Read or write through the guest's device.
-
-        :param command: of qemu-io
-        """
-        said = self.libvirt.monitor(instance, 'qemu-io -d ua-%s "%s"' % (
-            volume.id, command))
-        self.assertNotIn('rror', said)
-        self.assertNotIn('verification failed', said)
-        self.assertNotIn('failed', said)
-
-    def guest_size(self, instance, device=DISK):
-        """The size in bytes that QEMU gives the guest's device."""
-        info = self.libvirt.virsh('domblkinfo', instance, device)
-        return int(info.split('Capacity:')[1].split()[0])
+        return guest_disk.GuestDisk(self.libvirt, instance, volume.id)
 
     # The host ---------------------------------------------------------------
 
@@ -241,17 +226,17 @@ class PlugTestCase(NovaTestCase):
             [('volume-' + volume.id, self.agent)],
             [(found['name'], found['agent'])
              for found in self.control.status()['attachments']])
-        self.block_io(instance, volume, 'write -P 0x5a 1M 1M')
+        self.disk(instance, volume).run('write -P 0x5a 1M 1M')
         self.assert_stored(link, MIB, b'\x5a')
         self.assert_stored(link, 0, b'\0')
 
         self.volumes.extend_volume(volume.id, 2)
         self.cloud.wait_for_volume(volume, 'in-use')
-        self.assertEqual(GIB, self.guest_size(instance))
+        self.assertEqual(GIB, self.disk(instance, volume).size)
         self.nova.call('extend', instance=instance, info=attached[1],
                        size=2 * GIB)
-        self.assertEqual(2 * GIB, self.guest_size(instance))
-        self.block_io(instance, volume, 'write -P 0xa5 2047M 1M')
+        self.assertEqual(2 * GIB, self.disk(instance, volume).size)
+        self.disk(instance, volume).run('write -P 0xa5 2047M 1M')
         self.assert_stored(link, 2047 * MIB, b'\xa5')
 
         self.unplug(instance, attached)
@@ -274,10 +259,10 @@ class PlugTestCase(NovaTestCase):
     def test_discard_reaches_the_cluster(self):
         instance, volume = self.create_instance(), self.create_volume()
         attached = self.plug(instance, volume)
-        self.block_io(instance, volume, 'write -P 1 0 8M')
+        self.disk(instance, volume).run('write -P 1 0 8M')
         self.assert_stored(self.link(volume), 4 * MIB, b'\1')
 
-        self.block_io(instance, volume, 'discard 0 8M')
+        self.disk(instance, volume).run('discard 0 8M')
 
         self.assert_stored(self.link(volume), 4 * MIB, b'\0')
         self.unplug(instance, attached)
@@ -292,7 +277,7 @@ class PlugTestCase(NovaTestCase):
 
         self.assertIn('VolumeExtendFailed', str(error))
         self.assertIn('volume-' + volume.id, str(error))
-        self.assertEqual(GIB, self.guest_size(instance))
+        self.assertEqual(GIB, self.disk(instance, volume).size)
         self.unplug(instance, attached)
 
     def test_volume_in_use_by_a_guest_is_not_taken_away(self):
@@ -304,7 +289,7 @@ class PlugTestCase(NovaTestCase):
             info=attached[1], force=False)
         self.assertIn('VolumeInUse', str(error))
 
-        self.block_io(instance, volume, 'write -P 2 0 1M')
+        self.disk(instance, volume).run('write -P 2 0 1M')
         self.assert_stored(self.link(volume), 0, b'\2')
         self.unplug(instance, attached)
         self.assertEqual([], self.records())
@@ -338,12 +323,15 @@ class SharingTestCase(NovaTestCase):
             disk = self.disks(instance)[DISK]
             self.assertEqual(link, disk.find('source').get('dev'))
             self.assertIsNotNone(disk.find('shareable'))
-        self.block_io(first, volume, 'write -P 3 0 1M')
-        self.block_io(second, volume, 'read -P 3 0 1M')
+        self.disk(first, volume).run('write -P 3 0 1M')
+        self.disk(second, volume).run('read -P 3 0 1M')
+        # What such a check is worth.
+        self.assertRaises(guest_disk.Failed, self.disk(second, volume).run,
+                          'read -P 4 0 1M')
 
         self.unplug(first, attached[first])
 
-        self.block_io(second, volume, 'write -P 4 0 1M')
+        self.disk(second, volume).run('write -P 4 0 1M')
         self.assert_stored(link, 0, b'\4')
         self.unplug(second, attached[second])
         self.assert_nothing_is_left(link)
@@ -356,7 +344,7 @@ class SharingTestCase(NovaTestCase):
         self.nova.kill()
         try:
             self.upload(volume)
-            self.block_io(instance, volume, 'write -P 5 0 1M')
+            self.disk(instance, volume).run('write -P 5 0 1M')
             self.libvirt.virsh('destroy', instance)
             # Now nothing has the device open.
             self.upload(volume)
@@ -365,8 +353,8 @@ class SharingTestCase(NovaTestCase):
         finally:
             self.nova.start()
 
-        self.block_io(instance, volume, 'read -P 5 0 1M')
-        self.block_io(instance, volume, 'write -P 6 1M 1M')
+        self.disk(instance, volume).run('read -P 5 0 1M')
+        self.disk(instance, volume).run('write -P 6 1M 1M')
         self.assert_stored(link, MIB, b'\6')
         self.unplug(instance, attached)
         self.assert_nothing_is_left(link)
@@ -402,7 +390,7 @@ class StockTestCase(NovaTestCase):
         self.assertEqual('block', disk.get('type'))
         self.assertEqual(link, disk.find('source').get('dev'))
         self.assertEqual('unmap', disk.find('driver').get('discard'))
-        self.block_io(instance, volume, 'write -P 0x5a 1M 1M')
+        self.disk(instance, volume).run('write -P 0x5a 1M 1M')
         self.assert_stored(link, MIB, b'\x5a')
         error = self.assertRaises(
             calls.CallFailed, self.nova.call, 'extend', instance=instance,
@@ -423,13 +411,13 @@ class StockTestCase(NovaTestCase):
             # Else Nova asks Cinder, which it cannot reach here, whether to
             # disconnect; for local volumes that does nothing.
             del info['multiattach']
-        self.block_io(first, volume, 'write -P 3 0 1M')
-        self.block_io(second, volume, 'read -P 3 0 1M')
+        self.disk(first, volume).run('write -P 3 0 1M')
+        self.disk(second, volume).run('read -P 3 0 1M')
 
         self.unplug(first, attached[first])
 
         SharingTestCase.upload(self, volume)
-        self.block_io(second, volume, 'write -P 4 0 1M')
+        self.disk(second, volume).run('write -P 4 0 1M')
         self.assert_stored(link, 0, b'\4')
         self.unplug(second, attached[second])
         self.assert_nothing_is_left(link)

@@ -16,6 +16,7 @@ import fixtures
 import testtools
 
 from functional import content
+from functional.services import cloud
 from functional.services import waiting
 
 GIB = content.GIB
@@ -37,6 +38,7 @@ class ScenarioTestCase(testtools.TestCase):
         super().setUp()
         self.useFixture(fixtures.FakeLogger(
             format='%(asctime)s %(levelname)s %(name)s %(message)s'))
+        self.cloud = cloud.Cloud(self.plane.connection)
         self.volumes = self.plane.connection.block_storage
         self.compute = self.plane.connection.compute
         self.control = self.plane.simulator.control
