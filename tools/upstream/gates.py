@@ -24,6 +24,8 @@ from tools.upstream import sources
 from tools.upstream import unused
 
 _DRIVER_TESTS = 'cinder/tests/unit/volume/drivers/dsware'
+#: Where Cinder's tests are that the patches add.
+_TESTS = ('cinder/tests/unit/privsep/dsware', _DRIVER_TESTS)
 #: What the patches add, tests apart, and those that nothing uses yet.
 _OURS = ('cinder/volume/drivers/dsware/**/*.py', 'cinder/privsep/dsware.py',
          'os_brick/initiator/dsware/*.py',
@@ -77,15 +79,18 @@ class Gates:
         modules = [one for one in files if one.endswith('.py')]
         self.style('%s: style' % name, modules)
         self.all_is_used(name)
-        tests = [_dotted(one) + '.' for one in modules
-                 if one.startswith(_DRIVER_TESTS) and '/test_' in one]
-        if tests:
-            # They import all that it adds.
-            self.tests('%s: tests' % name, _DRIVER_TESTS,
-                       *(() if whole else tests))
-        else:
+        chosen = {folder: [_dotted(one) + '.' for one in modules
+                           if one.startswith(folder) and '/test_' in one]
+                  for folder in _TESTS}
+        if not any(chosen.values()):
             self.run('%s: imports' % name, sys.executable, '-c', _IMPORT,
                      *map(_dotted, modules))
+            return
+        # They import all that it adds.
+        for folder, tests in chosen.items():
+            if tests or whole:
+                self.tests('%s: tests of %s' % (name, folder), folder,
+                           *(() if whole else tests))
 
     def all_is_used(self, name: str) -> None:
         """See that a change brings nothing that only a later one needs.
