@@ -219,9 +219,8 @@ def of_nova(gates: Gates) -> None:
     """Check Nova with the volume driver."""
     gates.run('bandit', 'bandit', '-q', '-ll',
               'nova/virt/libvirt/volume/dsware.py')
-    gates.tests('tests', 'nova/tests/unit/virt/libvirt/volume')
-    gates.tests('tests of the driver', 'nova/tests/unit/virt/libvirt',
-                r'\.libvirt\.test_driver\..*_(disconnect|volume_driver)')
+    gates.tests('tests', 'nova/tests/unit/virt/libvirt', r'\.libvirt\.(volume'
+                r'\.|test_driver\..*_(disconnect|volume_driver))')
     gates.notes()
 
 
