@@ -30,6 +30,9 @@ _TESTS = ('cinder/tests/unit/privsep/dsware', _DRIVER_TESTS)
 _OURS = ('cinder/volume/drivers/dsware/**/*.py', 'cinder/privsep/dsware.py',
          'os_brick/initiator/dsware/*.py',
          'os_brick/initiator/connectors/dsware.py')
+_OUR_TESTS = tuple(folder + '/**/*.py' for folder in _TESTS) + (
+    'os_brick/tests/initiator/dsware/*.py',
+    'os_brick/tests/initiator/connectors/test_dsware_*.py')
 _FIRST = ('command-line', 'client')
 #: What is worth running under eventlet, too: what waits and connects.
 _WAITING = r'\.dsware\.(client\.test_(agents|client|transport)|test_waiting)\.'
@@ -95,16 +98,18 @@ class Gates:
     def all_is_used(self, name: str) -> None:
         """See that a change brings nothing that only a later one needs.
 
-        The first one of a series has nothing that uses it.
+        The first one of a series has nothing that uses it, tests apart.
 
         :param name: the change's
         :raises Failed: it does
         """
-        if name in _FIRST:
-            return
-        found = unused.find(
-            path for part in _OURS
-            for path in sorted(self._tree.path.glob(part)))
+        ours, tests = (
+            [path for part in parts
+             for path in sorted(self._tree.path.glob(part))]
+            for parts in (_OURS, _OUR_TESTS))
+        found = unused.find(tests, ours)
+        if name not in _FIRST:
+            found += unused.find(ours)
         if found:
             raise Failed('%s brings what it does not use:\n%s' % (
                 name, '\n'.join(found)))
