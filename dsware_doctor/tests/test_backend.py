@@ -26,6 +26,7 @@ from oslo_config import cfg
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
 from cinder.volume.drivers.dsware import config as backends
 from dsware_doctor.backend import agents
 from dsware_doctor.backend import command
@@ -49,10 +50,10 @@ class CommandTestCase(test.TestCase):
         self.patch('logging.basicConfig', lambda **kwargs: None)
         self.addCleanup(CONF.reset)
         self.directory = self.useFixture(fixtures.TempDir()).path
-        self.cluster = fakes.FakeCluster(fakes.Clock().install(self))
+        self.cluster = cluster.FakeCluster(fakes.Clock().install(self))
         self.patch(backends.__name__ + '.transport.SocketTransport',
-                   lambda endpoint, settings: fakes.FakeTransport(
-                       self.cluster, endpoint))
+                   lambda endpoint, settings:
+                   self.cluster.transport(endpoint))
         self.patch(agents.__name__ + '.resolve', lambda host, port: [host])
         # These depend on who runs the tests, and where.
         self.patch(process.__name__ + '.check_privileges', lambda: [])

@@ -20,8 +20,10 @@ import fixtures
 from oslo_config import cfg
 
 from cinder.tests.unit import test
+from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
 from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions
@@ -170,11 +172,10 @@ class AgentTestCase(PartTestCase):
 
     def setUp(self):
         super().setUp()
-        self.cluster = fakes.FakeCluster(fakes.Clock().install(self))
-        caller = client.Client([ONE], lambda endpoint: fakes.FakeTransport(
-            self.cluster, endpoint), 60)
+        self.cluster = cluster.FakeCluster(fakes.Clock().install(self))
+        caller = client.Client([ONE], self.cluster.transport, 60)
         self.array = mock.Mock(client=caller)
-        self.conf = fakes.make_configuration()
+        self.conf = base.make_configuration()
         self.measure = mock.Mock()
         self.patch(agents.__name__ + '.probe.speaks_http',
                    lambda *address: '')
@@ -202,7 +203,7 @@ class AgentTestCase(PartTestCase):
 
     def test_whether_certificates_are_verified(self):
         def check(**options):
-            return agents._security(fakes.make_configuration(**options))
+            return agents._security(base.make_configuration(**options))
 
         self.assertEqual([], check(driver_use_ssl=True))
         self.assertEqual([], check(driver_ssl_cert_verify=False))
@@ -218,7 +219,7 @@ class AgentTestCase(PartTestCase):
         self.assertEqual('transport-mismatch', found[1].code)
         self.assertIn('speaks ' + spoken, found[1].text)
         self.assertIn('dsware_transport in section [dsware]', found[1].cure)
-        self.conf = fakes.make_configuration(dsware_transport='cli')
+        self.conf = base.make_configuration(dsware_transport='cli')
         self.assertEqual('agent-down', self.look()[0][1].code)
 
     def test_no_version(self):
@@ -247,7 +248,7 @@ class AgentTestCase(PartTestCase):
                'driver_ssl_cert_path (/etc/ca.pem)'))
     @ddt.unpack
     def test_advice_can_be_pasted(self, error, text):
-        conf = fakes.make_configuration(driver_ssl_cert_path='/etc/ca.pem')
+        conf = base.make_configuration(driver_ssl_cert_path='/etc/ca.pem')
         agent = agents._Agent(
             conf, None, endpoints.Endpoint('2001:db8::1', 443), 1)
         self.assertIn(text, agent._advice(error('x')))

@@ -19,9 +19,6 @@ import testtools
 import fixtures
 
 from os_brick_dsware import devices
-from os_brick_dsware import exceptions
-from os_brick_dsware import properties
-from os_brick_dsware import waiting
 
 
 class WwnTestCase(testtools.TestCase):
@@ -179,63 +176,3 @@ class DevicesTestCase(testtools.TestCase):
         self.assertEqual(kept + ['process 77 (qemu-img)'],
                          self.host.holders(self.NODE))
         self.assertEqual([], self.host.keepers(self.root))
-
-
-class PropertiesTestCase(testtools.TestCase):
-
-    def test_everything(self):
-        self.assertEqual(
-            properties.Connection('v', '688', 't', 'instance', '10.0.0.1',
-                                  '127.0.0.1', 10519),
-            properties.Connection.from_dict({
-                'format_version': 1, 'volume_name': ' v ', 'wwn': '0x688',
-                'attachment': 't', 'dsware_user_kind': 'instance',
-                'manager_ip': '10.0.0.1', 'agent_ip': '127.0.0.1',
-                'agent_port': '10519', 'novelty': object()}))
-
-    def test_little(self):
-        self.assertEqual(
-            properties.Connection('v', '', '', 'process', '', '', None),
-            properties.Connection.from_dict({'volume_name': 'v'}))
-
-    def test_nonsense(self):
-        for port in ('x', 0, -1, 65536, '1.5', [], True, '²', '9' * 5000):
-            found = properties.Connection.from_dict({
-                'volume_name': 'v', 'agent_port': port, 'wwn': {},
-                'attachment': 7, 'manager_ip': [], 'dsware_user_kind': 1})
-            self.assertEqual(
-                properties.Connection('v', '', '', 'process', '', '', None),
-                found)
-
-    def test_no_volume(self):
-        for found in ({}, {'volume_name': None}, {'volume_name': 7}):
-            self.assertRaises(exceptions.InvalidConnectionProperties,
-                              properties.Connection.from_dict, found)
-
-    def test_device_info_fills_gaps(self):
-        sent = {'volume_name': 'v', 'attachment': 't', 'wwn': None,
-                'agent_port': 7, 'access_mode': 'rw'}
-        info = properties.device_info('/dev/sdb', sent)
-        self.assertEqual({'type': 'block', 'path': '/dev/sdb',
-                          'volume_name': 'v', 'attachment': 't',
-                          'agent_port': 7}, info)
-        for pair in ((info, None), ({}, info),
-                     ({'volume_name': 'v', 'attachment': None}, info)):
-            found = properties.Connection.from_dict(*pair)
-            self.assertEqual(('v', 't', 7), (found.volume, found.token,
-                                             found.agent_port))
-
-
-class WaitingTestCase(testtools.TestCase):
-
-    def test_until(self):
-        answers = [None, '', 0, 'yes', 'never asked']
-        self.assertEqual('yes', waiting.until(lambda: answers.pop(0), 60))
-        self.assertEqual(['never asked'], answers)
-
-    def test_asks_at_least_once(self):
-        self.assertEqual('yes', waiting.until(lambda: 'yes', 0))
-        self.assertFalse(waiting.until(lambda: False, 0))
-
-    def test_gives_up(self):
-        self.assertEqual([], waiting.until(list, 0.1))

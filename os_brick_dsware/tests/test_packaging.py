@@ -99,5 +99,6 @@ class WheelTestCase(testtools.TestCase):
         for package in ('cinder.privsep.dsware',
                         'cinder.volume.drivers.dsware', 'dsware_doctor',
                         'os_brick_dsware',
+                        'cinder.tests.unit.privsep.dsware',
                         'cinder.tests.unit.volume.drivers.dsware'):
             self.assertIn("'%s'" % package, mapping)

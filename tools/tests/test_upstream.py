@@ -150,6 +150,15 @@ class RewritingTestCase(testtools.TestCase):
             '''), rewriting.sort_imports(rewriting.drop_imports(text),
                                          'cinder'))
 
+    def test_imports_come_one_line_below_what_is_above_them(self):
+        self.assertEqual('"""Text."""\n\nfrom a import b\n\nb.c()\n',
+                         rewriting.sort_imports(rewriting.drop_imports(
+                             '"""Text."""\n\nimport os\n\n'
+                             'from a import b\n\nb.c()\n'), 'cinder'))
+        self.assertEqual('from a import b\n',
+                         rewriting.sort_imports('from a import b\n',
+                                                'cinder'))
+
     def test_tests_that_hypothesis_makes_go(self):
         text = textwrap.dedent('''\
             TEXTS = strategies.text()
@@ -167,7 +176,10 @@ class RewritingTestCase(testtools.TestCase):
 
 
             class MadeTestCase:
-                """Has nothing else."""
+                """Has no other test."""
+
+                def help(self):
+                    pass
 
                 @hypothesis.given(TEXTS)
                 def test_made(self, text):
@@ -203,6 +215,19 @@ class RewritingTestCase(testtools.TestCase):
         other = path.with_name('b.py')
         other.write_text('import a\na.A().unused(a.UNUSED)\n')
         self.assertEqual([], unused.find([path, other]))
+        self.assertEqual([], unused.find([path], [other]))
+
+    def test_what_helps_no_test(self):
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path,
+                            'tests/a.py')
+        path.parent.mkdir()
+        path.write_text(
+            'class ATestCase:\n'
+            '    def setUp(self):\n        pass\n\n'
+            '    def test_it(self):\n        self.helps()\n\n'
+            '    def helps(self):\n        pass\n\n'
+            '    def unused(self):\n        pass\n')
+        self.assertEqual(['%s:11: unused' % path], unused.find([path]))
 
     def test_a_definition_is_there_once(self):
         text = 'class A:\n    def b(self):\n        pass\n'

@@ -24,6 +24,7 @@ from eventlet import patcher
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 # Cinder's first: it is what monkey-patches, which has to come early.
 _PACKAGES = (
+    'cinder.tests.unit.privsep.dsware',
     'cinder.tests.unit.volume.drivers.dsware',
     'dsware_doctor.tests',
     'os_brick_dsware.tests',
@@ -67,6 +68,7 @@ def load_tests(loader, standard_tests, pattern):
     :returns: the suite
     """
     # The driver's tests are in no wheel, so nothing installed knows them.
+    _join_installed('cinder.tests.unit.privsep')
     _join_installed('cinder.tests.unit.volume.drivers')
     _add(_PACKAGES, loader, standard_tests, pattern)
     if not patcher.is_monkey_patched('thread'):

@@ -77,27 +77,31 @@ def _make(options):
     archives = sources.fetch(options.cache)
     table = places.Places()
 
-    def make(name, *others):
+    def commit(name, *others):
         tree = sources.unpack(archives[name], options.trees / name,
                               options.author)
-        _make_series(options, series.Series(table, name, tree),
-                     gates.Gates(tree, *others))
-        return tree
+        made = series.Series(table, name, tree)
+        checks = gates.Gates(tree, *others)
+        for patch in made.patches:
+            files = made.apply(patch)
+            if not options.quick:
+                checks.of_patch(patch.name, files, options.all)
+        return made, checks
 
-    brick = make('os-brick')
+    def make(name):
+        _finish(options, *commit(name, brick.tree))
+
+    # The others import it.
+    brick, checks = commit('os-brick')
     # Much of what each does has one process only.
     with futures.ThreadPoolExecutor() as pool:
-        for made in [pool.submit(make, name, brick)
-                     for name in ('cinder', 'nova')]:
+        for made in (pool.submit(make, 'cinder'), pool.submit(make, 'nova'),
+                     pool.submit(_finish, options, brick, checks)):
             made.result()
 
 
-def _make_series(options, made, checks):
-    """Commit the patches of a tree, check them, and write them down."""
-    for patch in made.patches:
-        files = made.apply(patch)
-        if not options.quick:
-            checks.of_patch(patch.name, files, options.all)
+def _finish(options, made, checks):
+    """Check the series of a tree, and write it down."""
     if not options.quick:
         gates.OF[made.tree.path.name](checks)
     for path in made.write(options.output.absolute() / made.tree.path.name):

@@ -24,10 +24,15 @@ from tools.upstream import sources
 from tools.upstream import unused
 
 _DRIVER_TESTS = 'cinder/tests/unit/volume/drivers/dsware'
+#: Where Cinder's tests are that the patches add.
+_TESTS = ('cinder/tests/unit/privsep/dsware', _DRIVER_TESTS)
 #: What the patches add, tests apart, and those that nothing uses yet.
 _OURS = ('cinder/volume/drivers/dsware/**/*.py', 'cinder/privsep/dsware.py',
          'os_brick/initiator/dsware/*.py',
          'os_brick/initiator/connectors/dsware.py')
+_OUR_TESTS = tuple(folder + '/**/*.py' for folder in _TESTS) + (
+    'os_brick/tests/initiator/dsware/*.py',
+    'os_brick/tests/initiator/connectors/test_dsware_*.py')
 _FIRST = ('command-line', 'client')
 #: What is worth running under eventlet, too: what waits and connects.
 _WAITING = r'\.dsware\.(client\.test_(agents|client|transport)|test_waiting)\.'
@@ -77,29 +82,34 @@ class Gates:
         modules = [one for one in files if one.endswith('.py')]
         self.style('%s: style' % name, modules)
         self.all_is_used(name)
-        tests = [_dotted(one) + '.' for one in modules
-                 if one.startswith(_DRIVER_TESTS) and '/test_' in one]
-        if tests:
-            # They import all that it adds.
-            self.tests('%s: tests' % name, _DRIVER_TESTS,
-                       *(() if whole else tests))
-        else:
+        chosen = {folder: [_dotted(one) + '.' for one in modules
+                           if one.startswith(folder) and '/test_' in one]
+                  for folder in _TESTS}
+        if not any(chosen.values()):
             self.run('%s: imports' % name, sys.executable, '-c', _IMPORT,
                      *map(_dotted, modules))
+            return
+        # They import all that it adds.
+        for folder, tests in chosen.items():
+            if tests or whole:
+                self.tests('%s: tests of %s' % (name, folder), folder,
+                           *(() if whole else tests))
 
     def all_is_used(self, name: str) -> None:
         """See that a change brings nothing that only a later one needs.
 
-        The first one of a series has nothing that uses it.
+        The first one of a series has nothing that uses it, tests apart.
 
         :param name: the change's
         :raises Failed: it does
         """
-        if name in _FIRST:
-            return
-        found = unused.find(
-            path for part in _OURS
-            for path in sorted(self._tree.path.glob(part)))
+        ours, tests = (
+            [path for part in parts
+             for path in sorted(self._tree.path.glob(part))]
+            for parts in (_OURS, _OUR_TESTS))
+        found = unused.find(tests, ours)
+        if name not in _FIRST:
+            found += unused.find(ours)
         if found:
             raise Failed('%s brings what it does not use:\n%s' % (
                 name, '\n'.join(found)))
@@ -214,9 +224,8 @@ def of_nova(gates: Gates) -> None:
     """Check Nova with the volume driver."""
     gates.run('bandit', 'bandit', '-q', '-ll',
               'nova/virt/libvirt/volume/dsware.py')
-    gates.tests('tests', 'nova/tests/unit/virt/libvirt/volume')
-    gates.tests('tests of the driver', 'nova/tests/unit/virt/libvirt',
-                r'\.libvirt\.test_driver\..*_(disconnect|volume_driver)')
+    gates.tests('tests', 'nova/tests/unit/virt/libvirt', r'\.libvirt\.(volume'
+                r'\.|test_driver\..*_(disconnect|volume_driver))')
     gates.notes()
 
 

@@ -139,8 +139,9 @@ def _made_by_hypothesis(text):
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             made = [one for one in node.body if _used(one) & names]
+            # What is left without a test helped those that go.
             kept = [one for one in node.body if one not in made
-                    and not isinstance(one, ast.Expr)]
+                    and getattr(one, 'name', '').startswith('test_')]
             found += made if kept or not made else [node]
         elif _used(node) & names:
             found.append(node)
@@ -225,4 +226,5 @@ def sort_imports(text: str, package: str) -> str:
         return text
     ordered = '\n'.join(''.join(line for _name, line in sorted(groups[group]))
                         for group in sorted(groups))
-    return ''.join(lines[:first]) + ordered + ''.join(lines[last:])
+    above = ''.join(lines[:first]).rstrip('\n')
+    return ''.join([above, '\n\n' if above else '', ordered, *lines[last:]])

@@ -184,8 +184,11 @@ def _cut(text, cut):
 
 
 def environment(*trees: sources.Tree) -> dict[str, str]:
-    """Give the environment in which trees are Python's first choice."""
+    """Give the environment in which trees are Python's first choice.
+
+    What is compiled is kept beside them, or the next commit would have it.
+    """
     path = '%s:%s' % (pathlib.Path(sys.executable).parent, os.environ['PATH'])
     return {**os.environ, 'PATH': path, 'PYTHONPATH': ':'.join(
-        str(tree.path) for tree in trees), 'PYTHONDONTWRITEBYTECODE': '1',
-        'PYTHONWARNINGS': 'ignore'}
+        str(tree.path) for tree in trees), 'PYTHONWARNINGS': 'ignore',
+        'PYTHONPYCACHEPREFIX': str(trees[0].path.with_name('bytecode'))}

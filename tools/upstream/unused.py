@@ -15,6 +15,7 @@
 import ast
 from collections.abc import Iterable
 import pathlib
+import re
 
 #: Modules whose functions are called from outside.
 _DOORS = ('driver.py', 'connectors/dsware.py')
@@ -22,21 +23,28 @@ _DOORS = ('driver.py', 'connectors/dsware.py')
 #: it shares with os-brick.
 _CALLED = {'_new_conn', 'sendall', 'makefile', 'readable', 'readinto',
            'list_opts', 'parse_in_parts'}
+#: What a test runner calls, and what fakes find by the names of operations.
+_RUN = re.compile('test_|setUp$|_|.*TestCase$')
 
 
-def find(modules: Iterable[pathlib.Path]) -> list[str]:
+def find(modules: Iterable[pathlib.Path],
+         others: Iterable[pathlib.Path] = ()) -> list[str]:
     """Find functions, classes and constants that no code there uses.
 
-    :param modules: all modules that could use them
+    :param modules: where they are made; of tests what helps these
+    :param others: further modules that could use them
     :returns: file, line and name of each
     """
     trees = {path: ast.parse(path.read_text()) for path in modules}
-    used = {name for tree in trees.values() for name in _used(tree)}
+    used = {name for tree in (*trees.values(), *(
+        ast.parse(path.read_text()) for path in others))
+        for name in _used(tree)}
     return ['%s:%d: %s' % (path, line, name)
             for path, tree in trees.items()
             if not str(path).endswith(_DOORS)
             for line, name in _made(tree)
-            if name not in used | _CALLED and not name.startswith('__')]
+            if name not in used | _CALLED and not name.startswith('__')
+            and not (_RUN.match(name) and 'tests' in path.parts)]
 
 
 def _used(tree):

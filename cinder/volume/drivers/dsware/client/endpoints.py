@@ -72,7 +72,8 @@ def is_address(host: str) -> bool:
     :param host: any text
     """
     # The system's functions raise errors of their own for a null character.
-    return '\0' not in host and (_is_ipv6(host) or _is_host(host))
+    return host.isascii() and '\0' not in host and (
+        _is_ipv6(host) or _is_host(host))
 
 
 def canonical(host: str) -> str:
@@ -89,7 +90,8 @@ def canonical(host: str) -> str:
 
 def _is_ipv6(host: str) -> bool:
     address, percent, zone = host.partition('%')
-    return (netutils.is_valid_ipv6(address)
+    # What cannot be encoded would be an error of another kind.
+    return (address.isascii() and netutils.is_valid_ipv6(address)
             and bool(_ZONE.fullmatch(zone) if percent else True))
 
 

@@ -15,6 +15,7 @@
 from unittest import mock
 
 import fixtures
+from oslo_config import cfg
 from oslo_utils import timeutils
 
 from cinder import context
@@ -22,9 +23,14 @@ from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
+from cinder.volume import configuration
+from cinder.volume import driver as volume_driver
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import naming
+from cinder.volume.drivers.dsware import options
+from cinder.volume.drivers.san import san
 
 GIB = 1024
 
@@ -35,12 +41,12 @@ class DriverTestCase(test.TestCase):
     def setUp(self):
         super().setUp()
         self.clock = fakes.Clock().install(self)
-        self.cluster = fakes.FakeCluster(self.clock)
+        self.cluster = cluster.FakeCluster(self.clock)
         self.context = context.get_admin_context()
         self.flags(state_path=self.useFixture(fixtures.TempDir()).path)
         self.patch(config.__name__ + '.transport.SocketTransport',
-                   lambda endpoint, settings: fakes.FakeTransport(
-                       self.cluster, endpoint))
+                   lambda endpoint, settings:
+                   self.cluster.transport(endpoint))
         self._made = 0
 
     def make_driver(self, cluster_name=None, **overrides):
@@ -51,7 +57,7 @@ class DriverTestCase(test.TestCase):
         :returns: the driver, set up
         """
         made = driver.DSWareDriver(
-            configuration=fakes.make_configuration(**overrides),
+            configuration=make_configuration(**overrides),
             host='host@dsware', cluster_name=cluster_name)
         made.do_setup(self.context)
         return made
@@ -145,3 +151,23 @@ class AttachingTestCase(DriverTestCase):
     def detach(self, *args, **kwargs):
         return self.driver.terminate_connection(
             self.volume, connector(*args, **kwargs))
+
+
+def make_configuration(**overrides):
+    """Make a backend's configuration that touches no global state.
+
+    :param overrides: options that differ from their defaults
+    :returns: what a driver is given
+    """
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[])
+    with mock.patch.object(configuration, 'CONF', conf):
+        made = configuration.Configuration(
+            san.san_opts + options.DSWARE_OPTS, config_group='dsware')
+        made.append_config_values(volume_driver.volume_opts)
+        made.append_config_values(volume_driver.backup_opts)
+    made.conf.local_conf = conf
+    overrides.setdefault('san_ip', '192.0.2.10')
+    for key, value in overrides.items():
+        conf.set_override(key, value, group='dsware')
+    return made

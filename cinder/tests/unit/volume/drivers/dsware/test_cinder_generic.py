@@ -24,6 +24,7 @@ from oslo_config import cfg
 from cinder.tests.unit.attachments import test_attachments_manager
 from cinder.tests.unit.group import test_groups_manager
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
 from cinder.tests.unit.volume import test_connection
 from cinder.tests.unit.volume import test_driver
 from cinder.tests.unit.volume import test_image
@@ -47,7 +48,7 @@ GENERIC = 'cinder.tests.fake_driver.FakeLoggingVolumeDriver'
 _MAKING = ('createVolume', 'createVolumeFromSnap')
 
 
-class WillingCluster(fakes.FakeCluster):
+class WillingCluster(cluster.FakeCluster):
     """A cluster that has each volume that it is asked for."""
 
     def __init__(self, clock):
@@ -98,12 +99,11 @@ class OnThisDriver:
     """Puts this driver into the place of the one of Cinder's tests."""
 
     def setUp(self):
-        cluster = WillingCluster(fakes.Clock().install(self))
+        willing = WillingCluster(fakes.Clock().install(self))
         for name, new in (
                 (GENERIC, TestedDriver),
                 (config.__name__ + '.transport.SocketTransport',
-                 lambda endpoint, settings: fakes.FakeTransport(
-                     cluster, endpoint)),
+                 lambda endpoint, settings: willing.transport(endpoint)),
                 # Cinder's tests often have the ids of types, and no types.
                 (qos.__name__ + '.Limiter.wanted', lambda *args, **kw: {}),
                 # They have hosts without pools, and with other names.

@@ -20,7 +20,7 @@ import fixtures
 import testtools
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware.client import cli_transport
 from cinder.volume.drivers.dsware.client import connection
 from cinder.volume.drivers.dsware.client import endpoints
@@ -42,14 +42,14 @@ class BackendTestCase(testtools.TestCase):
         """
         error = self.assertRaises(
             exception.InvalidConfigurationValue, config.make_array,
-            fakes.make_configuration(**overrides))
+            base.make_configuration(**overrides))
         for word in words:
             self.assertIn(word, str(error))
         return str(error)
 
     def transport(self, **overrides):
         """Make an array and look at the transport of its first agent."""
-        made = config.make_array(fakes.make_configuration(**overrides))
+        made = config.make_array(base.make_configuration(**overrides))
         self.addCleanup(made.client.close)
         return made.client._agents.order()[0].transport
 
@@ -60,10 +60,10 @@ class AddressTestCase(BackendTestCase):
     def test_the_manager_is_the_agent_by_default(self):
         self.assertEqual(
             [endpoints.Endpoint('192.0.2.10', 10519)],
-            config.agents(fakes.make_configuration()))
+            config.agents(base.make_configuration()))
 
     def test_agents(self):
-        found = config.agents(fakes.make_configuration(
+        found = config.agents(base.make_configuration(
             dsware_agents=['192.0.2.1', ' 192.0.2.2:80', '[2001:db8::1]',
                            '192.0.2.1:10519'], san_api_port=10519))
         self.assertEqual([
@@ -72,11 +72,11 @@ class AddressTestCase(BackendTestCase):
             endpoints.Endpoint('2001:db8::1', 10519)], found)
 
     def test_the_default_port(self):
-        conf = fakes.make_configuration(san_api_port=8080)
+        conf = base.make_configuration(san_api_port=8080)
         self.assertEqual([endpoints.Endpoint('192.0.2.10', 8080)],
                          config.agents(conf))
         self.assertEqual({'h': endpoints.Endpoint('192.0.2.1', 8080)},
-                         config.host_agents(fakes.make_configuration(
+                         config.host_agents(base.make_configuration(
                              san_api_port=8080,
                              dsware_host_agents={'h': '192.0.2.1'})))
 
@@ -103,7 +103,7 @@ class AddressTestCase(BackendTestCase):
     def test_a_malformed_network_of_hosts(self, text):
         error = self.assertRaises(
             exception.InvalidConfigurationValue, config.host_networks,
-            fakes.make_configuration(
+            base.make_configuration(
                 dsware_host_networks=['192.0.2.0/24', text]))
         self.assertIn(f'dsware_host_networks = {text}: ', str(error))
         self.assertIn('expected a network such as 192.0.2.0/24', str(error))
@@ -134,7 +134,7 @@ class SocketTestCase(BackendTestCase):
             connection.SocketSettings('192.0.2.10', 7), found._settings)
 
     def test_timeouts(self):
-        made = config.make_array(fakes.make_configuration(
+        made = config.make_array(base.make_configuration(
             dsware_request_timeout=17, dsware_copy_timeout=34))
         self.assertEqual(17, made.client.request_timeout)
         self.assertEqual(34, made.volumes._operation._copy_timeout)
@@ -152,9 +152,9 @@ class SocketTestCase(BackendTestCase):
         return {'san_password': SECRET, 'driver_use_ssl': True,
                 'driver_ssl_cert_path': certifi.where(), **options}
 
-    @ddt.data('host', 'manager')
-    def test_a_password_is_for_agents_that_prove_who_they_are(self, by):
-        options = self.with_password(dsware_attach_by=by)
+    @ddt.data({}, {'dsware_attach_by': 'manager'})
+    def test_a_password_is_for_agents_that_prove_who_they_are(self, options):
+        options = self.with_password(**options)
         message = self.refused(
             'san_password = ***', 'set driver_ssl_cert_verify = true',
             **{**options, 'driver_ssl_cert_verify': False})
@@ -167,7 +167,7 @@ class SocketTestCase(BackendTestCase):
         self.assertIsNotNone(self.transport(**options)._settings.sign_in)
 
     def test_a_password_is_for_agents_that_are_written_down(self):
-        made = config.make_array(fakes.make_configuration(
+        made = config.make_array(base.make_configuration(
             **self.with_password(
                 dsware_agents=['192.0.2.1', '192.0.2.2'],
                 dsware_host_agents={'compute': '192.0.2.7:80'},
@@ -188,7 +188,7 @@ class SocketTestCase(BackendTestCase):
             self.assertIs(one.tls_settings, settings.tls_settings)
 
     def test_what_is_known_of_a_password_survives_another_start(self):
-        configuration = fakes.make_configuration(**self.with_password())
+        configuration = base.make_configuration(**self.with_password())
         made = config.make_sign_ins(configuration)
         self.assertIs(made, config.make_sign_ins(configuration, made))
 
@@ -229,7 +229,7 @@ class SocketTestCase(BackendTestCase):
 
     def verified(self, **sections):
         """Whether certificates are verified with a cinder.conf."""
-        made = fakes.make_configuration(driver_use_ssl=True)
+        made = base.make_configuration(driver_use_ssl=True)
         path = os.path.join(self.directory, 'cinder.conf')
         with open(path, 'w') as file:
             for name, value in sections.items():
@@ -248,7 +248,7 @@ class SocketTestCase(BackendTestCase):
                                        dsware='false'))
 
     def test_the_choice_of_another_driver_is_not_the_operators(self):
-        made = fakes.make_configuration(driver_use_ssl=True)
+        made = base.make_configuration(driver_use_ssl=True)
         made.conf.local_conf.set_default(
             'driver_ssl_cert_verify', False, group='backend_defaults')
         self.assertTrue(config.is_verified(made))

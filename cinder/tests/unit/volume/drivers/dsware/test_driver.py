@@ -54,10 +54,10 @@ class StartTestCase(base.DriverTestCase):
             f'socket, agents 192.0.2.1:10519, [2001:db8::1]:1, pools 1, 0.',
             record.getMessage())
 
-    @ddt.data(('host', 1), ('manager', 0))
+    @ddt.data(({}, 1), ({'dsware_attach_by': 'manager'}, 0))
     @ddt.unpack
-    def test_what_killed_processes_left_attached(self, option, times):
-        made = self.make_driver(dsware_attach_by=option)
+    def test_what_killed_processes_left_attached(self, options, times):
+        made = self.make_driver(**options)
         with mock.patch.object(host_attacher.HostAttacher,
                                '_release_abandoned') as release:
             made.check_for_setup_error()

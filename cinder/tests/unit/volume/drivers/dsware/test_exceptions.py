@@ -18,6 +18,7 @@ from importlib import resources
 import ddt
 import hypothesis
 from hypothesis import strategies
+import oslo_i18n
 import testtools
 
 from cinder import exception
@@ -92,3 +93,26 @@ class ExceptionsTestCase(testtools.TestCase):
 
     def test_lines_cannot_be_forged(self):
         self.assertEqual('a?b?c?d', exceptions.printable('a\nb\rc\u2028d'))
+
+
+class LateTranslationTestCase(testtools.TestCase):
+    """Cinder's commands enable lazy messages, which refuse to be added."""
+
+    def setUp(self):
+        super().setUp()
+        oslo_i18n.enable_lazy()
+        self.addCleanup(oslo_i18n.enable_lazy, False)
+
+    def test_answer_of_the_cluster(self):
+        error = exceptions.from_result(
+            'deleteSnapshot', 'snapshot-1', 50150006, 'gone',
+            '192.0.2.1:10519', True)
+        self.assertIn(
+            'deleteSnapshot of snapshot-1 failed at 192.0.2.1:10519: result '
+            '50150006 (SNAPSHOT_NOT_EXIST: no such snapshot): gone',
+            str(error))
+
+    def test_every_part(self):
+        error = exceptions.OutcomeUnknown(
+            op='queryVolume', desc='cut', advice='Look')
+        self.assertTrue(str(error).endswith('queryVolume failed: cut. Look'))

@@ -27,9 +27,9 @@ import testtools
 
 from cinder import exception
 from cinder.privsep import dsware as privileged
+from cinder.tests.unit.privsep.dsware import test_abuse
+from cinder.tests.unit.privsep.dsware import test_command
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware.client import test_abuse
-from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
@@ -117,7 +117,7 @@ class RequestTestCase(testtools.TestCase):
         self.judge = Judge(self)
 
     @hypothesis.given(
-        strategies.sampled_from([sample for sample in test_privileged.REQUESTS
+        strategies.sampled_from([sample for sample in test_command.REQUESTS
                                  if sample[1]]),
         strategies.integers(0, 20), TEXTS)
     @fakes.HYPOTHESIS

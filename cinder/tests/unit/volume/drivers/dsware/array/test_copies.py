@@ -14,11 +14,12 @@
 
 import ddt
 
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 
 
-class CopyTestCase(fakes.ArrayTestCase):
+class CopyTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()

@@ -14,14 +14,16 @@
 
 import ddt
 
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
 
 
 @ddt.ddt
-class MoveTestCase(fakes.ArrayTestCase):
+class MoveTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()
@@ -31,7 +33,7 @@ class MoveTestCase(fakes.ArrayTestCase):
         self.array.moves.move('v', pool)
 
     def assert_in_pool(self, pool):
-        self.assertEqual((pool, fakes.READY, 'data'), (
+        self.assertEqual((pool, cluster.READY, 'data'), (
             self.record['pool_id'], self.record['status'],
             self.record['data']))
 
@@ -47,7 +49,7 @@ class MoveTestCase(fakes.ArrayTestCase):
     @ddt.data(1, 0)
     def test_an_interrupted_move_goes_on(self, pool):
         """One that goes elsewhere is waited for, too."""
-        self.cluster.volumes['v']['status'] = fakes.COPYING
+        self.cluster.volumes['v']['status'] = cluster.COPYING
         self.cluster.moves['v'] = (self.clock.now + 100, 1)
         self.move(pool)
         self.assert_in_pool(pool)
@@ -70,7 +72,7 @@ class MoveTestCase(fakes.ArrayTestCase):
     def test_a_late_start_is_not_taken_for_a_refusal(self):
         """What was in doubt begins while it is asked for again."""
         def begins():
-            self.record['status'] = fakes.COPYING
+            self.record['status'] = cluster.COPYING
             self.cluster.moves['v'] = (self.clock.now + 9, 1)
 
         self.cluster.fail('migrateVolumeCold', 'lost')
@@ -93,7 +95,7 @@ class MoveTestCase(fakes.ArrayTestCase):
 
     def stay(self):
         self.cluster.moves.clear()
-        self.record['status'] = fakes.READY
+        self.record['status'] = cluster.READY
 
     def test_it_fails_and_breaks_the_volume(self):
         self.cluster.copy_ends_as = 9
@@ -104,11 +106,11 @@ class MoveTestCase(fakes.ArrayTestCase):
         self.cluster.copy_time = 4000
         error = self.raises(exceptions.BackendFault, self.move)
         self.assertIn('dsware_copy_timeout', str(error))
-        self.assertEqual(fakes.COPYING, self.record['status'])
+        self.assertEqual(cluster.COPYING, self.record['status'])
 
 
 @ddt.ddt
-class ExchangeTestCase(fakes.ArrayTestCase):
+class ExchangeTestCase(base.ArrayTestCase):
 
     TARGET = names.moved('v')
 
@@ -210,7 +212,7 @@ class ExchangeTestCase(fakes.ArrayTestCase):
 
     def test_the_manager_tells_of_none_while_the_target_is_in_work(self):
         target = self.cluster.add_volume(self.TARGET, 2048, 1)
-        target['status'] = fakes.COPYING
+        target['status'] = cluster.COPYING
         self.raises(exceptions.ObjectBusy, self.array.moves.delete_leftovers,
                     'v')
         self.assertIn(self.TARGET, self.cluster.volumes)

@@ -16,6 +16,7 @@ import uuid
 
 import ddt
 
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
@@ -25,7 +26,7 @@ BAD_NAMES = ('', '-v', '.v', 'a b', 'a,b', 'a/b', 'a\nb', 'a\n', 'v\xe9',
 
 
 @ddt.ddt
-class NamesTestCase(fakes.ArrayTestCase):
+class NamesTestCase(base.ArrayTestCase):
 
     @ddt.data('v', 'volume-3f1c', '_v', '0', 'a.b-c_D', 'x' * 95)
     def test_good(self, name):

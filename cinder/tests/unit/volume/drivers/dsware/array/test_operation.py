@@ -23,6 +23,7 @@ import ddt
 import hypothesis
 from hypothesis import strategies
 
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware import exceptions
@@ -70,6 +71,8 @@ CHANGES = {
 }
 # No query tells about these; asking again does.
 UNASKABLE = ('attach', 'detach', 'detach by ip', 'full copy')
+# The requests that are to get through before an operation.
+BEFORE = {'createFullVolumeFromSnap': 3}
 LIMITS = {'maxIOPS': 7}
 CHANGES.update({
     'make limits': (
@@ -89,6 +92,8 @@ CHANGES.update({
         lambda c: 'limited.qos' not in c.qos and not c.qos_of),
 })
 UNASKABLE += ('make limits', 'delete limits')
+BEFORE.update({'createQoS': 1, 'setQoS': 1, 'associateQoSWithVolume': 2,
+               'deleteQoS': 1})
 # How a request ends in doubt: the fault, its value, whether carried out.
 DOUBTS = {
     'lost': ('lost', None, False),
@@ -109,7 +114,7 @@ def cases(*axes):
         yield case
 
 
-class OutcomeTestCase(fakes.ArrayTestCase):
+class OutcomeTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()
@@ -135,10 +140,6 @@ class OutcomeTestCase(fakes.ArrayTestCase):
 
 @ddt.ddt
 class SettledTestCase(OutcomeTestCase):
-
-    # The requests that are to get through before an operation.
-    BEFORE = {'createFullVolumeFromSnap': 3, 'createQoS': 1, 'setQoS': 1,
-              'associateQoSWithVolume': 2, 'deleteQoS': 1}
 
     @ddt.data(*cases(CHANGES, DOUBTS))
     @ddt.unpack
@@ -169,7 +170,7 @@ class SettledTestCase(OutcomeTestCase):
         kind, value, _carried_out = DOUBTS[doubt]
         self.cluster.fail(op, kind, value)
         self.cluster.fail('', 'unsent', times=10 ** 9)
-        self.cluster.faults[1].skip = self.BEFORE.get(op, 0)
+        self.cluster.faults[1].skip = BEFORE.get(op, 0)
         start = self.clock.now
         error = self.assertRaises(exceptions.DSWareError, call, self.array)
         self.assertIsInstance(error, (exceptions.OutcomeUnknown,
@@ -312,8 +313,7 @@ class AnyFaultsTestCase(OutcomeTestCase):
     """Whatever goes wrong, no data is lost and the truth is told."""
 
     def start(self, faults, copy_time=0.5):
-        cluster = fakes.FakeCluster(self.clock)
-        self.cluster = cluster
+        cluster = self.cluster = self.make_cluster()
         self.fill(cluster)
         cluster.copy_time = copy_time
         for fault in faults:

@@ -14,6 +14,7 @@
 
 import ddt
 
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import qos
@@ -24,7 +25,7 @@ GOLD = {**NONE, 'maxIOPS': 100, 'maxMBPS': 10}
 SILVER = {**NONE, 'maxIOPS': 50}
 
 
-class QoSTestCase(fakes.ArrayTestCase):
+class QoSTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()

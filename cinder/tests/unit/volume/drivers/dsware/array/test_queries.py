@@ -14,13 +14,13 @@
 
 import ddt
 
-from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 
 
 @ddt.ddt
-class PoolsTestCase(fakes.ArrayTestCase):
+class PoolsTestCase(base.ArrayTestCase):
 
     def test_one_request_for_all_pools(self):
         self.cluster.add_volume('v', size=1024, pool_id=1)
@@ -71,7 +71,7 @@ class PoolsTestCase(fakes.ArrayTestCase):
         self.assertLess(self.clock.now - start, 12)
 
 
-class QueriesTestCase(fakes.ArrayTestCase):
+class QueriesTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()

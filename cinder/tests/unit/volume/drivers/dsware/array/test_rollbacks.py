@@ -19,7 +19,7 @@ import ddt
 
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
 from cinder.volume.drivers.dsware.array import rollbacks
 from cinder.volume.drivers.dsware import exceptions
 
@@ -52,7 +52,7 @@ class RevertTestCase(base.DriverTestCase):
 
     def check(self, rollbacks=1):
         self.assertEqual(
-            ('old', self.volume.size * GIB, fakes.READY),
+            ('old', self.volume.size * GIB, cluster.READY),
             tuple(self.record[k] for k in ('data', 'vol_size', 'status')))
         self.assertEqual(rollbacks, [
             r.op for r, _e in self.cluster.requests].count(
@@ -135,7 +135,7 @@ class RevertTestCase(base.DriverTestCase):
         self.cluster.copy_ends_as = 3
         self.fails(exceptions.BackendFault, 'failure status 3',
                    'roll it back to that on the cluster', self.snapshot.name)
-        self.cluster.copy_ends_as = fakes.READY
+        self.cluster.copy_ends_as = cluster.READY
         self.revert()
         self.check(rollbacks=3)
 
@@ -143,7 +143,7 @@ class RevertTestCase(base.DriverTestCase):
         def look(*args, **kwargs):
             found = query(*args, **kwargs)
             if found.status == 3:
-                self.cluster.copy_ends_as = fakes.READY
+                self.cluster.copy_ends_as = cluster.READY
             return found
 
         query = self.driver._array.queries.volume

@@ -14,6 +14,7 @@
 
 import ddt
 
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 
@@ -21,7 +22,7 @@ SOURCES = {'s1': 'v1', 's2': 'v2', 's3': 'v3'}
 CLONES = {'n1': 'v1', 'n2': 'v2'}
 
 
-class SnapshotTestCase(fakes.ArrayTestCase):
+class SnapshotTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()
@@ -69,7 +70,7 @@ class SnapshotTestCase(fakes.ArrayTestCase):
         self.assertIn('v', self.cluster.volumes)
 
 
-class TogetherTestCase(fakes.ArrayTestCase):
+class TogetherTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()

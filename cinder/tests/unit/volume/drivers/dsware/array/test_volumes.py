@@ -14,12 +14,12 @@
 
 import ddt
 
-from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.array import base
 from cinder.volume.drivers.dsware import exceptions
 
 
 @ddt.ddt
-class CreateVolumeTestCase(fakes.ArrayTestCase):
+class CreateVolumeTestCase(base.ArrayTestCase):
 
     def create(self, name='v', pool_id=1, size=2048, thin=True):
         self.array.volumes.create(name, pool_id, size, thin)
@@ -86,7 +86,7 @@ class CreateVolumeTestCase(fakes.ArrayTestCase):
 
 
 @ddt.ddt
-class DeleteVolumeTestCase(fakes.ArrayTestCase):
+class DeleteVolumeTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()
@@ -144,7 +144,7 @@ class DeleteVolumeTestCase(fakes.ArrayTestCase):
         self.array.volumes.delete_leftovers('v')
 
 
-class ExpandVolumeTestCase(fakes.ArrayTestCase):
+class ExpandVolumeTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()

@@ -17,7 +17,9 @@ from unittest import mock
 
 import ddt
 
+from cinder.tests.unit.volume.drivers.dsware.client import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import transport
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware import exceptions
@@ -32,15 +34,30 @@ def frame(records=(), result=0, more=False):
     return protocol.Frame(1, result, '', more, list(records))
 
 
-class ClientTestCase(fakes.ArrayTestCase):
+class ScriptedPeer(transport.Peer):
+    """Answers each operation in its way, whatever it was sent before."""
+
+    RECORDS = {
+        'createVolume': [],
+        'queryVolume': [{'vol_name': 'v'}],
+        'queryAllVolume': [{'vol_name': 'v'}],
+        'queryAllSnapshot': [{'snap_name': f's{i}'} for i in range(5)]}
+
+    def carry_out(self, request, endpoint):
+        return 0, self.RECORDS[request.op]
+
+
+class CallingTestCase(base.ClientTestCase):
 
     def setUp(self):
         super().setUp()
-        self.cluster.add_volume('v')
         # No jitter: the tests say exactly when.
         patcher = mock.patch.object(waiting, 'jittered', lambda s: s)
         patcher.start()
         self.addCleanup(patcher.stop)
+
+    def make_cluster(self):
+        return ScriptedPeer(self.clock)
 
     def query(self, **kwargs):
         return self.client.call('queryVolume', volName='v', **kwargs)
@@ -58,7 +75,7 @@ class ClientTestCase(fakes.ArrayTestCase):
     def down(self, endpoint, kind='unsent', times=10 ** 6):
         """Let an agent fail every request."""
         carrier = self.transports[endpoint]
-        fault = fakes.Fault('', kind, times=times)
+        fault = transport.Fault('', kind, times=times)
 
         def exchange(request, deadline):
             self.cluster.requests.append((request, endpoint))
@@ -73,7 +90,7 @@ class ClientTestCase(fakes.ArrayTestCase):
 
 
 @ddt.ddt
-class CallTestCase(ClientTestCase):
+class CallTestCase(CallingTestCase):
 
     def test_a_reply(self):
         reply = self.query()
@@ -109,7 +126,7 @@ class CallTestCase(ClientTestCase):
 
 
 @ddt.ddt
-class OrderTestCase(ClientTestCase):
+class OrderTestCase(CallingTestCase):
 
     def test_agents_take_turns(self):
         for _ in range(4):
@@ -145,7 +162,7 @@ class OrderTestCase(ClientTestCase):
 
 
 @ddt.ddt
-class RepeatTestCase(ClientTestCase):
+class RepeatTestCase(CallingTestCase):
 
     @ddt.data('unsent', 'lost', 'unanswered', 'hangs')
     def test_a_query_is_repeated(self, kind):
@@ -161,13 +178,13 @@ class RepeatTestCase(ClientTestCase):
 
     def test_a_change_that_was_not_sent_goes_to_another_agent(self):
         self.cluster.fail('createVolume', 'unsent')
-        self.client.call('createVolume', **{**CREATE, 'volName': 'new'})
+        self.client.call('createVolume', **CREATE)
         self.assertEqual(2, len(set(self.asked())))
 
     @ddt.data(50150012, 50150016, 50150020, 50151012)
     def test_a_change_that_was_refused_for_now_is_repeated(self, code):
         self.cluster.fail('createVolume', 'result', code, times=3)
-        self.client.call('createVolume', **{**CREATE, 'volName': 'new'})
+        self.client.call('createVolume', **CREATE)
         asked = self.asked()
         self.assertEqual(4, len(asked))
         self.assertNotEqual(asked[0], asked[1])
@@ -190,7 +207,7 @@ class RepeatTestCase(ClientTestCase):
 
 
 @ddt.ddt
-class DeadlineTestCase(ClientTestCase):
+class DeadlineTestCase(CallingTestCase):
 
     def test_an_attempt_gets_half_of_what_is_left(self):
         for carrier in self.transports.values():
@@ -258,7 +275,7 @@ class DeadlineTestCase(ClientTestCase):
         self.assertEqual({ONE, TWO}, set(self.asked()))
 
 
-class AgentTestCase(ClientTestCase):
+class AgentTestCase(CallingTestCase):
 
     def test_an_agent_that_is_not_among_the_configured(self):
         self.query(agent=THREE)
@@ -307,11 +324,8 @@ class AgentTestCase(ClientTestCase):
 
 
 @ddt.ddt
-class RoomTestCase(ClientTestCase):
+class RoomTestCase(CallingTestCase):
     """Agents whose connections are all in use."""
-
-    def fill(self, endpoint):
-        self.client._agents._agents[endpoint].capacity = 0
 
     @ddt.data('createVolume', 'queryVolume')
     def test_none_has_room(self, op):
@@ -336,6 +350,7 @@ class RoomTestCase(ClientTestCase):
         self.cluster.fail('queryVolume', 'lost', times=3)
         self.cluster.fail('queryVolume', 'interrupted')
         self.assertRaises(fakes.Interrupted, self.query)
+        self.cluster.fail('createVolume', 'result', 50150007)
         self.raises(exceptions.ObjectExists, self.client.call,
                     'createVolume', **CREATE)
         # No agent is left alone any more.
@@ -364,12 +379,7 @@ class RoomTestCase(ClientTestCase):
 
 
 @ddt.ddt
-class StreamTestCase(ClientTestCase):
-
-    def setUp(self):
-        super().setUp()
-        for index in range(5):
-            self.cluster.add_snapshot(f's{index}', 'v')
+class StreamTestCase(CallingTestCase):
 
     def stream(self, **kwargs):
         return self.client.stream('queryAllSnapshot', poolId=0, **kwargs)
@@ -455,7 +465,7 @@ class StreamTestCase(ClientTestCase):
 
 
 @ddt.ddt
-class BoundTestCase(ClientTestCase):
+class BoundTestCase(CallingTestCase):
 
     def test_a_reply_has_a_bound(self):
         closed = []

@@ -58,7 +58,7 @@ class EndpointTestCase(testtools.TestCase):
         'a/b', 'http://a', 'a..b', '.a', '.', '-a', 'a-', 'a.-b',
         'x' * 64, '[fe80::1%a b]', '[fe80::1%]', 'a%b',
         '.'.join(['x' * 63] * 5), 'a\n', 'a\0b', 'a,b', '--op',
-        '$(id)', '2001:db8::1:80::')
+        '$(id)', '\ud800', '2001:db8::1:80::')
     def test_bad(self, text):
         error = self.assertRaises(ValueError, endpoints.Endpoint.parse,
                                   text, 10519)

@@ -316,6 +316,8 @@ class ConnectorTestCase(AttachTestCase):
         *(('dsware_agent_port', value)
           for value in (0, 65536, -1, 'x', '80', [80], True, 1.5)),
         *(('dsware_cli', value) for value in ('true', 1, 'no')))
+    # Options of a backend whose hosts attach, and of one that does it itself.
+    BACKENDS = ({}, {'dsware_attach_by': 'manager'})
 
     def refused(self, dsware, wrong, field):
         """Try to attach and to detach with it."""
@@ -332,25 +334,24 @@ class ConnectorTestCase(AttachTestCase):
         self.assertTrue(all(line.isprintable() for line in logs.output))
         self.assertEqual([], self.cluster.requests)
 
-    @ddt.data('host', 'manager')
-    def test_fields(self, by):
-        dsware = self.make_started_driver(dsware_attach_by=by)
+    @ddt.data(*BACKENDS)
+    def test_fields(self, options):
+        dsware = self.make_started_driver(**options)
         for field, value in self.WRONG:
             with self.subTest(field=field, value=value):
                 self.refused(dsware, {**connector(), field: value}, field)
 
     @ddt.data({}, {'ip': ONE}, 'x', ['x'], 7, '')
     def test_what_is_no_connector(self, wrong):
-        for by in ('host', 'manager'):
-            dsware = self.make_started_driver(dsware_attach_by=by)
+        for options in self.BACKENDS:
+            dsware = self.make_started_driver(**options)
             self.refused(dsware, wrong, 'connector')
 
     @ddt.data(*GOOD)
     def test_what_is_right(self, properties):
-        for by in ('host', 'manager'):
-            dsware = self.make_started_driver(
-                dsware_attach_by=by, dsware_host_agents={
-                    properties.get('host', 'compute-1'): ONE})
+        for options in self.BACKENDS:
+            dsware = self.make_started_driver(**options, dsware_host_agents={
+                properties.get('host', 'compute-1'): ONE})
             dsware.validate_connector({**connector(), **properties})
             dsware.initialize_connection(self.volume,
                                          {**connector(), **properties})

@@ -20,6 +20,7 @@ from cinder import objects
 from cinder.tests.unit import utils
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware.fakes import cluster
 from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
@@ -379,7 +380,7 @@ class UpdateTestCase(MigrationTestCase):
         self.assertEqual(MOVED, self.dsware.migrate_volume(
             self.context, volume, self.destination()))
         record, = self.cluster.volumes.values()
-        self.assertEqual((2048, 1, fakes.READY), (
+        self.assertEqual((2048, 1, cluster.READY), (
             record['vol_size'], record['pool_id'], record['status']))
         self.dsware.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)

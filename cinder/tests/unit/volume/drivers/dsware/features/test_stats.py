@@ -18,8 +18,8 @@ from cinder import objects
 from cinder.scheduler.filters import driver_filter
 from cinder.scheduler import host_manager
 from cinder.scheduler.weights import goodness
+from cinder.tests.unit.volume.drivers.dsware.array import base as array_base
 from cinder.tests.unit.volume.drivers.dsware import base
-from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import stats
 from cinder.volume import volume_types
@@ -91,11 +91,10 @@ class StatsTestCase(base.DriverTestCase):
             'consistent_group_snapshot_enabled': True,
             'replication_enabled': False}, pool)
 
-    @ddt.data(('host', True), ('manager', False))
+    @ddt.data(({}, True), ({'dsware_attach_by': 'manager'}, False))
     @ddt.unpack
-    def test_online_extend(self, attach_by, expected):
-        pool, _other = self.get(self.make_started_driver(
-            dsware_attach_by=attach_by))['pools']
+    def test_online_extend(self, options, expected):
+        pool, _other = self.get(self.make_started_driver(**options))['pools']
         self.assertIs(expected, pool['online_extend_support'])
 
     def test_without_refresh_nothing_is_asked(self):
@@ -163,7 +162,7 @@ class StatsTestCase(base.DriverTestCase):
                                       for p in found['pools']])
 
 
-class PoolWatchTestCase(fakes.ArrayTestCase):
+class PoolWatchTestCase(array_base.ArrayTestCase):
 
     def test_a_configured_pool_that_is_not_there(self):
         watch = stats.PoolWatch(self.array, [0, 7, 8])

@@ -16,7 +16,7 @@ import ddt
 import testtools
 
 from cinder import exception
-from cinder.tests.unit.volume.drivers.dsware import fakes
+from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware.features import volume_types
 
 
@@ -35,7 +35,7 @@ class WishesTestCase(testtools.TestCase):
 
     def wishes(self, volume, **overrides):
         return volume_types.wishes(volume,
-                                   fakes.make_configuration(**overrides))
+                                   base.make_configuration(**overrides))
 
     @ddt.data(Thing(typed=False), Thing(None), Thing({}),
               Thing({'capabilities:x': 'y', 'multiattach': '<is> True'}))

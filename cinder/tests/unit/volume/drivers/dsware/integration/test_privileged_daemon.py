@@ -24,8 +24,9 @@ from oslo_config import cfg
 import testtools
 
 import cinder.privsep
-from cinder.tests.unit.volume.drivers.dsware.client import test_abuse
-from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
+from cinder.tests.unit.privsep.dsware import test_abuse
+from cinder.tests.unit.privsep.dsware import test_command
+from cinder.tests.unit.privsep.dsware import test_run
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import making
 from cinder.volume.drivers.dsware.client import cli_transport
@@ -76,7 +77,7 @@ class DaemonTestCase(testtools.TestCase):
 
     def program(self, script=ANSWER):
         """Let fsc_cli be a shell script, for a daemon that starts then."""
-        self.useFixture(test_privileged.Program(script))
+        self.useFixture(test_run.Program(script))
 
     def ask(self, request=QUERY, seconds=SECONDS, run=cli_transport.run):
         transport = cli_transport.CLITransport(
@@ -197,7 +198,7 @@ class DaemonTestCase(testtools.TestCase):
     def test_nothing_else_is_run(self):
         """What the caller does not check, the daemon does."""
         self.program('touch %s' % self.path('run'))
-        for op, args in test_privileged.REQUESTS[-3:]:
+        for op, args in test_command.REQUESTS[-3:]:
             for key, value in itertools.product(args, HOSTILE):
                 self.assertRaises(exceptions.InvalidRequest, self.ask,
                                   endpoints.Request(op, {**args, key: value}))

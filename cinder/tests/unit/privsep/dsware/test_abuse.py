@@ -24,12 +24,12 @@ import ddt
 import testtools
 
 from cinder.privsep import dsware as privileged
-from cinder.tests.unit.volume.drivers.dsware.client import test_privileged
+from cinder.tests.unit.privsep.dsware import test_command
 from os_brick_dsware import fsc_cli
 
 WORD = frozenset(string.ascii_letters + string.digits + '_')
 DIGITS = frozenset(string.digits)
-REQUESTS = dict(test_privileged.REQUESTS)
+REQUESTS = dict(test_command.REQUESTS)
 
 
 def is_name(text):
@@ -169,8 +169,8 @@ def is_accepted(*request):
 class PrivilegedAbuseTestCase(testtools.TestCase):
 
     def request(self, op):
-        return (op, test_privileged.MANAGER, test_privileged.AGENT,
-                test_privileged.PORT, REQUESTS[op])
+        return (op, test_command.MANAGER, test_command.AGENT,
+                test_command.PORT, REQUESTS[op])
 
     @ddt.data(*REQUESTS)
     def test_a_changed_request_is_refused_unless_it_is_legal(self, op):
