@@ -321,8 +321,8 @@ def services(binary: str) -> list:
 def worker(record: Volume | Snapshot) -> int | None:
     """Tell which service has noted that it works on a record.
 
-    Cinder has that noted of creating, downloading, uploading, and deleting a
-    volume only.
+    Cinder has that noted of what is creating, downloading, or a volume that
+    is deleting only.
 
     :param record: the record
     :returns: the service's id, None when none has

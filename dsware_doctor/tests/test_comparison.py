@@ -452,7 +452,7 @@ class ComparisonTestCase(RecordsTestCase, base.SocketTestCase):
         cluster, (dead, alive) = self.cluster(False, True)
         where = {'cluster_name': cluster + '#0'}
         expected = set()
-        for status in ('creating', 'downloading', 'uploading', 'deleting'):
+        for status in ('creating', 'downloading', 'deleting'):
             for service, age in ((dead, HOUR), (alive, HOUR),
                                  (dead, 0 * HOUR)):
                 # What is made is not there yet.
@@ -490,7 +490,7 @@ class ComparisonTestCase(RecordsTestCase, base.SocketTestCase):
         """Cinder has noted nothing of these."""
         cluster, _ids = self.cluster(False, True)
         where = {'cluster_name': cluster + '#0'}
-        volume = self.volume('retyping', HOUR, **where)
+        volume = self.volume('uploading', HOUR, **where)
         extended = self.volume('extending', HOUR, **where)
         snapshot = self.snapshot(
             self.volume(**where), 'deleting',
