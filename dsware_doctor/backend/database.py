@@ -318,6 +318,21 @@ def services(binary: str) -> list:
         cinder.context.get_admin_context(), {'binary': binary}))
 
 
+def worker(record: Volume | Snapshot) -> int | None:
+    """Tell which service has noted that it works on a record.
+
+    Cinder has that noted of what is creating, downloading, or a volume that
+    is deleting only.
+
+    :param record: the record
+    :returns: the service's id, None when none has
+    """
+    rows = db.worker_get_all(
+        cinder.context.get_admin_context(), resource_id=record.id,
+        resource_type=record.kind.title(), status=record.status)
+    return next((row.service_id for row in rows), None)
+
+
 def backup_host(volume_id: str) -> str:
     """Tell which host backs a volume up, or restores it.
 

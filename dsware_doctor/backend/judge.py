@@ -181,9 +181,7 @@ class Judge:
     def _is_stuck(self, record, state, there):
         if self.now - record.changed < self.older:
             return False
-        evidence = _EVIDENCE[record.kind][state]
-        return (evidence == _READY and there is not None and there.ready
-                or evidence == _GONE and there is None
+        return (_is_over(record, state, there)
                 or not self._is_worked_on(record, state))
 
     def _is_worked_on(self, record, state):
@@ -193,12 +191,20 @@ class Judge:
 
     def _stuck(self, record, state, there):
         alive = self._is_worked_on(record, state)
+        cause = _why(record, state, there, alive)
+        cure = _cure(record, state, there, alive)
+        suspects = [] if alive or _is_over(record, state, there) else (
+            self.services.suspects(record))
+        if suspects:
+            cause = ('a service that may have worked on it, cinder-volume on '
+                     '%s, does not report; another one of its cluster may '
+                     'be at it all the same' % ', '.join(suspects))
+            cure = 'see the logs of the others; if none is at it: ' + cure
         return findings.problem(
             record.kind + '-stuck',
             '%s has been in state %s for %s' % (
                 _named(record), state, _minutes(self.now - record.changed)),
-            _cure(record, state, there, alive),
-            _why(record, state, there, alive), record.id)
+            cure, cause, record.id)
 
     # Errors ---------------------------------------------------------------
 
@@ -268,6 +274,13 @@ def _state(record):
             not record.status.startswith('error')):
         return 'migrating'
     return record.status or ''
+
+
+def _is_over(record, state, there):
+    """Tell whether the cluster shows that the work is over."""
+    evidence = _EVIDENCE[record.kind][state]
+    return (evidence == _READY and there is not None and there.ready
+            or evidence == _GONE and there is None)
 
 
 def _rest(record):

@@ -13,10 +13,16 @@
 """Whether the services that serve backends report to Cinder's database."""
 
 import dataclasses
+import datetime
+
+from oslo_config import cfg
+from oslo_utils import timeutils
 
 from cinder.volume import volume_utils
 from dsware_doctor.backend import database
 from dsware_doctor import findings
+
+CONF = cfg.CONF
 
 _VOLUME = 'cinder-volume'
 _BACKUP = 'cinder-backup'
@@ -56,10 +62,30 @@ class Services:
     def works_on(self, record: database.Volume | database.Snapshot) -> bool:
         """Tell whether a service is there for a volume or snapshot.
 
+        Of several that may be at it, none may have died meanwhile.
+
         :param record: the record
         """
-        return any(one.is_up for one in self.of(record.host,
-                                                record.cluster_name))
+        there = self._candidates(record)
+        return any(one.is_up for one in there) and not _dead(there, record)
+
+    def suspects(self, record: database.Volume | database.Snapshot
+                 ) -> list[str]:
+        """Name services that may have been at a record when they died.
+
+        :param record: the record
+        :returns: their hosts, none when there is no service that may still
+            be at it instead
+        """
+        there = self._candidates(record)
+        return [one.host for one in _dead(there, record)
+                if any(other.is_up for other in there)]
+
+    def _candidates(self, record):
+        """Find who may work on a record: one, if Cinder has noted it."""
+        there = self.of(record.host, record.cluster_name)
+        noted = database.worker(record)
+        return [one for one in there if one.id == noted] or there
 
     def backs_up(self, volume: database.Volume) -> bool:
         """Tell whether the service that backs a volume up is there.
@@ -86,13 +112,24 @@ class Services:
         return [_of_service(one) for one in there]
 
 
+def _last(service):
+    """When it reported last, as the database has times."""
+    return timeutils.normalize_time(service.updated_at or service.created_at)
+
+
+def _dead(services, record):
+    """Find those that Cinder took for alive when the record was changed."""
+    silence = datetime.timedelta(seconds=CONF.service_down_time)
+    return [one for one in services
+            if not one.is_up and _last(one) + silence >= record.changed]
+
+
 def _of_service(service):
     name = '%s on %s' % (_VOLUME, service.host)
     if not service.is_up:
         return findings.problem(
             'service-down', '%s does not report: last at %s UTC' % (
-                name, (service.updated_at or service.created_at).strftime(
-                    '%Y-%m-%d %H:%M:%S')),
+                name, _last(service).strftime('%Y-%m-%d %H:%M:%S')),
             'see its log, and start it: `systemctl status '
             'openstack-cinder-volume cinder-volume`',
             'it is stopped, hangs, or cannot reach the database', name)

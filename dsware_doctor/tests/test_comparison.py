@@ -70,6 +70,7 @@ class RecordsTestCase(test_backend_simulator.CheckTestCase):
         db.service_update(self.admin, made.id, {
             'report_count': 2, 'updated_at': timeutils.utcnow()
             - (0 * HOUR if is_up else HOUR)})
+        return made.id
 
     def record(self, volume, status='available', age=0 * HOUR, **values):
         """Let Cinder have a volume, in a state for some time."""
@@ -412,18 +413,97 @@ class ComparisonTestCase(RecordsTestCase, base.SocketTestCase):
                       '--reset-migration-status ' + moving.id,
                       found[moving.id].cure)
 
-    def test_a_cluster_of_dead_services(self):
+    def cluster(self, *reporting):
+        """Let services be in a cluster.
+
+        :param reporting: of each, whether it reports
+        :returns: the name of the cluster, and the services' ids
+        """
         cluster = 'cluster@' + self.section
         self.patch(settings.__name__ + '.cluster', lambda: 'cluster')
-        self.service(is_up=False, host='a@' + self.section,
-                     cluster_name=cluster)
-        self.volume('uploading', HOUR, cluster_name=cluster + '#0')
-        report = self.found()
-        stuck, = [one for one in report.problems()
-                  if one.code == 'volume-stuck']
+        return cluster, [
+            self.service(is_up, '%d@%s' % (number, self.section),
+                         cluster_name=cluster)
+            for number, is_up in enumerate(reporting)]
+
+    def stuck(self):
+        """Run the check.
+
+        :returns: a dict of id to what it finds stuck
+        """
+        return {one.subject: one for one in self.found().problems()
+                if one.code.endswith('-stuck')}
+
+    def noted(self, record, kind, status, service_id):
+        """Let Cinder have noted who is at a record."""
+        db.worker_create(self.admin, resource_type=kind,
+                         resource_id=record.id, status=status,
+                         service_id=service_id)
+
+    def test_a_cluster_of_dead_services(self):
+        cluster, _ids = self.cluster(False)
+        volume = self.volume('uploading', HOUR, cluster_name=cluster + '#0')
+        stuck = self.stuck()[volume.id]
         self.assertIn('work-cleanup --cluster ' + cluster, stuck.cure)
-        self.service(host='b@' + self.section, cluster_name=cluster)
-        self.assertEqual(['service-down'], self.codes())
+        self.assertIn('cinder-volume on ' + cluster, stuck.cause)
+
+    def test_a_dead_service_of_a_cluster_was_at_it(self):
+        """Cinder has noted who was."""
+        cluster, (dead, alive) = self.cluster(False, True)
+        where = {'cluster_name': cluster + '#0'}
+        expected = set()
+        for status in ('creating', 'downloading', 'deleting'):
+            for service, age in ((dead, HOUR), (alive, HOUR),
+                                 (dead, 0 * HOUR)):
+                # What is made is not there yet.
+                volume = self.record(base.make_volume(), status, age,
+                                     **where) if status == 'creating' else (
+                    self.volume(status, age, **where))
+                self.noted(volume, 'Volume', status, service)
+                if (service, age) == (dead, HOUR):
+                    expected.add(volume.id)
+        stuck = self.stuck()
+        self.assertEqual(expected, set(stuck))
+        for one in stuck.values():
+            self.assertIn('work-cleanup --cluster ' + cluster, one.cure)
+            self.assertIn('does not report', one.cause)
+
+    def test_a_dead_service_of_a_cluster_was_making_a_snapshot(self):
+        cluster, (dead, alive) = self.cluster(False, True)
+        volume = self.volume(cluster_name=cluster + '#0')
+        lost, worked_on = (
+            self.recorded_snapshot(volume, 'creating') for _n in range(2))
+        self.noted(lost, 'Snapshot', 'creating', dead)
+        self.noted(worked_on, 'Snapshot', 'creating', alive)
+        self.assertEqual({lost.id}, set(self.stuck()))
+
+    def recorded_snapshot(self, volume, status):
+        """Let Cinder have a snapshot that the cluster does not have."""
+        made = base.make_snapshot(volume)
+        db.snapshot_create(self.admin, {
+            'id': made.id, 'volume_id': volume.id, 'volume_size': volume.size,
+            'status': status, 'volume_type_id': _TYPE,
+            'created_at': timeutils.utcnow() - HOUR})
+        return made
+
+    def test_a_dead_service_of_a_cluster_may_have_been_at_it(self):
+        """Cinder has noted nothing of these."""
+        cluster, _ids = self.cluster(False, True)
+        where = {'cluster_name': cluster + '#0'}
+        volume = self.volume('uploading', HOUR, **where)
+        extended = self.volume('extending', HOUR, **where)
+        snapshot = self.snapshot(
+            self.volume(**where), 'deleting',
+            created_at=timeutils.utcnow() - HOUR)
+        # Nobody could give this one to the dead.
+        self.volume('retyping', HOUR / 2, **where)
+        stuck = self.stuck()
+        self.assertEqual({volume.id, extended.id, snapshot.id}, set(stuck))
+        for one in (volume, snapshot):
+            self.assertIn('0@' + self.section, stuck[one.id].cause)
+            self.assertIn('another one of its cluster', stuck[one.id].cause)
+            self.assertIn('see the logs of the others', stuck[one.id].cure)
+        self.assertNotIn('another one', stuck[extended.id].cause)
 
     def test_a_backup(self):
         self.service()
@@ -576,7 +656,8 @@ class JudgeTestCase(base.test.TestCase):
     def test_every_state_of_cinder_has_a_cure(self):
         cluster = judge.ByAgent('192.0.2.10', fakes.ENDPOINTS[0])
         services = mock.Mock(**{'works_on.return_value': False,
-                                'backs_up.return_value': False})
+                                'backs_up.return_value': False,
+                                'suspects.return_value': ['h@b']})
         now = timeutils.utcnow()
         one = judge.Judge(services, FIVE, now, cluster)
         for kind, make in (

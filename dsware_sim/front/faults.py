@@ -15,6 +15,7 @@ A fault has a kind, and selects requests by operation and by agent, for the
 next so many requests or until it is cleared.
 """
 
+import asyncio
 import errno
 import itertools
 import os
@@ -26,6 +27,7 @@ from dsware_sim import codes
 from dsware_sim.front import settings
 
 DELAY = 'delay'
+HOLD = 'hold'
 REFUSE = 'refuse'
 HANG = 'hang'
 DROP_BEFORE = 'drop_before'
@@ -57,6 +59,7 @@ EXPIRE = 'expire'
 
 KINDS = types.MappingProxyType({
     DELAY: 'wait --seconds before a request is carried out',
+    HOLD: 'carry requests out when it is cleared, and not before',
     REFUSE: 'refuse new connections',
     HANG: 'take a request and never answer, without carrying it out',
     DROP_BEFORE: 'close the connection without carrying a request out',
@@ -97,10 +100,10 @@ _NOT_OF_REST = (*_CLI_ONLY, WRONG_SEQ)
 _WITH_SECONDS = (DELAY, DRIP)
 _WITH_CODE = (RESULT, RESULT_AFTER, HTTP_STATUS, HTTP_STATUS_AFTER)
 # What lets a request go on, so that it may meet another fault.
-PASSING = (DELAY, EXPIRE)
+PASSING = (DELAY, HOLD, EXPIRE)
 _NOT_OF_REQUESTS = (REFUSE, DOWN, COPY_FAILS, DISK_FULL, POOL_FULL,
                     LATE_DEVICE)
-_LASTING = (POOL_FULL, DOWN, LATE_DEVICE)
+_LASTING = (HOLD, POOL_FULL, DOWN, LATE_DEVICE)
 _OF_NO_OPERATION = (REFUSE, DOWN, DISK_FULL, LATE_DEVICE)
 _OP_OF_JOB = types.MappingProxyType({
     model.FULL_COPY: 'createFullVolumeFromSnap',
@@ -141,6 +144,8 @@ class Fault:
         self.code = code
         self.pool = pool
         self.skip = skip or 0
+        #: Set when it is switched off.
+        self.cleared = asyncio.Event()
         self._check()
 
     def _check(self):
@@ -250,7 +255,8 @@ class Faults:
         :param numbers: the faults' numbers; those that are gone are ignored
         """
         for number in list(numbers):
-            self._faults.pop(number, None)
+            if number in self._faults:
+                self._faults.pop(number).cleared.set()
         self.on_change()
 
     def clear(self):

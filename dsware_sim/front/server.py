@@ -345,6 +345,8 @@ class Server:
         :raises Refused: the store failed
         """
         async with self._resetting:
+            # Else what was held would go on.
+            self.service.forget()
             self.faults.clear()
             self.copies.resume()
             await self.engine.quiesce()

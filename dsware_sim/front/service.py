@@ -139,6 +139,8 @@ class Service:
         for fault in met:
             if fault.kind == faults_.DELAY:
                 await asyncio.sleep(fault.seconds)
+            elif fault.kind == faults_.HOLD:
+                await fault.cleared.wait()
             elif fault.kind == faults_.EXPIRE:
                 connection.expire_tokens()
         fault = met[-1]

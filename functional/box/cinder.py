@@ -28,7 +28,8 @@ from functional.services import programs
 
 START_SECONDS = 120
 _SERVICES = ('scheduler', 'volume', 'backup')
-_CONFIG = ('--config-file', installation.CONFIG)
+#: What its programs are told.
+CONFIG = ('--config-file', installation.CONFIG)
 # Two workers of Tempest make more than a project of a cloud may have.
 _NO_QUOTAS = dict.fromkeys(
     ('quota_volumes', 'quota_snapshots', 'quota_gigabytes', 'quota_backups',
@@ -57,7 +58,7 @@ class Cinder(installation.Cinder):
         self._keystone = keystone
         self._database = None
         self.endpoint = self.url.rpartition('/')[0]
-        self.service = service.Service(directory, self._as_user,
+        self.service = service.Service(directory, self.as_user,
                                        self.environment())
 
     def start(self):
@@ -73,11 +74,11 @@ class Cinder(installation.Cinder):
         programs.write_config(self._paste_path.with_name('cinder.conf'),
                               self.configuration())
         self.allow()
-        self.service.run('cinder-manage', *_CONFIG, 'db', 'sync')
+        self.service.run('cinder-manage', *CONFIG, 'db', 'sync')
         self.service.serve('cinder-api', 'cinder.wsgi.api',
-                           self._reservation, *_CONFIG)
+                           self._reservation, *CONFIG)
         for name in _SERVICES:
-            self.service.start('cinder-' + name, *_CONFIG)
+            self.service.start('cinder-' + name, *CONFIG)
 
     def wait_for_api(self):
         """Wait until the API answers.
@@ -140,5 +141,11 @@ class Cinder(installation.Cinder):
         shutil.copy(programs.data_directory('cinder', 'etc/cinder')
                     / 'api-paste.ini', self._paste_path)
 
-    def _as_user(self, *command):
+    def as_user(self, *command):
+        """What runs a command where its processes run, as their user."""
         return self._machine.command(*command, user=installation.USER)
+
+    def own(self, path):
+        """Give a directory and what is in it to their user."""
+        self._machine.run('chown', '-R', '%s:%s' % (
+            installation.USER, installation.USER), str(path))

@@ -136,14 +136,23 @@ class ControlPlane(object):
 
     def _sections(self):
         """The backends' sections of cinder.conf."""
-        options = {'dsware_transport': self._transport}
         if self._transport == 'rest':
-            options['driver_ssl_cert_path'] = AUTHORITY
             self._machine.run('install', '-D', '-m', '644',
                               self.simulator.authority, AUTHORITY)
-        return {name: self.simulator.backend(name, dsware_pools=pool,
-                                             **options)
+        return {name: self.backend(name, dsware_pools=pool)
                 for name, pool in zip(self.backends, POOLS)}
+
+    def backend(self, name, **options):
+        """What cinder.conf says of a backend of the cluster.
+
+        :param name: the backend's name
+        :param options: options to add or to change
+        :returns: a dict of options
+        """
+        if self._transport == 'rest':
+            options['driver_ssl_cert_path'] = AUTHORITY
+        return self.simulator.backend(
+            name, dsware_transport=self._transport, **options)
 
     def _start_services(self, pool, tell):
         """Start all services; each fills its database first."""

@@ -72,6 +72,31 @@ class FaultTestCase(base.SimulatorTestCase):
         self.assertEqual(codes.VBS_QUEUE_BUSY, self.create(self.connect()))
         self.assertGreaterEqual(time.monotonic() - started, 0.1)
 
+    def test_hold(self):
+        number = self.add('hold', op='createVolume')
+        gone, client = self.connect(), self.connect()
+        for one, name in ((gone, 'gone'), (client, 'v')):
+            one.send('createVolume', volName=name, poolId=0, volSize=8,
+                     thinFlag=1)
+        base.wait_for(lambda: self.control.counts().get('createVolume') == 2,
+                      'the requests')
+        gone.close()
+        self.assertFalse(self.exists())
+        self.control.clear_faults(number)
+        self.assertEqual(codes.OK, client.receive()[0])
+        # Whoever has asked for it.
+        base.wait_for(lambda: self.exists('gone'), 'the other volume')
+
+    def test_reset_forgets_what_is_held(self):
+        self.add('hold', op='createVolume')
+        client = self.connect()
+        client.send('createVolume', volName='v', poolId=0, volSize=8,
+                    thinFlag=1)
+        base.wait_for(self.control.counts, 'the request')
+        self.control.reset()
+        self.assertRaises((EOFError, ConnectionError), client.receive)
+        self.assertFalse(self.exists())
+
     def test_refuse(self):
         client = self.connect()
         self.add('refuse')
@@ -314,6 +339,7 @@ class DescriptionTestCase(testtools.TestCase):
                       {'kind': 'hang', 'count': 0},
                       {'kind': 'hang', 'count': 1.5}, {'kind': 'hung'},
                       {'kind': 'down', 'count': 1}, {},
+                      {'kind': 'hold', 'count': 1},
                       {'kind': 'down', 'op': 'createVolume'},
                       {'kind': 'pool_full', 'count': 1}):
             switched = faults.Faults()

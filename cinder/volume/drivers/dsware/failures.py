@@ -52,18 +52,22 @@ _DOUBT = '_dsware_doubt'
 
 
 def logged(method):
-    """Log the failures of an operation that Cinder asks a driver for.
+    """Log an operation that Cinder asks a driver for, and its failures.
+
+    That it begins tells what a service was at that died.
 
     :param method: of the driver
     """
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
         started = time.monotonic()
+        given = *args, *kwargs.values()
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug('%s begins.', _about(method.__name__, given))
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
-            _log(method.__name__, (*args, *kwargs.values()), error,
-                 time.monotonic() - started)
+            _log(method.__name__, given, error, time.monotonic() - started)
             raise
 
     # For those who look at a driver's parameters without unwrapping.
@@ -75,11 +79,14 @@ def _log(operation, args, error, seconds):
     if reporting.source_of(error) is None:
         # Not the cluster's word; Cinder's manager logs it.
         return
-    about = ' of '.join([operation, *_described(args)])
     reporting.log_once(
         LOG, logging.ERROR, error,
-        f'{about} is given up after {seconds:.1f} s; Cinder gets '
-        f'{type(error).__name__}.')
+        f'{_about(operation, args)} is given up after {seconds:.1f} s; Cinder '
+        f'gets {type(error).__name__}.')
+
+
+def _about(operation, args):
+    return ' of '.join([operation, *_described(args)])
 
 
 def _described(args):

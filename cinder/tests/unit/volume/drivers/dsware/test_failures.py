@@ -124,6 +124,17 @@ class ResultCodesTestCase(LogTestCase):
         return _BY_CLASS[kind]
 
     @ddt.data(*OPS)
+    def test_the_beginning_is_for_debugging(self, op):
+        """What a service was at when it died is in its log."""
+        function, thing, *args = getattr(Operations(self), op)()
+        with self.assertLogs(DRIVER, 'DEBUG') as logs:
+            function(thing, *args)
+        first = logs.records[0]
+        self.assertEqual('DEBUG', first.levelname)
+        for part in (function.__name__, thing.id, thing.name, 'begins'):
+            self.assertIn(part, first.getMessage())
+
+    @ddt.data(*OPS)
     def test_again_and_again(self, op):
         for code in CODES:
             self.cluster.faults.clear()
