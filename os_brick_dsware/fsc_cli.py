@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The Dsware command line: argument lists to run, and its text to read.
 
 ``fsc_cli`` is the vendor's program on every host of a Dsware cluster. This
@@ -35,7 +34,7 @@ import re
 #: More output than this is refused: a listing of 100,000 volumes takes
 #: about 20 MiB.
 MAX_OUTPUT = 64 * 1024 * 1024
-#: The same for what belongs to one object, its snapshots or clones.
+#: The same for the snapshots of one volume.
 MAX_RELATED = 4 * 1024 * 1024
 #: More than this of what is no listing is refused.
 MAX_ANSWER = 1024 * 1024
@@ -58,18 +57,6 @@ QOS_LIMITS = (
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
     'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
 
-#: Runs the arguments after the first two, which are how many bytes of their
-#: standard output and error are let through. Who prints more is ended by the
-#: signal for a broken pipe: those who run programs for us collect all there
-#: is, in their memory, before we see any of it.
-BOUNDED = '''exec 4>&1
-out=$1 err=$2
-shift 2
-status=$({ { { "$@" 3>&- 4>&- 5>&-; echo $? >&3; } 2>&1 >&5 5>&- |
-    head -c "$err" >&2 3>&- 4>&- 5>&-; } 5>&1 |
-    head -c "$out" >&4 3>&- 4>&-; } 3>&1)
-exit "$status"'''
-
 _VOLUME = 'vol_name'
 _SNAPSHOT = 'snap_name'
 _POOL = 'pool_id'
@@ -78,15 +65,12 @@ _FIRST_FIELD = {
     'getDSwareIdentifier': _VERSION,
     'queryVolume': _VOLUME,
     'queryAllVolume': _VOLUME,
-    'queryVolumeOfSnap': _VOLUME,
     'querySnapshot': _SNAPSHOT,
     'queryAllSnapshot': _SNAPSHOT,
     'querySnapOfVolume': _SNAPSHOT,
     'queryPoolInfo': _POOL,
     'queryAllPoolInfo': _POOL,
-    'queryPoolType': _POOL,
 }
-_RELATED = ('querySnapOfVolume', 'queryVolumeOfSnap')
 _QOS_FIELDS = frozenset(('qosName', *QOS_LIMITS))
 
 _LINE = re.compile(rb'[^\n]+')
@@ -132,7 +116,7 @@ def bound(op: str) -> int:
     """
     if op.startswith('queryAll'):
         return MAX_OUTPUT
-    return MAX_RELATED if op in _RELATED else MAX_ANSWER
+    return MAX_RELATED if op == 'querySnapOfVolume' else MAX_ANSWER
 
 
 def printable(text: str, limit: int = 120) -> str:

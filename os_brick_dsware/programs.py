@@ -43,6 +43,17 @@ _NOT_RUN = (126, 127)
 _ENDED = (124, 137, -9)
 #: Stands for the agent's address with a program that takes none.
 THIS_HOST = 'this-host'
+#: Runs the arguments after the first two, which are how many bytes of their
+#: standard output and error are let through. Who prints more is ended by the
+#: signal for a broken pipe: those who run programs for us collect all there
+#: is, in their memory, before we see any of it.
+BOUNDED = '''exec 4>&1
+out=$1 err=$2
+shift 2
+status=$({ { { "$@" 3>&- 4>&- 5>&-; echo $? >&3; } 2>&1 >&5 5>&- |
+    head -c "$err" >&2 3>&- 4>&- 5>&-; } 5>&1 |
+    head -c "$out" >&4 3>&- 4>&-; } 3>&1)
+exit "$status"'''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +132,7 @@ class Runner:
         # waiting. timeout(1) ends the whole process group; only with this
         # signal does it leave nobody who ignored a more polite one.
         limit = ['timeout', '-s', 'KILL', str(self.timeout),
-                 'sh', '-c', fsc_cli.BOUNDED, 'sh', str(bound + 1),
+                 'sh', '-c', BOUNDED, 'sh', str(bound + 1),
                  str(fsc_cli.MAX_MESSAGES)]
         understand = functools.partial(_bounded, parse, bound)
         try:

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What it costs to list the volumes of a pool that can be managed.
 
 Each measurement is made in a process of its own, so that its peak of memory is

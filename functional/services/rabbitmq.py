@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A message broker, for services that are not all in one process.
 
 The services of most tests share a process and oslo.messaging's in-memory

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What tests of managing and reverting do through the API."""
 
 import json

@@ -25,7 +25,7 @@ import fixtures
 from os_brick_dsware import addresses
 from os_brick_dsware import connector
 from os_brick_dsware import devices
-from os_brick_dsware import fsc_cli
+from os_brick_dsware import programs
 from os_brick_dsware import waiting
 
 MIB = 1024 * 1024
@@ -39,7 +39,7 @@ FOR_EVER = 100_000
 def limits(seconds=60):
     """What stands before every command: limits of its time and its text."""
     return ('timeout', '-s', 'KILL', str(seconds), 'sh', '-c',
-            fsc_cli.BOUNDED, 'sh', '1048577', '65536')
+            programs.BOUNDED, 'sh', '1048577', '65536')
 
 
 class Died(BaseException):
@@ -132,7 +132,7 @@ class FakeCluster:
         if cmd[0] != 'timeout':
             return self.tool(*cmd, **kwargs)
         assert cmd[:3] == ('timeout', '-s', 'KILL'), cmd
-        assert cmd[4:8] == ('sh', '-c', fsc_cli.BOUNDED, 'sh'), cmd
+        assert cmd[4:8] == ('sh', '-c', programs.BOUNDED, 'sh'), cmd
         cmd = cmd[10:]
         return self.program(cmd)
 

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Volumes that a command attaches which ends at once."""
 
 from os_brick_dsware import ledger as ledgers

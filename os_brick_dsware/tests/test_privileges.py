@@ -24,7 +24,7 @@ from oslo_concurrency import processutils
 from oslo_config import cfg
 import testtools
 
-from os_brick_dsware import fsc_cli
+from os_brick_dsware import programs
 from os_brick_dsware.tests import fakes
 
 PLAIN = frozenset(string.ascii_letters + string.digits + '_.,:%-')
@@ -155,7 +155,7 @@ class PrivilegesTestCase(testtools.TestCase):
                 self.assertNotIn('\x1b', str(error))
 
     def test_the_script_of_the_shell_takes_all_else_as_arguments(self):
-        self.assertEqual(fakes.limits()[6], fsc_cli.BOUNDED)
+        self.assertEqual(fakes.limits()[6], programs.BOUNDED)
         # Only numbers, "$@" and their own variables are expanded.
-        for part in fsc_cli.BOUNDED.split('$')[1:]:
+        for part in programs.BOUNDED.split('$')[1:]:
             self.assertRegex(part, r'\A(1 |2$|2\n|\(|\?|out|err|status|@")')

@@ -93,7 +93,7 @@ class ProgramTestCase(testtools.TestCase):
 
     def test_only_what_may_be_said_is_collected(self):
         script = 'yes; echo result=0'
-        limit = ['sh', '-c', fsc_cli.BOUNDED, 'sh', '100', '10']
+        limit = ['sh', '-c', programs.BOUNDED, 'sh', '100', '10']
         done = subprocess.run([*limit, 'sh', '-c', script],
                               capture_output=True, timeout=60)
         self.assertEqual((100, b'y\n' * 50), (len(done.stdout), done.stdout))

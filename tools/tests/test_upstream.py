@@ -213,9 +213,34 @@ class RewritingTestCase(testtools.TestCase):
         self.assertEqual(['%s:2: UNUSED' % path, '%s:9: unused' % path],
                          sorted(unused.find([path])))
         other = path.with_name('b.py')
-        other.write_text('import a\na.A().unused(a.UNUSED)\n')
+        other.write_text('from %s import a\na.A().unused(a.UNUSED)\n'
+                         % path.parent.name)
         self.assertEqual([], unused.find([path, other]))
         self.assertEqual([], unused.find([path], [other]))
+
+    def test_what_only_has_the_name_of_something_that_is_used(self):
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        made = directory / 'hosts/connectors.py'
+        made.parent.mkdir()
+        made.write_text(
+            'def names():\n    pass\n\n\n'
+            'class Pools:\n'
+            '    @property\n'
+            '    def ids(self):\n        pass\n\n\n'
+            'Pools()\n')
+        user = directory / 'user.py'
+        user.write_text(
+            'from array import names\n'
+            'from hosts import pools\n\n'
+            'ids = names.of(pools.names)\n'
+            'print(ids)\n')
+        self.assertEqual(['%s:1: names' % made, '%s:7: ids' % made],
+                         sorted(unused.find([made], [user])))
+        for use in ('from hosts import connectors\n'
+                    'connectors.names(pools.ids)\n',
+                    "getattr(module, 'names')(getattr(pools, 'ids'))\n"):
+            user.write_text(use)
+            self.assertEqual([], unused.find([made], [user]))
 
     def test_what_helps_no_test(self):
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path,

@@ -26,7 +26,7 @@ from tools.upstream import unused
 _DRIVER_TESTS = 'cinder/tests/unit/volume/drivers/dsware'
 #: Where Cinder's tests are that the patches add.
 _TESTS = ('cinder/tests/unit/privsep/dsware', _DRIVER_TESTS)
-#: What the patches add, tests apart, and those that nothing uses yet.
+#: What the patches add, tests apart, and the patches that only tests use.
 _OURS = ('cinder/volume/drivers/dsware/**/*.py', 'cinder/privsep/dsware.py',
          'os_brick/initiator/dsware/*.py',
          'os_brick/initiator/connectors/dsware.py')
@@ -98,7 +98,7 @@ class Gates:
     def all_is_used(self, name: str) -> None:
         """See that a change brings nothing that only a later one needs.
 
-        The first one of a series has nothing that uses it, tests apart.
+        What the first one of a series brings is used by tests only.
 
         :param name: the change's
         :raises Failed: it does
@@ -107,9 +107,8 @@ class Gates:
             [path for part in parts
              for path in sorted(self._tree.path.glob(part))]
             for parts in (_OURS, _OUR_TESTS))
-        found = unused.find(tests, ours)
-        if name not in _FIRST:
-            found += unused.find(ours)
+        found = unused.find(tests, ours) + unused.find(
+            ours, tests if name in _FIRST else ())
         if found:
             raise Failed('%s brings what it does not use:\n%s' % (
                 name, '\n'.join(found)))

@@ -17,14 +17,16 @@ from collections.abc import Iterable
 import pathlib
 import re
 
-#: Modules whose functions are called from outside.
-_DOORS = ('driver.py', 'connectors/dsware.py')
-#: What others call: urllib3, http.client, io, oslo.config; and Cinder, of what
-#: it shares with os-brick.
+#: Modules whose functions are called from outside, or that come whole.
+_DOORS = ('driver.py', 'connectors/dsware.py', 'client/client.py')
+#: What others call: urllib3, http.client, io; and Cinder, of what it shares
+#: with os-brick.
 _CALLED = {'_new_conn', 'sendall', 'makefile', 'readable', 'readinto',
-           'list_opts', 'parse_in_parts'}
+           'MAX_MESSAGES', 'bound', 'parse_in_parts'}
 #: What a test runner calls, and what fakes find by the names of operations.
 _RUN = re.compile('test_|setUp$|_|.*TestCase$')
+#: Stand for the module of what is an object's, and of what may be anything's.
+_OBJECT, _ANY = 'object', 'any'
 
 
 def find(modules: Iterable[pathlib.Path],
@@ -36,35 +38,52 @@ def find(modules: Iterable[pathlib.Path],
     :returns: file, line and name of each
     """
     trees = {path: ast.parse(path.read_text()) for path in modules}
-    used = {name for tree in (*trees.values(), *(
-        ast.parse(path.read_text()) for path in others))
-        for name in _used(tree)}
+    users = {**trees, **{path: ast.parse(path.read_text())
+                         for path in others}}
+    known = set(map(_module, users))
+    used = {use for path, tree in users.items()
+            for use in _used(tree, _module(path), known)}
     return ['%s:%d: %s' % (path, line, name)
             for path, tree in trees.items()
             if not str(path).endswith(_DOORS)
-            for line, name in _made(tree)
-            if name not in used | _CALLED and not name.startswith('__')
+            for line, name, where in _made(tree)
+            if not any((one, name) in used
+                       for one in (_module(path), *where))
+            and name not in _CALLED and not name.endswith('_')
             and not (_RUN.match(name) and 'tests' in path.parts)]
 
 
-def _used(tree):
+def _module(path):
+    """Name a module as those do that import it, with its package."""
+    parts = path.with_suffix('').parts
+    return '.'.join(parts[:-1][-2:] if parts[-1] == '__init__'
+                    else parts[-2:])
+
+
+def _used(tree, module, known):
+    """Find what a module uses: of which module, and its name."""
+    imported = {one.asname or one.name: '%s.%s' % (
+        node.module.rpartition('.')[2], one.name)
+        for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+        for one in node.names}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
+            yield module, node.id
         elif isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.keyword):
-            yield node.arg
+            of = imported.get(getattr(node.value, 'id', None))
+            yield of if of in known else _OBJECT, node.attr
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             # Such as the names that getattr() is given.
-            yield node.value
+            yield _ANY, node.value
 
 
 def _made(tree):
+    """Find what a module makes: line, name, and what else may mean it."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            yield node.lineno, node.name
+            yield (node.lineno, node.name,
+                   (_ANY,) if node in tree.body else (_ANY, _OBJECT))
     for node in tree.body:
         for target in getattr(node, 'targets', ()):
             if isinstance(target, ast.Name):
-                yield node.lineno, target.id
+                yield node.lineno, target.id, (_ANY,)

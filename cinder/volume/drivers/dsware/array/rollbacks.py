@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Putting a volume back to what a snapshot of it holds.
 
 Rolling back twice gives the same as once, and nobody may use the volume

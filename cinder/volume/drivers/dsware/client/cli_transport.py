@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Requests through the vendor's command line, ``fsc_cli``.
 
 It is the published route to a real cluster. Each request is a process, which

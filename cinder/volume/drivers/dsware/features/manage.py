@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Volumes and snapshots that were on the cluster before Cinder knew them.
 
 They keep their names there: no published operation renames an object.

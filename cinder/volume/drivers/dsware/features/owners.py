@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Which of Cinder's volumes or snapshots an object on the cluster is."""
 
 from oslo_utils import uuidutils

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Names that Cinder's templates make, short and long, good and bad."""
 
 import ddt

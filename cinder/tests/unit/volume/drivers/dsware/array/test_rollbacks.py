@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Reverting volumes, on a cluster in memory."""
 
 from unittest import mock

@@ -27,7 +27,6 @@ from cinder.volume import qos_specs
 from cinder.volume import volume_types
 
 MIB = 1024 ** 2
-GIB = base.GIB
 
 
 def spec(consumer='back-end', **values):

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Operations that attach and detach, and meet faults; see matrix."""
 
 import os

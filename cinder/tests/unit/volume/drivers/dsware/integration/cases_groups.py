@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Operations on groups of volumes that meet faults; see matrix."""
 
 from cinder import exception

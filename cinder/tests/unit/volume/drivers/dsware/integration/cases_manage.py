@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Operations that take objects over and let go of them; see matrix."""
 
 from oslo_utils import timeutils

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Operations that move volumes and change types; see matrix."""
 
 from cinder import context

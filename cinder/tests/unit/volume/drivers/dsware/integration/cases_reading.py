@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Operations for images that meet faults; see matrix."""
 
 from oslo_utils import units

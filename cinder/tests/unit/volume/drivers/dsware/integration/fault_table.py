@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What goes wrong in the matrix of operations and faults.
 
 Each family of faults is one of the columns of the printed table. A family

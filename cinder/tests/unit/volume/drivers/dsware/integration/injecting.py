@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Lets the faults of the matrix happen on a simulated cluster."""
 
 import threading

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Which operations meet which faults, and what has to come of it.
 
 The tables of operations and of faults are multiplied: every request that

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Records what came of the cases of the matrix.
 
 With DSWARE_TEST_FAULTS_RESULTS each process that runs cases adds a line of

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Every operation meets faults in each of its requests.
 
 Whatever happens, a call ends in time, its answer is true, nothing

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """fsc_cli in a real privileged daemon, which programs stand in to start."""
 
 import itertools

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Reverting volumes to snapshots."""
 
 from cinder.tests.unit.volume.drivers.dsware.integration import base
