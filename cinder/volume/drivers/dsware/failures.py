@@ -92,7 +92,8 @@ def _about(operation, args):
 def _described(args):
     """Name the first of Cinder's objects among arguments."""
     for arg in args:
-        if isinstance(arg, base.CinderObject):
+        # A list of volumes is an object, too.
+        if isinstance(arg, base.CinderObject) and 'id' in arg.fields:
             kind = _UPPER.sub(r' \1', arg.obj_name()).strip().lower()
             return [f'{kind} {arg.id} ({_name_of(arg)})']
     return []

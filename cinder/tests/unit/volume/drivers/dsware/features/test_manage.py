@@ -308,12 +308,13 @@ class ListTestCase(ManageTestCase):
         self.cluster.add_snapshot('monday', 'legacy')
 
     def volumes(self, marker=None, limit=1000, offset=0, order=ORDER):
+        known = objects.VolumeList(objects=[self.managed, self.made])
         return self.driver.get_manageable_volumes(
-            [self.managed, self.made], marker, limit, offset, *order)
+            known, marker, limit, offset, *order)
 
-    def snapshots(self, known=(), **kwargs):
+    def snapshots(self):
         return self.driver.get_manageable_snapshots(
-            known, None, 1000, 0, *ORDER)
+            objects.SnapshotList(objects=[]), None, 1000, 0, *ORDER)
 
     def names(self, *args, **kwargs):
         return [entry['reference']['source-name']
@@ -426,6 +427,12 @@ class ListTestCase(ManageTestCase):
     def test_a_listing_that_breaks_off_always(self):
         self.cluster.fail('queryAllVolume', 'hangs', times=10 ** 9)
         self.assertRaises(exceptions.OutcomeUnknown, self.names)
+
+    def test_the_beginning_is_for_debugging(self):
+        with self.assertLogs('cinder.volume.drivers.dsware', 'DEBUG') as logs:
+            self.names()
+        self.assertEqual('get_manageable_volumes begins.',
+                         logs.records[0].getMessage())
 
     def test_snapshots(self):
         temporary = self.make_volume().name + '.clone'
