@@ -250,7 +250,7 @@ class Checks:
         module.openReadOnly.assert_called_with('qemu:///system')
 
     def test_killed_while_attaching_for_an_instance(self):
-        self.fault('delay', 'attachVolume', seconds=60)
+        self.fault('hold', 'attachVolume')
         child = subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-c', USER, self.path,
              'DSWareConnector', json.dumps({
@@ -260,14 +260,15 @@ class Checks:
         self.addCleanup(child.kill)
         ledger = self.connector._ledger()
         self.assertTrue(test_simulator.waiting.until(
-            lambda: ledger.users(NAME), 60))
+            lambda: ledger.users(NAME)
+            and 'attachVolume' in self.control.counts(), 60))
         found = self.run_check()
         self.assertEqual([], found['problems'])
         note, = found['sections']['Attached volumes']
         self.assertIn('being attached', note['text'])
         self.kill(child)
         self.control.clear_faults()
-        self.cli('attachVolume', volName=NAME)
+        self.assertTrue(test_simulator.waiting.until(self.attached, 60))
         self.assertIn('instance vm, which is gone', self.problem())
         self.assertEqual([], self.repair()['problems'])
         self.assertEqual(set(), self.attached())
