@@ -49,7 +49,7 @@ class Deadline:
 
     @property
     def expired(self) -> bool:
-        return time.monotonic() - self._start >= self.seconds
+        return self.elapsed >= self.seconds
 
     @contextlib.contextmanager
     def paused(self):

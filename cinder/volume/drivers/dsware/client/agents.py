@@ -156,13 +156,11 @@ class Agents:
             return [self._agent(endpoint)]
         now = time.monotonic()
         known = self._rotation
-        ready = [agent for agent in known if not agent.failures
-                 or self._is_due(agent, known, now)]
+        ready = [agent for agent in known
+                 if self._may_be_asked(agent, known, now)]
         start = next(self._turn) % max(len(ready), 1)
-        order = ready[start:] + ready[:start]
-        if len(order) < len(known):
-            order += [agent for agent in known if agent not in ready]
-        return order
+        return ready[start:] + ready[:start] + [
+            agent for agent in known if agent not in ready]
 
     def _agent(self, endpoint):
         with self._agents_lock:
@@ -240,8 +238,8 @@ class Agents:
     def _place_at(self, agents, now):
         """Give a place at the first one that may be asked, or None."""
         for agent in agents:
-            if agent.users < agent.capacity and (
-                    not agent.failures or self._is_due(agent, agents, now)):
+            if (agent.users < agent.capacity
+                    and self._may_be_asked(agent, agents, now)):
                 return self._new_place(agent)
         return None
 
@@ -255,9 +253,10 @@ class Agents:
             agent.pause()
         return place
 
-    def _is_due(self, agent, agents, now):
-        """Tell whether the pause of one of some agents is over."""
-        return agent.again_at(self._pauses(agents)) <= now
+    def _may_be_asked(self, agent, agents, now):
+        """Tell whether one of some agents is not to be left alone."""
+        return (not agent.failures
+                or agent.again_at(self._pauses(agents)) <= now)
 
     def _pauses(self, agents):
         return _pauses(agents, self._request_timeout)
