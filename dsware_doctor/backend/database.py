@@ -318,19 +318,17 @@ def services(binary: str) -> list:
         cinder.context.get_admin_context(), {'binary': binary}))
 
 
-def worker(record: Volume | Snapshot) -> int | None:
-    """Tell which service has noted that it works on a record.
+def workers() -> dict[tuple[str, str, str], int]:
+    """Tell which services have noted that they work on a record.
 
     Cinder has that noted of what is creating, downloading, or a volume that
     is deleting only.
 
-    :param record: the record
-    :returns: the service's id, None when none has
+    :returns: ids of services by kind, id and status of the record
     """
-    rows = db.worker_get_all(
-        cinder.context.get_admin_context(), resource_id=record.id,
-        resource_type=record.kind.title(), status=record.status)
-    return next((row.service_id for row in rows), None)
+    rows = db.worker_get_all(cinder.context.get_admin_context())
+    return {(row.resource_type.lower(), row.resource_id, row.status):
+            row.service_id for row in rows}
 
 
 def backup_host(volume_id: str) -> str:

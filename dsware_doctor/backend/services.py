@@ -34,10 +34,12 @@ class Services:
 
     :ivar volume: services of cinder-volume
     :ivar backup: services of cinder-backup
+    :ivar workers: what they have noted to work on; see database.workers()
     """
 
     volume: list
     backup: list
+    workers: dict
 
     @classmethod
     def read(cls) -> 'Services':
@@ -45,7 +47,8 @@ class Services:
 
         :raises SQLAlchemyError: the database does not answer
         """
-        return cls(database.services(_VOLUME), database.services(_BACKUP))
+        return cls(database.services(_VOLUME), database.services(_BACKUP),
+                   database.workers())
 
     def of(self, host: str, cluster: str = '') -> list:
         """Find the services that may serve a backend.
@@ -84,7 +87,7 @@ class Services:
     def _candidates(self, record):
         """Find who may work on a record: one, if Cinder has noted it."""
         there = self.of(record.host, record.cluster_name)
-        noted = database.worker(record)
+        noted = self.workers.get((record.kind, record.id, record.status))
         return [one for one in there if one.id == noted] or there
 
     def backs_up(self, volume: database.Volume) -> bool:
