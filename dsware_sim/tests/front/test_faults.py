@@ -14,6 +14,7 @@
 import socket
 import time
 
+import ddt
 import testtools
 
 from dsware_sim import codec
@@ -23,6 +24,7 @@ from dsware_sim.front import faults
 from dsware_sim.tests import base
 
 
+@ddt.ddt
 class FaultTestCase(base.SimulatorTestCase):
     """Each fault, over real sockets."""
 
@@ -55,8 +57,10 @@ class FaultTestCase(base.SimulatorTestCase):
                     thinFlag=1)
         self.assertFalse(self.exists())
 
-    def test_reset_forgets_delayed_requests(self):
-        self.add('delay', seconds=0.5, op='createVolume', count=1)
+    @ddt.data({'kind': 'delay', 'seconds': 0.5, 'count': 1},
+              {'kind': 'hold'})
+    def test_reset_forgets_requests_that_wait(self, fault):
+        self.add(op='createVolume', **fault)
         client = self.connect()
         client.send('createVolume', volName='v', poolId=0, volSize=8,
                     thinFlag=1)
@@ -86,16 +90,6 @@ class FaultTestCase(base.SimulatorTestCase):
         self.assertEqual(codes.OK, client.receive()[0])
         # Whoever has asked for it.
         base.wait_for(lambda: self.exists('gone'), 'the other volume')
-
-    def test_reset_forgets_what_is_held(self):
-        self.add('hold', op='createVolume')
-        client = self.connect()
-        client.send('createVolume', volName='v', poolId=0, volSize=8,
-                    thinFlag=1)
-        base.wait_for(self.control.counts, 'the request')
-        self.control.reset()
-        self.assertRaises((EOFError, ConnectionError), client.receive)
-        self.assertFalse(self.exists())
 
     def test_refuse(self):
         client = self.connect()
