@@ -144,8 +144,3 @@ class Cinder(installation.Cinder):
     def as_user(self, *command):
         """What runs a command where its processes run, as their user."""
         return self._machine.command(*command, user=installation.USER)
-
-    def own(self, path):
-        """Give a directory and what is in it to their user."""
-        self._machine.run('chown', '-R', '%s:%s' % (
-            installation.USER, installation.USER), str(path))

@@ -160,8 +160,11 @@ class Cinder(cinder.Cinder):
         self._create_database()
         self._machine.run('chown', 'root:' + USER, CONFIG)
         self._machine.run('chmod', '640', CONFIG)
-        self._machine.run('chown', '-R', '%s:%s' % (USER, USER),
-                          str(self.directory))
+        self.own(self.directory)
+
+    def own(self, path):
+        """Give a directory and what is in it to the services' user."""
+        self._machine.run('chown', '-R', '%s:%s' % (USER, USER), str(path))
 
     def _write_rootwrap(self):
         """Cinder's own, with the directory of Python for privsep's helper."""
