@@ -13,6 +13,7 @@
 """A simulated Dsware cluster, and what its users have configured."""
 
 import os
+import subprocess
 import sys
 
 from dsware_sim.front import control
@@ -113,6 +114,27 @@ class Simulator(object):
     def kill(self):
         """End the cluster as a power failure does; devices stay."""
         self.process.kill()
+
+    def run(self, op, agent=0, **arguments):
+        """Do something on the cluster that Cinder does not know of.
+
+        :param op: the operation
+        :param agent: the number of the agent that is asked
+        :param arguments: the operation's arguments
+        :returns: what was printed
+        :raises functional.services.process.ProcessFailed: it failed
+        """
+        address, port = self.agents[agent]
+        command = [str(self.fsc_cli), '--manage_ip', self.agents[0][0],
+                   '--ip', address, '--port', str(port), '--op', op]
+        for key, value in arguments.items():
+            command += ['--' + key, str(value)]
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if done.returncode or 'result=0' not in done.stdout:
+            raise process.ProcessFailed('fsc_cli failed at %s %s: %s' % (
+                op, arguments, done.stdout))
+        return done.stdout
 
     def backend(self, name, **options):
         """Tell the options of a backend of this cluster.

@@ -15,7 +15,6 @@
 import contextlib
 import functools
 import pathlib
-import subprocess
 import tempfile
 
 import fixtures
@@ -240,23 +239,6 @@ class FunctionalTestCase(testtools.TestCase):
     def snapshot_on_cluster(self, snapshot):
         """A snapshot as the cluster knows it; see on_cluster()."""
         return self.on_cluster(self.snapshot_names % snapshot.id)
-
-    def fsc_cli(self, op, **args):
-        """Do something on the cluster that Cinder does not know of.
-
-        :param op: the operation
-        :param args: its arguments
-        :returns: what was printed
-        """
-        command = [str(self.simulator.fsc_cli), '--manage_ip', '127.0.0.1',
-                   '--ip', self.simulator.agents[0][0], '--port',
-                   str(self.simulator.agents[0][1]), '--op', op]
-        for key, value in args.items():
-            command += ['--' + key, str(value)]
-        done = subprocess.run(command, check=True, text=True,
-                              stdout=subprocess.PIPE)
-        self.assertIn('result=0', done.stdout)
-        return done.stdout
 
     def pools(self, backend=None):
         """The pools of a backend as the scheduler knows them.

@@ -36,16 +36,16 @@ class ManageBasics(object):
     def _remove_what_is_left(self):
         status = self.control.status()
         for snapshot in status['snapshots']:
-            self.fsc_cli('deleteSnapshot', snapName=snapshot['name'])
+            self.simulator.run('deleteSnapshot', snapName=snapshot['name'])
         for volume in status['volumes']:
-            self.fsc_cli('deleteVolume', volName=volume['name'])
+            self.simulator.run('deleteVolume', volName=volume['name'])
 
     def make_legacy(self, name, size=1536, pool=0):
         """Make a volume on the cluster, with a snapshot NAME-snap."""
-        self.fsc_cli('createVolume', volName=name, volSize=size, poolId=pool,
-                     thinFlag=1)
-        self.fsc_cli('createSnapshot', volName=name, snapName=name + '-snap',
-                     smartFlag=0)
+        self.simulator.run('createVolume', volName=name, volSize=size,
+                           poolId=pool, thinFlag=1)
+        self.simulator.run('createSnapshot', volName=name,
+                           snapName=name + '-snap', smartFlag=0)
 
     def pool_host(self, pool=0):
         """Name a pool of the backend as Cinder does."""
@@ -133,8 +133,8 @@ class ManageOperations(ManageBasics):
 
     def test_pages(self):
         for number, size in enumerate((3072, 1024, 2048, 1024)):
-            self.fsc_cli('createVolume', volName='v%d' % number, thinFlag=1,
-                         volSize=size, poolId=number % 2)
+            self.simulator.run('createVolume', volName='v%d' % number,
+                               thinFlag=1, volSize=size, poolId=number % 2)
 
         self.assertEqual(['v0', 'v2', 'v1', 'v3'], list(self.listed(
             'volumes', sort='size:desc,reference:asc')))
@@ -148,8 +148,8 @@ class ManageOperations(ManageBasics):
             marker=json.dumps({'source-name': 'absent'}))
 
         for number in range(4):
-            self.fsc_cli('createSnapshot', volName='v%d' % number,
-                         snapName='s%d' % number, smartFlag=0)
+            self.simulator.run('createSnapshot', volName='v%d' % number,
+                               snapName='s%d' % number, smartFlag=0)
         self.assertEqual(['s0', 's2', 's1', 's3'], list(self.listed(
             'snapshots', sort='size:desc,reference:asc')))
         self.assertEqual(['s1'], list(self.listed(
@@ -213,8 +213,9 @@ class RevertOperations(RevertBasics):
                       + self.snapshot_names % snapshot.id, log)
         # Cinder itself cannot: of such a volume there are no snapshots, and
         # it would make one first. One that it has made is kept.
-        self.fsc_cli('rollbackSnapshot', volName=self.volume_names % volume.id,
-                     snapName=self.snapshot_names % snapshot.id)
+        self.simulator.run('rollbackSnapshot',
+                           volName=self.volume_names % volume.id,
+                           snapName=self.snapshot_names % snapshot.id)
         waiting.wait_for(lambda: self.volume_on_cluster(volume)['status'] == 0,
                          SECONDS, 'The end of the rollback')
         kept, = [one for one in self.volumes.snapshots(volume_id=volume.id)

@@ -54,7 +54,7 @@ class CheckTest(base.FunctionalTestCase):
 
     def test_a_volume_that_was_deleted_on_the_cluster(self):
         volume = self.create_volume()
-        self.fsc_cli('deleteVolume', volName='volume-' + volume.id)
+        self.simulator.run('deleteVolume', volName='volume-' + volume.id)
         status, found = self.check('--backend', 'socket', '--backend', 'cli')
         one, = (one for one in found['findings']
                 if one['severity'] != 'note')

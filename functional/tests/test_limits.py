@@ -239,9 +239,9 @@ class LimitOperations(LimitBasics):
         self.extend(volume, 2 * total)
         # With those of others, all that may be provisioned but the half.
         for name in ('theirs', 'theirs-too'):
-            self.fsc_cli('createVolume', volName=name, thinFlag=1,
-                         poolId=pool, volSize=9 * 1024 * (total - 1))
-            self.addCleanup(self.fsc_cli, 'deleteVolume', volName=name)
+            self.simulator.run('createVolume', volName=name, thinFlag=1,
+                               poolId=pool, volSize=9 * 1024 * (total - 1))
+            self.addCleanup(self.simulator.run, 'deleteVolume', volName=name)
         self.wait_for_pool(pool, lambda now: (
             now['provisioned_capacity_gb'] > 18 * (total - 1)))
 

@@ -13,7 +13,6 @@
 """Copies by Cinder between two clusters, of which its host is a client."""
 
 import contextlib
-import subprocess
 
 from openstack import exceptions as sdk_exceptions
 
@@ -75,16 +74,6 @@ class TwoClustersTest(encryption.Luks, test_migration.MigrationTestCase):
         for control in (self.control, self.there):
             self.assertEqual([], control.status()['attachments'])
 
-    def fsc_cli(self, simulator, op, **args):
-        address, port = simulator.agents[0]
-        command = [str(simulator.fsc_cli), '--manage_ip', address, '--ip',
-                   address, '--port', str(port), '--op', op]
-        for key, value in args.items():
-            command += ['--' + key, str(value)]
-        done = subprocess.run(command, check=True, text=True,
-                              stdout=subprocess.PIPE)
-        self.assertIn('result=0', done.stdout)
-
     def test_there_and_back(self):
         volume = self.create_here()
         there = self.make_type(volume_backend_name=self.other)
@@ -124,10 +113,10 @@ class TwoClustersTest(encryption.Luks, test_migration.MigrationTestCase):
     def test_one_that_keeps_its_name(self):
         """Its name may be that of another volume in the other cluster."""
         for simulator in self.stack.simulators.values():
-            self.fsc_cli(simulator, 'createVolume', volName='legacy',
-                         volSize=1024, poolId=0, thinFlag=1)
-        self.addCleanup(self.fsc_cli, self.stack.simulators['other'],
-                        'deleteVolume', volName='legacy')
+            simulator.run('createVolume', volName='legacy',
+                          volSize=1024, poolId=0, thinFlag=1)
+        self.addCleanup(self.stack.simulators['other'].run, 'deleteVolume',
+                        volName='legacy')
         volume = self.manage('legacy')
         self.retype(volume, self.make_type())
         with self.attached(volume) as path:

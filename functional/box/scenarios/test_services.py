@@ -18,7 +18,6 @@ carried out afterwards, as they may be in life.
 
 import contextlib
 import re
-import subprocess
 
 from openstack import exceptions
 
@@ -146,18 +145,10 @@ class ServicesTest(base.ScenarioTestCase):
         :param name: its name on the cluster
         :returns: a context manager whose value is the path of the device
         """
-        printed = self.fsc_cli('attachVolume', name)
+        simulator = self.plane.simulator
+        printed = simulator.run('attachVolume', 1, volName=name)
         yield re.search(r'devName=([^\],\s]+)', printed)[1]
-        self.fsc_cli('detachVolume', name)
-
-    def fsc_cli(self, op, name):
-        address, port = self.plane.simulator.agents[1]
-        done = subprocess.run(
-            [self.plane.simulator.fsc_cli, '--manage_ip', address, '--ip',
-             address, '--port', str(port), '--op', op, '--volName', name],
-            check=True, text=True, stdout=subprocess.PIPE)
-        self.assertIn('result=0', done.stdout)
-        return done.stdout
+        simulator.run('detachVolume', 1, volName=name)
 
     # The operations -------------------------------------------------------
 
