@@ -99,7 +99,8 @@ def _jobs(workers, volume):
                                     {'volName': volume.name})
     make_bare = {'socket': _bare_client, 'cli': _bare_program,
                  'rest': _bare_session}
-    yield 'echo', BARE['socket'], [_echo(frame) for _n in range(workers)]
+    if 'socket' in SETTINGS['transports']:
+        yield 'echo', BARE['socket'], [_echo(frame) for _n in range(workers)]
     for transport in SETTINGS['transports']:
         if transport == 'cli' and workers > 1:
             # Only processors are measured when many programs run at a time.
