@@ -32,6 +32,7 @@ from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware.client import rest_session
 from cinder.volume.drivers.dsware import result_codes
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import result_codes as published
 
 Record = dict[str, str | None]
 Call = Callable[[str, str, object], Mapping]
@@ -246,7 +247,7 @@ def _whole(found, field, read, name, query) -> Iterator[Record]:
             yield query(record[name])
         except rest_session.Refused as error:
             # It may have been deleted since the page was made.
-            if error.result_class is not result_codes.ResultClass.ABSENT:
+            if error.result_class != published.ABSENT:
                 raise
 
 

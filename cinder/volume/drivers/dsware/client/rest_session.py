@@ -25,6 +25,7 @@ import threading
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware import result_codes
+from os_brick_dsware import result_codes as published
 
 BASE = '/dsware/service/'
 #: Used when the manager names none that could be one.
@@ -60,9 +61,8 @@ class Refused(Exception):
 
     @property
     def result_class(self):
-        """The class of its code, as that of a query; None without one."""
-        return (None if self.code is None
-                else result_codes.classify(self.code, False))
+        """The class of its code, as that of a query."""
+        return result_codes.classify(self.code, False)
 
     def __str__(self):
         code = _('no result') if self.code is None else _(
@@ -263,7 +263,7 @@ def _cookies(headers):
 
 def _is_denied(error):
     return (error.code in _REFUSED
-            or error.result_class is result_codes.ResultClass.DENIED)
+            or error.result_class == published.DENIED)
 
 
 def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:
