@@ -303,7 +303,7 @@ class Client:
         exchange = place.agent.transport.exchange(request, call.limit)
         try:
             for frame in exchange:
-                self._agents.answered(place)
+                self._agents.answered(place.agent)
                 if frame.result != result_codes.OK:
                     raise exceptions.from_result(
                         request.op, request.name, frame.result, frame.desc,
@@ -334,7 +334,6 @@ class Client:
     def _failed(self, place, error, limit):
         # That there was no time for an answer is not the agent's fault, but
         # no reason either for others to try at once.
-        place.told = True
         if limit.seconds >= _ATTEMPT_LEAST or not limit.expired:
             self._agents.failed(place, error)
 

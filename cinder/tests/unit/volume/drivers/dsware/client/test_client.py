@@ -309,19 +309,6 @@ class AgentTestCase(CallingTestCase):
         self.assertIn(self.host_agent(0), self.client._agents._agents)
         self.assertFalse(self.transports[self.host_agent(0)].closed)
 
-    def test_one_that_is_down_is_not_forgotten(self):
-        self.cluster.dead.add(THREE.host)
-        self.assertRaises(exceptions.EndpointUnavailable, self.query,
-                          agent=THREE)
-        agents = self.client._agents._agents
-        agents[THREE].pause()
-        agents[THREE].wanted -= 100
-        self.query(agent=self.host_agent(0))
-        self.assertIn(THREE, agents)
-        self.clock.now += 61
-        self.query(agent=self.host_agent(1))
-        self.assertNotIn(THREE, agents)
-
 
 @ddt.ddt
 class RoomTestCase(CallingTestCase):
