@@ -246,8 +246,7 @@ def rest_answers(data):
             dialer.Dialer, 'connect',
             lambda *_args: (_Socket(next(streams)), None)), mock.patch.object(
             rest_http._Connection, 'is_connected', False):
-        return _call(rest_transport.RESTTransport(
-            ENDPOINT, rest_transport.RESTSettings()), data)
+        return _call(rest_transport.RESTTransport(ENDPOINT), data)
 
 
 def _executor(data):

@@ -315,10 +315,9 @@ def _rest_transports(configuration, managers, sign_ins):
     tls_settings = make_tls(configuration)
     made = {
         manager: rest_transport.RESTTransport(
-            manager, rest_transport.RESTSettings(
-                connect_timeout=configuration.dsware_connect_timeout,
-                capacity=configuration.dsware_max_connections,
-                tls_settings=tls_settings, sign_in=sign_ins.of(manager)))
+            manager, tls_settings, sign_ins.of(manager),
+            configuration.dsware_connect_timeout,
+            configuration.dsware_max_connections)
         for manager in managers}
     # A host's agent is not asked: managers attach volumes to its host.
     return lambda endpoint: made.get(endpoint) or (

@@ -51,24 +51,17 @@ class Refusal:
 
     :ivar endpoint: which agent said so
     :ivar count: how often in a row
-    :ivar at: when, on the monotonic clock
-    :ivar pause: seconds for which it is not sent again
+    :ivar until: when it may be sent again, on the monotonic clock
     """
 
     endpoint: str
     count: int
-    at: float
-    pause: float
-
-    @property
-    def age(self) -> float:
-        """Seconds since then."""
-        return time.monotonic() - self.at
+    until: float
 
     @property
     def left(self) -> float:
         """Seconds until it may be sent again."""
-        return max(self.pause - self.age, 0.0)
+        return max(self.until - time.monotonic(), 0.0)
 
 
 class SignIn:
@@ -140,10 +133,9 @@ class SignIn:
         with self._lock:
             self._accepted = False
             count = self._refusal.count + 1 if self._refusal else 1
-            self._refusal = Refusal(
-                endpoint, count, time.monotonic(),
-                LONGEST_PAUSE if locked else
-                min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE))
+            pause = FIRST_PAUSE * 2 ** min(count - 1, 10)
+            self._refusal = Refusal(endpoint, count, time.monotonic() + (
+                LONGEST_PAUSE if locked else min(pause, LONGEST_PAUSE)))
 
     def denied(self, endpoint, result=None,
                desc='') -> exceptions.AccessDenied:
@@ -164,11 +156,10 @@ class SignIn:
 
     def _why_held(self):
         refusal = self.refusal
-        return _('not sent again yet, since %(agent)s refused it %(age)d s '
-                 'ago and users are locked out who fail too often; the next '
-                 'time is in %(left)d s') % {
-                     'agent': refusal.endpoint, 'age': refusal.age,
-                     'left': refusal.left + 1} if refusal else ''
+        return _('not sent again yet, since %(agent)s refused it and users '
+                 'are locked out who fail too often; the next time is in '
+                 '%(left)d s') % {'agent': refusal.endpoint,
+                                  'left': refusal.left + 1} if refusal else ''
 
 
 class SignIns:

@@ -24,6 +24,7 @@ import calendar
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+import itertools
 import time
 import urllib.parse
 
@@ -41,8 +42,6 @@ _BLOCK = '/api/v2/block_service/'
 _MIGRATIONS = _BLOCK + 'lun_migration'
 _PAGE = 1000
 _SNAPSHOTS_PAGE = 100
-# A listing that goes on longer has no end.
-_MOST_PAGES = 2000
 _TIME = '%Y-%m-%d %H:%M:%S'
 # States of a volume, as REST tells them, by those of the other transports.
 _READY, _COPYING, _CREATING = '0', '6', '7'
@@ -128,12 +127,11 @@ def _pages(ask, key, size) -> Iterator[list[Mapping]]:
 
     :param ask: asks for a page, by its number
     """
-    for page in range(1, _MOST_PAGES + 1):
+    for page in itertools.count(1):
         found = _items(ask(page), key)
         yield found
         if len(found) < size:
             return
-    raise rest_http.Lost(_('a listing has more than %d pages') % _MOST_PAGES)
 
 
 # Queries ---------------------------------------------------------------------
@@ -146,18 +144,6 @@ def _version(call: Call, args) -> Iterator[list[Record]]:
 def _pools(call: Call, args) -> Iterator[list[Record]]:
     yield [_pool(item) for item in _items(
         call('GET', 'storagePool', None), 'storagePools')]
-
-
-def _pool_info(call: Call, args) -> Iterator[list[Record]]:
-    found = [_pool(item) for item in _items(
-        call('GET', _query('storagePool', poolId=args['poolId']), None),
-        'storagePools')]
-    # One that does not know the filter gives all.
-    found = [pool for pool in found
-             if pool['pool_id'] == str(args['poolId'])]
-    if not found:
-        raise rest_session.Refused(result_codes.POOL_NOT_EXIST)
-    yield found
 
 
 def _volumes_named(call, name):
@@ -413,7 +399,6 @@ def _of_host(found, host):
 OPERATIONS = {
     'getDSwareIdentifier': _version,
     'queryAllPoolInfo': _pools,
-    'queryPoolInfo': _pool_info,
     'queryVolume': _query_volume,
     'querySnapshot': _query_snapshot,
     'queryAllVolume': _volumes,

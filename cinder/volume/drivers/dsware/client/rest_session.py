@@ -36,12 +36,9 @@ _NUMBER = re.compile(r'-?\d{1,18}', re.ASCII)
 _OFFLINE = frozenset((result_codes.UNAUTHORIZED, 1077949069))
 _LOCKED = 1077949071
 _REFUSED = frozenset((1077949061, 1077987870, 1073754390, _LOCKED))
-_UNAUTHORIZED = 401
-_FORBIDDEN = 403
 _NOT_FOUND = 404
-_TOO_MANY = 429
-_SYSTEM_BUSY = 1077949006
-_NO_PERMISSION = 1077949058
+# What it means of HTTP when the answer says no more.
+_STATUS = {401: result_codes.UNAUTHORIZED, 403: 1077949058, 429: 1077949006}
 
 
 class Refused(Exception):
@@ -299,14 +296,10 @@ def _check_status(status, is_page):
     if status >= 500:
         # Whether it was carried out before that is not known.
         raise rest_http.Lost(_('HTTP %d') % status)
-    if status == _UNAUTHORIZED:
-        raise Refused(result_codes.UNAUTHORIZED, _('HTTP 401'))
-    if status == _TOO_MANY:
-        raise Refused(_SYSTEM_BUSY, _('HTTP 429'))
+    if status in _STATUS:
+        raise Refused(_STATUS[status], _('HTTP %d') % status)
     if status == _NOT_FOUND or (status < 300 and is_page):
         # As versions answer that lack a call.
         raise Refused(result_codes.OPERATION_NOT_SUPPORTED, _(
             'HTTP %d without JSON: this version of the cluster does not '
             'have that call') % status)
-    if status == _FORBIDDEN:
-        raise Refused(_NO_PERMISSION, _('HTTP 403'))
