@@ -49,15 +49,12 @@ class SocketSettings:
     :ivar manage_ip: address of the manager, sent with each request
     :ivar connect_timeout: seconds for one attempt, TLS and sign-in included
     :ivar sign_in: what to sign in with; only together with tls_settings
-    :ivar password_withheld: whether there is a password, but not for this
-        endpoint
     """
 
     manage_ip: str
     connect_timeout: float = 5
     tls_settings: tls.TLSSettings | None = None
     sign_in: signing.SignIn | None = None
-    password_withheld: bool = False
 
     def __post_init__(self):
         if self.sign_in and not self.tls_settings:

@@ -16,7 +16,6 @@ A token is got by one thread at a time, and shared. What an answer says is
 read here whatever the call, since a refusal may stand in four places.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 import http.cookies
 import re
@@ -81,37 +80,31 @@ def number(value) -> int | None:
     return None
 
 
-def refusals(answer: Mapping) -> Iterator[Refused]:
-    """Give what an answer says was refused.
+def refusal(answer: Mapping) -> Refused | None:
+    """Tell what an answer says was refused, first of all.
 
     :param answer: the JSON of the answer
+    :returns: None when nothing was
     """
-    error = answer.get('error')
-    result = answer.get('result')
+    error, result = answer.get('error'), answer.get('result')
     if isinstance(error, Mapping) and number(error.get('code')) != 0:
-        yield _refused(error, 'code')
-    elif isinstance(result, Mapping):
-        if number(result.get('code')) != 0:
-            yield _refused(result, 'code')
-    elif number(result) != 0:
-        yield from _of_result(answer, number(result))
+        return _refused(error, 'code')
+    if isinstance(result, Mapping):
+        return (_refused(result, 'code') if number(result.get('code')) != 0
+                else None)
+    return _of_result(answer, number(result)) if number(result) != 0 else None
 
 
 def _of_result(answer, result):
     details = answer.get('detail')
-    listed = [
-        _refused(detail, 'errorCode')
-        for detail in (details if isinstance(details, list) else [details])
-        if isinstance(detail, Mapping)
-        and number(detail.get('errorCode')) != 0]
-    if listed:
-        yield from listed
-    elif number(answer.get('errorCode')) not in (None, 0):
-        yield _refused(answer, 'errorCode')
-    else:
-        # 1 and 2 only say where the code is.
-        yield Refused(None if result in (1, 2) else result,
-                      _words(answer))
+    for detail in details if isinstance(details, list) else [details]:
+        if (isinstance(detail, Mapping)
+                and number(detail.get('errorCode')) != 0):
+            return _refused(detail, 'errorCode')
+    if number(answer.get('errorCode')) not in (None, 0):
+        return _refused(answer, 'errorCode')
+    # 1 and 2 only say where the code is.
+    return Refused(None if result in (1, 2) else result, _words(answer))
 
 
 def _refused(where, key):
@@ -273,15 +266,13 @@ def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:
     :raises Refused: the request was refused
     """
     content = answer.content
-    refusal = None
-    if isinstance(content, Mapping):
-        refusal = next(refusals(content), None)
+    refused = refusal(content) if isinstance(content, Mapping) else None
     # A published code is the manager's own word, whatever the status is.
-    if refusal and refusal.code in result_codes.RESULT_CODES:
-        raise refusal
+    if refused and refused.code in result_codes.RESULT_CODES:
+        raise refused
     _check_status(answer.status, answer.is_page and may_lack)
-    if refusal and (refusal.code is not None or answer.status < 400):
-        raise refusal
+    if refused and (refused.code is not None or answer.status < 400):
+        raise refused
     if answer.status >= 400:
         raise Refused(None, _('HTTP %d') % answer.status)
     if not isinstance(content, Mapping):

@@ -119,6 +119,8 @@ class TLSSettings:
             if not self.ca_path:
                 context.load_default_certs()
             elif os.path.isdir(self.ca_path):
+                # OpenSSL would look into it later, and say nothing.
+                os.listdir(self.ca_path)
                 context.load_verify_locations(capath=self.ca_path)
             else:
                 context.load_verify_locations(cafile=self.ca_path)
