@@ -91,16 +91,13 @@ class _Call:
         self.begun = False
         self.error = None
         self._series = None
-        self._before = None
         self._failed = None
 
     def attempt(self, agent):
         """Note that an agent is asked."""
         if self._failed is not None:
-            same = agent is self._before
-            self._note(f'It is tried {"again" if same else "next"} at '
-                       f'{agent.endpoint}.')
-        self._before, self._failed = agent, None
+            self._note(f'It is tried next at {agent.endpoint}.')
+            self._failed = None
         left = self.deadline.remaining
         share = left * _ATTEMPT_SHARE
         if not self.request.changes:

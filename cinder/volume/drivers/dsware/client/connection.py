@@ -19,6 +19,7 @@ been carried out.
 
 import contextlib
 import dataclasses
+import functools
 import socket
 import ssl
 import time
@@ -95,7 +96,10 @@ class Connection:
         except (OSError, ValueError) as error:
             raise self._refusal(tls_problems.of_handshake(
                 error, self._settings.tls_settings)) from error
-        self._sign_in(limit)
+        if self._settings.sign_in is not None:
+            self._settings.sign_in.sign(
+                limit, self._endpoint,
+                functools.partial(self._login, limit))
 
     def _refusal(self, problem):
         return self._unavailable(
@@ -107,46 +111,27 @@ class Connection:
         return error_class(desc=desc, endpoint=str(self._endpoint),
                            advice=advice)
 
-    def _sign_in(self, limit):
-        sign_in = self._settings.sign_in
-        if sign_in is None:
-            return
-        answer = None
-        with sign_in.turn(limit) as credentials:
-            if credentials:
-                answer = self._login(credentials, limit)
-                if answer.result == result_codes.OK:
-                    sign_in.accepted()
-                    return
-                self._check_denied(credentials, answer)
-                sign_in.refused(str(self._endpoint))
-        raise sign_in.denied(self._endpoint, answer and answer.result,
-                             answer.desc if answer else '')
-
-    def _check_denied(self, credentials, answer):
-        """Raise unless an answer says that the password is not good."""
-        error = exceptions.from_result(
-            'login', credentials.user, answer.result, answer.desc,
-            str(self._endpoint), changes=False)
-        if isinstance(error, exceptions.OutcomeUnknown):
-            # It changes nothing that the request in hand is about.
-            raise self._unavailable(exceptions.EndpointUnavailable,
-                                    error.summary)
-        if not isinstance(error, exceptions.AccessDenied):
-            raise error
-
-    def _login(self, credentials, limit):
+    def _login(self, limit, credentials):
         request = endpoints.Request('login', {
             'userName': credentials.user, 'password': credentials.password})
         try:
             self.send(request, limit)
-            return self.receive(request, limit)
+            answer = self.receive(request, limit)
         except exceptions.OutcomeUnknown as error:
             # Signing in changes nothing that the request in hand is about.
             raise self._unavailable(
                 exceptions.EndpointUnavailable,
                 _('sign-in got no answer: %s') % error.desc,
                 error.advice) from error
+        if answer.result == result_codes.OK:
+            return
+        error = exceptions.from_result(
+            'login', credentials.user, answer.result, answer.desc,
+            str(self._endpoint), changes=False)
+        if isinstance(error, exceptions.OutcomeUnknown):
+            raise self._unavailable(exceptions.EndpointUnavailable,
+                                    error.summary)
+        raise error
 
     def send(self, request, deadline):
         """Send a request.

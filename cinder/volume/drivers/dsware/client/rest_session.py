@@ -17,12 +17,14 @@ read here whatever the call, since a refusal may stand in four places.
 """
 
 from collections.abc import Mapping
+import functools
 import http.cookies
 import re
 import threading
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import rest_http
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from os_brick_dsware import result_codes as published
 
@@ -33,8 +35,6 @@ _VERSION = re.compile(r'v?\d{1,3}(\.\d{1,3}){0,3}', re.ASCII)
 _TOKEN = re.compile(r'[\x21-\x7e]{1,4096}')
 _NUMBER = re.compile(r'-?\d{1,18}', re.ASCII)
 _OFFLINE = frozenset((result_codes.UNAUTHORIZED, 1077949069))
-_LOCKED = 1077949071
-_REFUSED = frozenset((1077949061, 1077987870, 1073754390, _LOCKED))
 _NOT_FOUND = 404
 # What it means of HTTP when the answer says no more.
 _STATUS = {401: result_codes.UNAUTHORIZED, 403: 1077949058, 429: 1077949006}
@@ -193,7 +193,10 @@ class Session:
                    else USUAL_VERSION)
         if self._sign_in is None:
             return version, headers
-        return version, {**headers, **self._login(version, headers, limit)}
+        login = functools.partial(
+            self._login, f'{BASE}{version}/sec/login', headers, limit)
+        return version, {**headers, **self._sign_in.sign(
+            limit, self._endpoint, login)}
 
     def _ask(self, method, path, headers, body, limit):
         """Ask what changes nothing that the request in hand is about."""
@@ -205,25 +208,17 @@ class Session:
         except rest_http.Lost as error:
             raise rest_http.NotSent(error) from error
 
-    def _login(self, version, headers, limit):
-        refused = None
-        with self._sign_in.turn(limit) as credentials:
-            if credentials:
-                body = {'userName': credentials.user,
-                        'password': credentials.password}
-                try:
-                    answer = self._ask('POST', f'{BASE}{version}/sec/login',
-                                       headers, body, limit)
-                    self._sign_in.accepted()
-                    return self._token(answer)
-                except Refused as error:
-                    if not _is_denied(error):
-                        raise rest_http.NotSent(error) from error
-                    refused = error
-                    self._sign_in.refused(str(self._endpoint),
-                                          error.code == _LOCKED)
-        raise self._sign_in.denied(self._endpoint, refused and refused.code,
-                                   refused.desc if refused else '')
+    def _login(self, path, headers, limit, credentials):
+        try:
+            answer = self._ask('POST', path, headers, {
+                'userName': credentials.user,
+                'password': credentials.password}, limit)
+        except Refused as error:
+            if error.result_class != published.DENIED:
+                raise rest_http.NotSent(error) from error
+            raise exceptions.AccessDenied(result=error.code,
+                                          desc=error.desc) from error
+        return self._token(answer)
 
     def _token(self, answer):
         token = answer.headers.get('X-Auth-Token') or ''
@@ -249,11 +244,6 @@ def _cookies(headers):
         for name, cookie in cookies.items():
             if _TOKEN.fullmatch(cookie.coded_value):
                 yield f'{name}={cookie.coded_value}'
-
-
-def _is_denied(error):
-    return (error.code in _REFUSED
-            or error.result_class == published.DENIED)
 
 
 def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:
