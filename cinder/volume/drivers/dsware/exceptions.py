@@ -86,12 +86,12 @@ class DSWareError(exception.VolumeBackendAPIException):
         # added.
         return ''.join(parts)
 
-    def advised(self, advice, kind=None, **other):
+    def advised(self, advice='', kind=None, **other):
         """Make an error of this one that says what else is known.
 
         :param advice: what to do, or what is there, before earlier advice
         :param kind: its class, by default that of this one
-        :param other: op and name, when they are others
+        :param other: op, name and endpoint, when they are others
         :returns: an exception, not raised
         """
         made = (kind or type(self))(**{

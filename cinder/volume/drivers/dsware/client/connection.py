@@ -94,22 +94,17 @@ class Connection:
         try:
             self._socket, self._context = self._dialer.connect(limit)
         except (OSError, ValueError) as error:
-            raise self._refusal(tls_problems.of_handshake(
-                error, self._settings.tls_settings)) from error
+            raise tls_problems.of_handshake(
+                error, self._settings.tls_settings).advised(
+                    endpoint=str(self._endpoint)) from error
         if self._settings.sign_in is not None:
             self._settings.sign_in.sign(
                 limit, self._endpoint,
                 functools.partial(self._login, limit))
 
-    def _refusal(self, problem):
-        return self._unavailable(
-            exceptions.CertificateRefused if problem.certain
-            else exceptions.EndpointUnavailable,
-            problem.desc, problem.advice)
-
-    def _unavailable(self, error_class, desc, advice=''):
-        return error_class(desc=desc, endpoint=str(self._endpoint),
-                           advice=advice)
+    def _unavailable(self, desc, advice=''):
+        return exceptions.EndpointUnavailable(
+            desc=desc, endpoint=str(self._endpoint), advice=advice)
 
     def _login(self, limit, credentials):
         request = endpoints.Request('login', {
@@ -120,7 +115,6 @@ class Connection:
         except exceptions.OutcomeUnknown as error:
             # Signing in changes nothing that the request in hand is about.
             raise self._unavailable(
-                exceptions.EndpointUnavailable,
                 _('sign-in got no answer: %s') % error.desc,
                 error.advice) from error
         if answer.result == result_codes.OK:
@@ -129,8 +123,7 @@ class Connection:
             'login', credentials.user, answer.result, answer.desc,
             str(self._endpoint), changes=False)
         if isinstance(error, exceptions.OutcomeUnknown):
-            raise self._unavailable(exceptions.EndpointUnavailable,
-                                    error.summary)
+            raise self._unavailable(error.summary)
         raise error
 
     def send(self, request, deadline):
@@ -162,7 +155,6 @@ class Connection:
             if sent or self._settings.tls_settings:
                 raise self._lost(request, self._last_words(error)) from error
             raise self._unavailable(
-                exceptions.EndpointUnavailable,
                 _('cannot send: %s') % error) from error
 
     def receive(self, request, deadline):
@@ -213,10 +205,10 @@ class Connection:
         advice = ''
         if self._fresh:
             # Nobody reads a request before the handshake is over.
-            problem = settings and tls_problems.of_client_certificate(
+            refused = settings and tls_problems.of_client_certificate(
                 error, settings)
-            if problem:
-                return self._refusal(problem)
+            if refused:
+                return refused.advised(endpoint=str(self._endpoint))
             advice = tls_problems.advice_on_silence(error, settings)
         return exceptions.OutcomeUnknown(
             op=request.op, name=request.name,

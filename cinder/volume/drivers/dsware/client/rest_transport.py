@@ -87,18 +87,15 @@ class RESTTransport:
         if caller.changed:
             # Of several calls the first ones were carried out.
             return self._error(exceptions.OutcomeUnknown, request, str(error))
-        problem = self._problem(error.error, self._tls_settings)
-        return self._error(
-            exceptions.CertificateRefused if problem.certain
-            else exceptions.EndpointUnavailable, request, problem.desc,
-            advice=problem.advice)
+        return self._unavailable(error.error, self._tls_settings).advised(
+            op=request.op, name=request.name, endpoint=str(self.endpoint))
 
     @staticmethod
-    def _problem(error, settings):
+    def _unavailable(error, settings):
         """Tell why it cannot be asked."""
         if isinstance(error, rest_session.Refused):
-            return tls_problems.Problem(
-                _('the manager is not ready: %s') % error, certain=False)
+            return exceptions.EndpointUnavailable(
+                desc=_('the manager is not ready: %s') % error)
         if not isinstance(error, rest_http.Lost):
             return tls_problems.of_handshake(error, settings, _(
                 'Managers usually serve REST on port 28443 or 8088: see '
@@ -110,8 +107,8 @@ class RESTTransport:
                 'If it is an agent and not the manager, set '
                 'dsware_transport = socket'))))
         return (tls_problems.of_client_certificate(error.error, settings)
-                or tls_problems.Problem(_('no valid answer: %s') % error,
-                                        advice, certain=False))
+                or exceptions.EndpointUnavailable(
+                    desc=_('no valid answer: %s') % error, advice=advice))
 
     @staticmethod
     def _frame(records, result=result_codes.OK, desc='', more=False):
