@@ -164,10 +164,6 @@ def _volume_named(call, name):
     return _volume(found[0])
 
 
-def _query_volume(call: Call, args) -> Iterator[list[Record]]:
-    yield [_volume_named(call, args['volName'])]
-
-
 def _snapshot_named(call, name):
     path = _query('snapshot/queryByName', snapshotName=name)
     try:
@@ -182,10 +178,6 @@ def _snapshot_named(call, name):
     if not found:
         raise rest_session.Refused(result_codes.SNAPSHOT_NOT_EXIST)
     return _snapshot(found[0])
-
-
-def _query_snapshot(call: Call, args) -> Iterator[list[Record]]:
-    yield [_snapshot_named(call, args['snapName'])]
 
 
 def _volumes(call: Call, args) -> Iterator[list[Record]]:
@@ -260,14 +252,14 @@ def _create_volume(call: Call, args) -> Iterator[list[Record]]:
     yield []
 
 
-def _post(path: str, body: Callable[[Mapping], object]):
+def _one_call(path: str, body: Callable[[Mapping], object], method='POST'):
     """Make the function of an operation that is one call.
 
     :param path: where it goes
     :param body: makes its body of the arguments
     """
     def change(call: Call, args) -> Iterator[list[Record]]:
-        call('POST', path, body(args))
+        call(method, path, body(args))
         yield []
 
     return change
@@ -347,11 +339,6 @@ def _migration(call: Call, args) -> Iterator[list[Record]]:
            in (None, args['volId'])]
 
 
-def _forget_migration(call: Call, args) -> Iterator[list[Record]]:
-    call('DELETE', _MIGRATIONS, {'id': args['volId']})
-    yield []
-
-
 def _attach(call: Call, args) -> Iterator[list[Record]]:
     volume, host = args['volName'], args['host']
     answer = call('POST', 'volume/attach', {
@@ -399,49 +386,53 @@ def _of_host(found, host):
 OPERATIONS = {
     'getDSwareIdentifier': _version,
     'queryAllPoolInfo': _pools,
-    'queryVolume': _query_volume,
-    'querySnapshot': _query_snapshot,
+    'queryVolume': lambda call, args: [[_volume_named(
+        call, args['volName'])]],
+    'querySnapshot': lambda call, args: [[_snapshot_named(
+        call, args['snapName'])]],
     'queryAllVolume': _volumes,
     'queryAllSnapshot': _snapshots,
     'querySnapOfVolume': _snapshots_of,
     'queryVolumeQoSInfo': _qos_of,
     'createVolume': _create_volume,
-    'deleteVolume': _post('volume/delete', lambda args: {
+    'deleteVolume': _one_call('volume/delete', lambda args: {
         'volNames': [args['volName']]}),
-    'expandVolume': _post('volume/expand', lambda args: {
+    'expandVolume': _one_call('volume/expand', lambda args: {
         'volName': args['volName'], 'newVolSize': args['volSize']}),
-    'createSnapshot': _post('snapshot/create', lambda args: {
+    'createSnapshot': _one_call('snapshot/create', lambda args: {
         'volName': args['volName'], 'snapshotName': args['snapName']}),
-    'deleteSnapshot': _post('snapshot/delete', lambda args: {
+    'deleteSnapshot': _one_call('snapshot/delete', lambda args: {
         'snapshotName': args['snapName']}),
-    'activeSnapshots': _post(_BLOCK + 'consistency_snapshots', lambda args: [
-        {'name': snapshot, 'sub_type': '0', 'volume_name': volume}
-        for volume, snapshot in zip(args['volNameList'].split(','),
-                                    args['snapNameList'].split(','))]),
+    'activeSnapshots': _one_call(
+        _BLOCK + 'consistency_snapshots', lambda args: [
+            {'name': snapshot, 'sub_type': '0', 'volume_name': volume}
+            for volume, snapshot in zip(args['volNameList'].split(','),
+                                        args['snapNameList'].split(','))]),
     # Some versions make it as large as the snapshot all the same.
-    'createVolumeFromSnap': _post('snapshot/volume/create', lambda args: {
+    'createVolumeFromSnap': _one_call('snapshot/volume/create', lambda args: {
         'src': args['snapNameSrc'], 'volName': args['volName'],
         'volSize': args['volSize']}),
-    'createFullVolumeFromSnap': _post(
+    'createFullVolumeFromSnap': _one_call(
         _BLOCK + 'createFullVolumeFromSnap', lambda args: {
             'snap_name_src': args['snapName'],
             'volume_name_dst': args['volName']}),
     'rollbackSnapshot': _roll_back,
     'queryMigration': _migration,
-    'exchangeVolumes': _post(_MIGRATIONS, lambda args: {
+    'exchangeVolumes': _one_call(_MIGRATIONS, lambda args: {
         'parent_id': args['volIdSrc'], 'target_lun_id': args['volIdDst'],
         'speed': _SPEED, 'work_mode': 0}),
-    'deleteMigration': _forget_migration,
+    'deleteMigration': _one_call(
+        _MIGRATIONS, lambda args: {'id': args['volId']}, 'DELETE'),
     'attachVolume': _attach,
     'detachVolume': _detach,
     'detachVolumeByIp': _detach,
-    'createQoS': _post('qos/create', _limits),
-    'setQoS': _post('qos/modify', _limits),
-    'deleteQoS': _post('qos/delete', lambda args: {
+    'createQoS': _one_call('qos/create', _limits),
+    'setQoS': _one_call('qos/modify', _limits),
+    'deleteQoS': _one_call('qos/delete', lambda args: {
         'qosNames': [args['qosName']]}),
-    'associateQoSWithVolume': _post('qos/volume/associate', lambda args: {
+    'associateQoSWithVolume': _one_call('qos/volume/associate', lambda args: {
         'keyNames': [args['volName']], 'qosName': args['qosName']}),
-    'disassociateQoSWithVolume': _post(
+    'disassociateQoSWithVolume': _one_call(
         'qos/volume/disassociate', lambda args: {
             'keyNames': [args['volName']], 'qosName': args['qosName']}),
 }

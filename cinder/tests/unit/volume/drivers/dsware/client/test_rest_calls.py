@@ -12,8 +12,6 @@
 
 """What is asked of a manager for each operation, and how it is read."""
 
-from unittest import mock
-
 import ddt
 import testtools
 
