@@ -48,7 +48,6 @@ _RECORD = re.compile(rf'(?:{_KEY.pattern}=[^,]*)(?:,{_KEY.pattern}=[^,]*)*',
                      re.ASCII)
 _HEADERS = re.compile(rf'(?:{_KEY.pattern}=.*)(?:\n{_KEY.pattern}=.*)*',
                       re.ASCII)
-# Not split(), which would take many times the memory of a long reply.
 _LINE = re.compile('^.*$', re.MULTILINE)
 _UNSAFE = re.compile(r'[%,\x00-\x1f\x7f]')
 _BAD_ESCAPE = re.compile(r'%(?![0-9A-Fa-f]{2})')
@@ -140,8 +139,7 @@ def _decode_pairs(text: str, separator: str,
     return pairs
 
 
-def _decode_record(match: re.Match) -> dict[str, str]:
-    line = match[0]
+def _decode_record(line: str) -> dict[str, str]:
     if len(line) > MAX_RECORD:
         raise RemoteProtocolError(
             f'a record of more than {MAX_RECORD} characters')
@@ -175,7 +173,12 @@ def decode_reply(payload: bytes) -> Iterator[Frame]:
     seq, result = _number(headers, 'seq'), _number(headers, 'result')
     desc, more = headers.get('desc', ''), headers.get('more') == '1'
     left = body.count('\n') + 1 if gap else 0
-    records = map(_decode_record, _LINE.finditer(body) if gap else ())
+    if left <= PART:
+        lines = body.split('\n') if gap else ()
+    else:
+        # That would take many times the memory of a long reply.
+        lines = (match[0] for match in _LINE.finditer(body))
+    records = map(_decode_record, lines)
     while left > PART:
         yield Frame(seq, result, desc, True,
                     list(itertools.islice(records, PART)))

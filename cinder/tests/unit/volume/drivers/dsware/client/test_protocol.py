@@ -124,9 +124,9 @@ class BoundsTestCase(testtools.TestCase):
         decoded = []
         decode = protocol._decode_record
 
-        def counted(match):
-            decoded.append(match)
-            return decode(match)
+        def counted(line):
+            decoded.append(line)
+            return decode(line)
 
         with mock.patch.object(protocol, '_decode_record', counted):
             given = 0
