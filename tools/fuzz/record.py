@@ -57,8 +57,6 @@ OPERATIONS = (
     ('querySnapOfVolume', {'volName': 'volume-1'}),
     ('queryVolumeOfSnap', {'snapName': 'snapshot-1'}),
     ('queryAllPoolInfo', {}),
-    ('queryPoolInfo', {'poolId': 1}),
-    ('queryPoolInfo', {'poolId': 7}),
     ('createQoS', {'qosName': 'volume-1.qos', **_LIMITS}),
     ('associateQoSWithVolume', {'qosName': 'volume-1.qos',
                                 'volName': 'volume-1'}),

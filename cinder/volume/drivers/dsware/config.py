@@ -14,12 +14,10 @@
 
 import dataclasses
 import ipaddress
-import os
 from typing import NoReturn
 
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_utils import netutils
 
 from cinder import exception
 from cinder.i18n import _
@@ -77,15 +75,10 @@ def manager_address(configuration) -> str:
         refuse('san_ip', "''", _(
             'the address of the Dsware manager is missing; set it to the '
             "cluster's floating management address"))
-    if address.startswith('['):
+    if not endpoints.is_address(address):
         refuse('san_ip', address, _(
-            'write an IPv6 address without brackets, and without a port; the '
-            'port belongs in san_api_port'))
-    _endpoint('san_ip', address, options.DEFAULT_PORT)
-    if not (netutils.is_valid_ip(address) or ':' not in address):
-        refuse('san_ip', address, _(
-            'it must be an address without a port; the port belongs in '
-            'san_api_port'))
+            'it must be an IP address without brackets, or a host name, and '
+            'without a port; the port belongs in san_api_port'))
     return address
 
 
@@ -293,14 +286,9 @@ def _socket_transports(configuration, manage_ip, sign_ins):
         tls_settings=make_tls(configuration))
     sign_ins = make_sign_ins(configuration, sign_ins)
 
-    def make(endpoint):
-        sign_in = sign_ins and sign_ins.of(endpoint)
-        return transport.SocketTransport(
-            endpoint, dataclasses.replace(
-                settings, sign_in=sign_in,
-                password_withheld=bool(sign_ins and not sign_in)))
-
-    return make
+    return lambda endpoint: transport.SocketTransport(
+        endpoint, dataclasses.replace(
+            settings, sign_in=sign_ins and sign_ins.of(endpoint)))
 
 
 def _rest_transports(configuration, managers, sign_ins):
@@ -315,10 +303,9 @@ def _rest_transports(configuration, managers, sign_ins):
     tls_settings = make_tls(configuration)
     made = {
         manager: rest_transport.RESTTransport(
-            manager, rest_transport.RESTSettings(
-                connect_timeout=configuration.dsware_connect_timeout,
-                capacity=configuration.dsware_max_connections,
-                tls_settings=tls_settings, sign_in=sign_ins.of(manager)))
+            manager, tls_settings, sign_ins.of(manager),
+            configuration.dsware_connect_timeout,
+            configuration.dsware_max_connections)
         for manager in managers}
     # A host's agent is not asked: managers attach volumes to its host.
     return lambda endpoint: made.get(endpoint) or (
@@ -419,7 +406,10 @@ def make_tls(configuration) -> tls.TLSSettings | None:
     check_without_tls(configuration)
     if not uses_tls(configuration):
         return None
-    _check_files(configuration)
+    if configuration.dsware_client_key and (
+            not configuration.dsware_client_cert):
+        refuse('dsware_client_key', configuration.dsware_client_key,
+               _('it needs dsware_client_cert'))
     verified = is_verified(configuration)
     if not verified:
         LOG.warning('The certificates of the Dsware agents are not '
@@ -433,16 +423,3 @@ def make_tls(configuration) -> tls.TLSSettings | None:
     except tls.BadFile as error:
         refuse(error.option, error.path, error.problem)
     return settings
-
-
-def _check_files(configuration):
-    if configuration.dsware_client_key and (
-            not configuration.dsware_client_cert):
-        refuse('dsware_client_key', configuration.dsware_client_key,
-               _('it needs dsware_client_cert'))
-    for option in ('driver_ssl_cert_path', 'dsware_client_cert',
-                   'dsware_client_key'):
-        path = configuration.safe_get(option)
-        if path and not os.access(path, os.R_OK):
-            refuse(option, path, _('it is not there or cannot be read by '
-                                   'this service'))

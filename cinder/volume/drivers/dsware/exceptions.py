@@ -19,6 +19,7 @@ translates still reaches the manager as a backend error with a full message.
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import result_codes
+from os_brick_dsware import result_codes as published
 
 # Text that the cluster sends is data: it is cut and made printable before it
 # becomes part of a message, so that it cannot flood or forge log lines.
@@ -85,12 +86,12 @@ class DSWareError(exception.VolumeBackendAPIException):
         # added.
         return ''.join(parts)
 
-    def advised(self, advice, kind=None, **other):
+    def advised(self, advice='', kind=None, **other):
         """Make an error of this one that says what else is known.
 
         :param advice: what to do, or what is there, before earlier advice
         :param kind: its class, by default that of this one
-        :param other: op and name, when they are others
+        :param other: op, name and endpoint, when they are others
         :returns: an exception, not raised
         """
         made = (kind or type(self))(**{
@@ -194,17 +195,17 @@ def is_in_doubt(error: BaseException) -> bool:
 
 
 _BY_CLASS = {
-    result_codes.ResultClass.EXISTS: ObjectExists,
-    result_codes.ResultClass.ABSENT: ObjectAbsent,
-    result_codes.ResultClass.BUSY: ObjectBusy,
-    result_codes.ResultClass.RETRY: TryAgain,
-    result_codes.ResultClass.UNKNOWN: OutcomeUnknown,
-    result_codes.ResultClass.CAPACITY: CapacityExceeded,
-    result_codes.ResultClass.INVALID: InvalidRequest,
-    result_codes.ResultClass.ATTACHED: AlreadyAttached,
-    result_codes.ResultClass.DETACHED: NotAttached,
-    result_codes.ResultClass.DENIED: AccessDenied,
-    result_codes.ResultClass.FAULT: BackendFault,
+    published.EXISTS: ObjectExists,
+    published.ABSENT: ObjectAbsent,
+    published.BUSY: ObjectBusy,
+    published.RETRY: TryAgain,
+    published.UNKNOWN: OutcomeUnknown,
+    published.CAPACITY: CapacityExceeded,
+    published.INVALID: InvalidRequest,
+    published.ATTACHED: AlreadyAttached,
+    published.DETACHED: NotAttached,
+    published.DENIED: AccessDenied,
+    published.FAULT: BackendFault,
 }
 
 
@@ -219,7 +220,9 @@ def from_result(op, name, result, desc, endpoint, changes):
     :param changes: whether the operation changes something
     :returns: an exception, not raised
     """
-    error = _BY_CLASS[result_codes.classify(result, changes)]
+    # A later os-brick may have added a class.
+    error = _BY_CLASS.get(result_codes.classify(result, changes),
+                          OutcomeUnknown)
     return error(op=op, name=name, result=result, desc=desc,
                  endpoint=endpoint)
 

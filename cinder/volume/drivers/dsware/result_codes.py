@@ -13,59 +13,16 @@
 """The result codes of the Dsware management interface.
 
 Codes, names and meanings are published facts; the class says what a code
-tells the client to do (see :class:`ResultClass`). The table itself is shared
-with the connector, in its module of this name: add a code there.
+tells the client to do. The table itself is shared with the connector, in its
+module of this name, which explains the classes: add a code there.
 """
 
-from collections.abc import Mapping
-import dataclasses
-import enum
-import types
-
 from os_brick_dsware import result_codes as published
-
-
-class ResultClass(enum.Enum):
-    """What a result code tells the client."""
-
-    OK = 'ok'
-    EXISTS = 'exists'
-    ABSENT = 'absent'
-    BUSY = 'busy'
-    RETRY = 'retry'
-    UNKNOWN = 'unknown'
-    CAPACITY = 'capacity'
-    INVALID = 'invalid'
-    ATTACHED = 'attached'
-    DETACHED = 'detached'
-    DENIED = 'denied'
-    FAULT = 'fault'
-
-    @classmethod
-    def _missing_(cls, _value):
-        """Stand in for a class that a later os-brick has added."""
-        return cls.UNKNOWN
-
-
-@dataclasses.dataclass(frozen=True)
-class ResultCode:
-    """One result code.
-
-    :ivar code: the number on the wire
-    :ivar name: the symbolic name of the code
-    :ivar result_class: the :class:`ResultClass`
-    :ivar meaning: what the cluster means by it, for people
-    """
-
-    code: int
-    name: str
-    result_class: ResultClass
-    meaning: str
-
 
 OK = 0
 QOS_NOT_EXIST = -157210
 UNAUTHORIZED = 10000003
+ADDRESS_LOCKED = 1077949071
 OPERATION_NOT_SUPPORTED = 50150002
 VOLUME_NOT_EXIST = 50150005
 SNAPSHOT_NOT_EXIST = 50150006
@@ -85,19 +42,8 @@ SNAPSHOT_VOLUME_MISMATCH = 50153014
 OPERATION_UNKNOWN = 50500001
 
 
-def read(codes: Mapping[int, tuple[str, str, str]]
-         ) -> Mapping[int, ResultCode]:
-    """Read a table of result codes.
-
-    :param codes: name, class and meaning of each code
-    """
-    return types.MappingProxyType({
-        code: ResultCode(code, name, ResultClass(kind), meaning)
-        for code, (name, kind, meaning) in codes.items()})
-
-
-#: Every published result code, by number.
-RESULT_CODES = read(published.CODES)
+#: Name, class and meaning of every published result code, by number.
+RESULT_CODES = published.CODES
 
 
 def describe(code):
@@ -106,10 +52,10 @@ def describe(code):
     :param code: the number that the cluster answered
     :returns: ``NAME: meaning``, or a note that the code is not published
     """
-    known = RESULT_CODES.get(code)
-    if known is None:
+    if code not in RESULT_CODES:
         return 'code not in the published table'
-    return f'{known.name}: {known.meaning}'
+    name, _class, meaning = RESULT_CODES[code]
+    return f'{name}: {meaning}'
 
 
 def classify(code, changes):
@@ -120,9 +66,8 @@ def classify(code, changes):
 
     :param code: the number that the cluster answered
     :param changes: whether the operation changes something
-    :returns: the :class:`ResultClass`
+    :returns: the class, as the table names it
     """
-    known = RESULT_CODES.get(code)
-    if known is not None:
-        return known.result_class
-    return ResultClass.UNKNOWN if changes else ResultClass.RETRY
+    if code not in RESULT_CODES:
+        return published.UNKNOWN if changes else published.RETRY
+    return RESULT_CODES[code][1]

@@ -20,7 +20,6 @@ up, get the places that become free in the order in which they came, and go on
 together as soon as one of them is answered.
 """
 
-import collections
 import itertools
 import threading
 import time
@@ -43,8 +42,6 @@ _SHARE = 0.25
 # Seconds after which the agent of a host that nobody has attached to or
 # detached from is forgotten, with its connections.
 _FORGET_AFTER = 60.0
-# Agents that a record of the log names.
-_NAMED = 3
 
 
 class Agent:
@@ -56,6 +53,7 @@ class Agent:
     :ivar error: what failed last
     :ivar attempt: the :class:`Place` of the last attempt to see whether it
         is back
+    :ivar since: when its pause has begun
     """
 
     def __init__(self, endpoint, transport, capacity):
@@ -67,7 +65,7 @@ class Agent:
         self.error = None
         self.attempt = None
         self.wanted = time.monotonic()
-        self._since = 0.0
+        self.since = 0.0
         self._spread = 1.0
 
     @property
@@ -77,42 +75,20 @@ class Agent:
     def pause(self):
         """Leave it alone for a while, longer than before."""
         self.failures += 1
+        self.since = time.monotonic()
         self._spread = waiting.jittered(1.0)
-        self.pause_again()
 
-    def pause_again(self):
-        self._since = time.monotonic()
-
-    def end_pause(self):
-        self._since = -float('inf')
-
-    def again_at(self, pauses):
-        """Tell when it may be asked again."""
-        if self.answers:
-            return 0.0
-        first, longest = pauses
-        return self._since + self._spread * min(
+    def again_at(self, first, longest):
+        """Tell when it may be asked again, by its first and longest pause."""
+        return self.since + self._spread * min(
             first * 2 ** min(self.failures - 1, 10), longest)
 
 
-def _pauses(agents, request_timeout):
-    if any(agent.answers for agent in agents):
-        return _PAUSES
-    first, longest = _PAUSES_WHEN_NEEDED
-    # No request fails without an attempt within its time.
-    return first, min(longest, request_timeout * _SHARE)
-
-
 class Place:
-    """The right to send one request to an agent.
-
-    :ivar agent: the :class:`Agent`
-    :ivar told: whether it has shown how the agent is
-    """
+    """The right to send one request to an agent."""
 
     def __init__(self, agent):
         self.agent = agent
-        self.told = False
 
 
 class _Waiter:
@@ -133,7 +109,10 @@ class Agents:
     """
 
     def __init__(self, endpoints, make_agent, request_timeout):
-        self._request_timeout = request_timeout
+        # No request fails without an attempt within its time.
+        first, longest = _PAUSES_WHEN_NEEDED
+        self._pauses_when_needed = first, min(longest,
+                                              request_timeout * _SHARE)
         self._make_agent = make_agent
         self._agents_lock = threading.Lock()
         self._agents = {e: make_agent(e) for e in endpoints}
@@ -141,7 +120,7 @@ class Agents:
         self._turn = itertools.count()
         # Of the places: who works and who waits.
         self._lock = threading.Lock()
-        self._waiting = collections.deque()
+        self._waiting = []
 
     @property
     def endpoints(self):
@@ -154,10 +133,8 @@ class Agents:
         """
         if endpoint is not None:
             return [self._agent(endpoint)]
-        now = time.monotonic()
         known = self._rotation
-        ready = [agent for agent in known
-                 if self._may_be_asked(agent, known, now)]
+        ready = [agent for agent in known if self._may_be_asked(agent, known)]
         start = next(self._turn) % max(len(ready), 1)
         return ready[start:] + ready[:start] + [
             agent for agent in known if agent not in ready]
@@ -173,12 +150,10 @@ class Agents:
 
     def _forget_unused(self):
         """Forget hosts' agents, or there were ever more connections."""
-        now = time.monotonic()
+        forgotten = time.monotonic() - _FORGET_AFTER
         for agent in list(self._agents.values()):
-            if (agent.wanted < now - _FORGET_AFTER
-                    and agent.again_at(_PAUSES) <= now
-                    and agent not in self._rotation
-                    and not agent.users):
+            if (agent.wanted < forgotten and not agent.users
+                    and agent not in self._rotation):
                 del self._agents[agent.endpoint]
                 agent.transport.close()
 
@@ -193,18 +168,13 @@ class Agents:
             is none, or the deadline is over before
         """
         with self._lock:
-            now = time.monotonic()
-            if self._waiting:
-                # Those who came before have the first choice.
-                self._serve(now)
-            place = self._place_at(agents, now)
+            # Those who came before have the first choice.
+            self._serve()
+            place = self._place_at(agents)
             if place is not None or deadline is None:
                 return place
             waiter = _Waiter(agents)
             self._waiting.append(waiter)
-        return self._waited(waiter, deadline)
-
-    def _waited(self, waiter, deadline):
         try:
             self._wait(waiter, deadline)
         except BaseException:
@@ -220,82 +190,73 @@ class Agents:
         while True:
             with self._lock:
                 waiter.called.clear()
-                now = time.monotonic()
-                self._serve(now)
-                seconds = self._until_next(waiter.agents, now)
+                self._serve()
+                seconds = self._until_next(waiter.agents)
             if waiter.place is not None or deadline.expired:
                 return
             waiter.called.wait(min(seconds, deadline.remaining))
-
-    def _serve(self, now):
-        """Give those who wait what there is, in their order."""
-        for waiter in list(self._waiting):
-            waiter.place = self._place_at(waiter.agents, now)
-            if waiter.place is not None:
-                self._waiting.remove(waiter)
-                waiter.called.set()
-
-    def _place_at(self, agents, now):
-        """Give a place at the first one that may be asked, or None."""
-        for agent in agents:
-            if (agent.users < agent.capacity
-                    and self._may_be_asked(agent, agents, now)):
-                return self._new_place(agent)
-        return None
-
-    @staticmethod
-    def _new_place(agent):
-        agent.users += 1
-        place = Place(agent)
-        if not agent.answers:
-            # Others may make the next attempt if this one hangs.
-            agent.attempt = place
-            agent.pause()
-        return place
-
-    def _may_be_asked(self, agent, agents, now):
-        """Tell whether one of some agents is not to be left alone."""
-        return (not agent.failures
-                or agent.again_at(self._pauses(agents)) <= now)
-
-    def _pauses(self, agents):
-        return _pauses(agents, self._request_timeout)
-
-    def _until_next(self, agents, now):
-        """Tell in how many seconds the next pause is over."""
-        pauses = self._pauses(agents)
-        ends = (agent.again_at(pauses) for agent in agents)
-        return min((end - now for end in ends if end > now),
-                   default=float('inf'))
 
     def _leave(self, waiter):
         with self._lock:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
 
+    def _serve(self):
+        """Give those who wait what there is, in their order."""
+        for waiter in list(self._waiting):
+            waiter.place = self._place_at(waiter.agents)
+            if waiter.place is not None:
+                self._waiting.remove(waiter)
+                waiter.called.set()
+
+    def _place_at(self, agents):
+        """Give a place at the first one that may be asked, or None."""
+        for agent in agents:
+            if (agent.users < agent.capacity
+                    and self._may_be_asked(agent, agents)):
+                agent.users += 1
+                place = Place(agent)
+                if not agent.answers:
+                    # Others may make the next attempt if this one hangs.
+                    agent.attempt = place
+                    agent.pause()
+                return place
+        return None
+
+    def _may_be_asked(self, agent, agents):
+        """Tell whether one of some agents is not to be left alone."""
+        return (not agent.failures
+                or self._pause_end(agent, agents) <= time.monotonic())
+
+    def _pause_end(self, agent, agents):
+        return agent.again_at(*(
+            _PAUSES if any(other.answers for other in agents)
+            else self._pauses_when_needed))
+
+    def _until_next(self, agents):
+        """Tell in how many seconds the next pause is over."""
+        now = time.monotonic()
+        ends = (self._pause_end(agent, agents) for agent in agents
+                if not agent.answers)
+        return min((end - now for end in ends if end > now),
+                   default=float('inf'))
+
     def give_back(self, place):
         """Let the next one have a place.
 
         :param place: what :meth:`take` returned
         """
-        agent = place.agent
         with self._lock:
-            agent.users -= 1
-            if agent.attempt is place and not place.told:
-                # It was broken off: the next one has to find out.
-                agent.end_pause()
-            if self._waiting:
-                self._serve(time.monotonic())
+            place.agent.users -= 1
+            self._serve()
 
-    def answered(self, place):
+    def answered(self, agent):
         """Note that an agent answers, and call those who wait for that."""
-        agent = place.agent
-        place.told = True
         if agent.answers:
             return
         with self._lock:
             again, agent.failures = agent.failures, 0
-            self._serve(time.monotonic())
+            self._serve()
         if again:
             LOG.info('Dsware agent %s answers again.', agent.endpoint)
 
@@ -305,7 +266,6 @@ class Agents:
         :param error: what failed
         """
         agent = place.agent
-        place.told = True
         with self._lock:
             agent.error = error
             first = agent.answers
@@ -315,34 +275,21 @@ class Agents:
                     # It may have to wait for another agent now.
                     waiter.called.set()
             elif agent.attempt is place:
-                agent.pause_again()
+                agent.since = time.monotonic()
             # One outage that many calls run into is still one.
-        self._log(agent, error, first)
-
-    def _log(self, agent, error, first):
-        known = self._rotation if agent in self._rotation else [agent]
-        seconds = agent.again_at(self._pauses(known)) - time.monotonic()
         if first:
-            reporting.log_once(
-                LOG, logging.WARNING, error,
-                f'Dsware agent {agent.endpoint} is left alone for '
-                f'{seconds:.1f} s, then longer; {self._others(agent)}')
-        else:
-            LOG.debug('Dsware agent %(endpoint)s is left alone for '
-                      '%(seconds).1f s: %(error)s', {
-                          'endpoint': agent.endpoint,
-                          'seconds': max(seconds, 0),
-                          'error': reporting.text(error)})
+            self._log(agent, error)
 
-    def _others(self, failed):
-        """Tell who is asked while an agent is left alone."""
-        others = [str(agent.endpoint) for agent in self._rotation
-                  if agent is not failed and agent.answers]
-        if not others:
-            return 'no other one is known to answer.'
-        more = len(others) - _NAMED
-        return 'asked meanwhile: ' + ', '.join(others[:_NAMED]) + (
-            f' and {more} more.' if more > 0 else '.')
+    def _log(self, agent, error):
+        known = self._rotation if agent in self._rotation else [agent]
+        seconds = self._pause_end(agent, known) - time.monotonic()
+        others = ('the others carry on'
+                  if any(other.answers for other in known)
+                  else 'no other one is known to answer')
+        reporting.log_once(
+            LOG, logging.WARNING, error,
+            f'Dsware agent {agent.endpoint} is left alone for {seconds:.1f} '
+            f's, then longer; {others}.')
 
     def close(self):
         """Close all idle connections."""

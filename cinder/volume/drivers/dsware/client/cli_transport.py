@@ -87,20 +87,16 @@ def run(*args, **kwargs) -> tuple[int, bytes, bytes]:
     :raises FailedToDropPrivileges: it cannot be started
     :raises OSError: it died
     """
-    context = cinder.privsep.sys_admin_pctxt
-    if context.client_mode and not _works(context.channel):
-        # Two threads that did this at once would stop each other's.
-        with lockutils.lock('dsware-privileged-daemon'):
-            if not _works(context.channel):
-                _start(context)
+    # Two threads that started one at once would stop each other's.
+    with lockutils.lock('dsware-privileged-daemon'):
+        _start(cinder.privsep.sys_admin_pctxt)
     return privileged.run(*args, **kwargs)
 
 
-def _works(channel):
-    return channel is not None and channel.running
-
-
 def _start(context):
+    channel = context.channel
+    if not context.client_mode or channel is not None and channel.running:
+        return
     try:
         context.stop()
         context.start()

@@ -19,6 +19,7 @@ gets OutcomeUnknown and has to find out.
 """
 
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import functools
 import time
@@ -35,10 +36,10 @@ from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
-# A reply that is collected whole has at most this many records: the longest
-# is that of the snapshots of a volume. Listings of any length are streamed.
+# A reply that is collected whole has at most this many records and frames: the
+# longest is that of the snapshots of a volume. Listings of any length are
+# streamed.
 _MAX_RECORDS = 4096
-_MAX_BYTES = 4 * 1024 * 1024
 # No pool of any cluster holds as much: a listing that goes on has no end.
 _MAX_LISTED = 2_000_000
 # One attempt gets half of the time that is left, so that an agent that hangs
@@ -90,16 +91,13 @@ class _Call:
         self.begun = False
         self.error = None
         self._series = None
-        self._before = None
         self._failed = None
 
     def attempt(self, agent):
         """Note that an agent is asked."""
         if self._failed is not None:
-            same = agent is self._before
-            self._note(f'It is tried {"again" if same else "next"} at '
-                       f'{agent.endpoint}.')
-        self._before, self._failed = agent, None
+            self._note(f'It is tried next at {agent.endpoint}.')
+            self._failed = None
         left = self.deadline.remaining
         share = left * _ATTEMPT_SHARE
         if not self.request.changes:
@@ -197,17 +195,27 @@ class Client:
         :returns: the :class:`Reply`, when the result is 0
         :raises DSWareError: one of its subclasses, by result class
         """
-        request = endpoints.Request(op, args)
+        call = _Call(endpoints.Request(op, args), deadline or self.deadline(),
+                     patience, agent)
         started = time.monotonic()
-        reply = self._carried_out(_Call(
-            request, deadline or self.deadline(), patience, agent))
+        for place in self._places(call):
+            with _Attempt(self._agents, place, call):
+                records = []
+                for frame in self._frames(place, call, _MAX_RECORDS):
+                    records += frame.records
+                self._log(call.request, place.agent.endpoint, started)
+                return Reply(records, place.agent.endpoint)
+        raise self._final(call)
+
+    @staticmethod
+    def _log(request, endpoint, started):
         if LOG.isEnabledFor(logging.DEBUG):
             LOG.debug('%(op)s of %(name)s: done by %(endpoint)s within '
                       '%(seconds).3f s.', {
-                          'op': op, 'name': request.name or 'the cluster',
-                          'endpoint': reply.endpoint,
+                          'op': request.op,
+                          'name': request.name or 'the cluster',
+                          'endpoint': endpoint,
                           'seconds': time.monotonic() - started})
-        return reply
 
     def stream(self, op: str, *, deadline: waiting.Deadline | None = None,
                **args) -> Iterator[dict[str, str]]:
@@ -226,19 +234,14 @@ class Client:
         call = _Call(endpoints.Request(op, args), deadline or self.deadline())
         for place in self._places(call):
             with _Attempt(self._agents, place, call):
-                yield from self._records(place, call)
+                with contextlib.closing(self._frames(
+                        place, call, _MAX_LISTED)) as frames:
+                    for frame in frames:
+                        call.begun = call.begun or bool(frame.records)
+                        # How long the caller takes is the caller's business.
+                        with call.limit.paused():
+                            yield from frame.records
                 return
-        raise self._final(call)
-
-    def _carried_out(self, call):
-        """Have a request carried out by one agent or another.
-
-        :param call: the :class:`_Call`
-        :returns: the :class:`Reply`
-        """
-        for place in self._places(call):
-            with _Attempt(self._agents, place, call):
-                return self._whole(place, call)
         raise self._final(call)
 
     def _places(self, call):
@@ -287,59 +290,27 @@ class Client:
                 agent.capacity for agent in order),
             advice=_('Raise dsware_max_connections'))
 
-    def _whole(self, place, call):
-        """Give the reply of a request, when all of it is there."""
-        records = []
-        count = size = 0
-        frames = self._frames(place, call)
-        try:
-            for frame in frames:
-                records += frame.records
-                count += 1
-                size += frame.size
-                if (max(len(records), count) > _MAX_RECORDS
-                        or size > _MAX_BYTES):
-                    raise self._endless(place, call, _MAX_RECORDS)
-        finally:
-            frames.close()
-        return Reply(records, place.agent.endpoint)
+    def _frames(self, place, call, most):
+        """Give the frames of a reply, and note how the agent is.
 
-    def _records(self, place, call):
-        """Give the records of a reply as they come."""
-        listed = 0
-        frames = self._frames(place, call)
-        try:
-            for frame in frames:
-                listed += 1 + len(frame.records)
-                if listed > _MAX_LISTED:
-                    raise self._endless(place, call, _MAX_LISTED)
-                call.begun = call.begun or bool(frame.records)
-                # How long the caller takes is the caller's business.
-                with call.limit.paused():
-                    yield from frame.records
-        finally:
-            frames.close()
-
-    @staticmethod
-    def _endless(place, call, records):
-        return exceptions.OutcomeUnknown(
-            op=call.request.op, name=call.request.name,
-            endpoint=str(place.agent.endpoint),
-            desc=_('it answers with more than %(records)d records, or with '
-                   'more than %(size)d bytes') % {
-                       'records': records, 'size': _MAX_BYTES})
-
-    def _frames(self, place, call):
-        """Give the frames of a reply, and note how the agent is."""
+        :param most: how many records and frames there may be
+        """
         request = call.request
+        count = 0
         exchange = place.agent.transport.exchange(request, call.limit)
         try:
             for frame in exchange:
-                self._agents.answered(place)
+                self._agents.answered(place.agent)
                 if frame.result != result_codes.OK:
                     raise exceptions.from_result(
                         request.op, request.name, frame.result, frame.desc,
                         str(place.agent.endpoint), request.changes)
+                count += max(len(frame.records), 1)
+                if count > most:
+                    raise exceptions.OutcomeUnknown(
+                        op=request.op, name=request.name,
+                        endpoint=str(place.agent.endpoint),
+                        desc=_('it answers with more than %d records') % most)
                 yield frame
         except exceptions.OutcomeUnknown as error:
             # No result means that the agent itself, not the cluster, is
@@ -360,7 +331,6 @@ class Client:
     def _failed(self, place, error, limit):
         # That there was no time for an answer is not the agent's fault, but
         # no reason either for others to try at once.
-        place.told = True
         if limit.seconds >= _ATTEMPT_LEAST or not limit.expired:
             self._agents.failed(place, error)
 

@@ -19,6 +19,7 @@ been carried out.
 
 import contextlib
 import dataclasses
+import functools
 import socket
 import ssl
 import time
@@ -49,15 +50,12 @@ class SocketSettings:
     :ivar manage_ip: address of the manager, sent with each request
     :ivar connect_timeout: seconds for one attempt, TLS and sign-in included
     :ivar sign_in: what to sign in with; only together with tls_settings
-    :ivar password_withheld: whether there is a password, but not for this
-        endpoint
     """
 
     manage_ip: str
     connect_timeout: float = 5
     tls_settings: tls.TLSSettings | None = None
     sign_in: signing.SignIn | None = None
-    password_withheld: bool = False
 
     def __post_init__(self):
         if self.sign_in and not self.tls_settings:
@@ -96,60 +94,37 @@ class Connection:
         try:
             self._socket, self._context = self._dialer.connect(limit)
         except (OSError, ValueError) as error:
-            raise self._refusal(tls_problems.of_handshake(
-                error, self._settings.tls_settings)) from error
-        self._sign_in(limit)
+            raise tls_problems.of_handshake(
+                error, self._settings.tls_settings).advised(
+                    endpoint=str(self._endpoint)) from error
+        if self._settings.sign_in is not None:
+            self._settings.sign_in.sign(
+                limit, self._endpoint,
+                functools.partial(self._login, limit))
 
-    def _refusal(self, problem):
-        return self._unavailable(
-            exceptions.CertificateRefused if problem.certain
-            else exceptions.EndpointUnavailable,
-            problem.desc, problem.advice)
+    def _unavailable(self, desc, advice=''):
+        return exceptions.EndpointUnavailable(
+            desc=desc, endpoint=str(self._endpoint), advice=advice)
 
-    def _unavailable(self, error_class, desc, advice=''):
-        return error_class(desc=desc, endpoint=str(self._endpoint),
-                           advice=advice)
-
-    def _sign_in(self, limit):
-        sign_in = self._settings.sign_in
-        if sign_in is None:
-            return
-        answer = None
-        with sign_in.turn(limit) as credentials:
-            if credentials:
-                answer = self._login(credentials, limit)
-                if answer.result == result_codes.OK:
-                    sign_in.accepted()
-                    return
-                self._check_denied(credentials, answer)
-                sign_in.refused(str(self._endpoint))
-        raise sign_in.denied(self._endpoint, answer and answer.result,
-                             answer.desc if answer else '')
-
-    def _check_denied(self, credentials, answer):
-        """Raise unless an answer says that the password is not good."""
-        error = exceptions.from_result(
-            'login', credentials.user, answer.result, answer.desc,
-            str(self._endpoint), changes=False)
-        if isinstance(error, exceptions.OutcomeUnknown):
-            # It changes nothing that the request in hand is about.
-            raise self._unavailable(exceptions.EndpointUnavailable,
-                                    error.summary)
-        if not isinstance(error, exceptions.AccessDenied):
-            raise error
-
-    def _login(self, credentials, limit):
+    def _login(self, limit, credentials):
         request = endpoints.Request('login', {
             'userName': credentials.user, 'password': credentials.password})
         try:
             self.send(request, limit)
-            return self.receive(request, limit)
+            answer = self.receive(request, limit)
         except exceptions.OutcomeUnknown as error:
             # Signing in changes nothing that the request in hand is about.
             raise self._unavailable(
-                exceptions.EndpointUnavailable,
                 _('sign-in got no answer: %s') % error.desc,
                 error.advice) from error
+        if answer.result == result_codes.OK:
+            return
+        error = exceptions.from_result(
+            'login', credentials.user, answer.result, answer.desc,
+            str(self._endpoint), changes=False)
+        if isinstance(error, exceptions.OutcomeUnknown):
+            raise self._unavailable(error.summary)
+        raise error
 
     def send(self, request, deadline):
         """Send a request.
@@ -180,7 +155,6 @@ class Connection:
             if sent or self._settings.tls_settings:
                 raise self._lost(request, self._last_words(error)) from error
             raise self._unavailable(
-                exceptions.EndpointUnavailable,
                 _('cannot send: %s') % error) from error
 
     def receive(self, request, deadline):
@@ -231,10 +205,10 @@ class Connection:
         advice = ''
         if self._fresh:
             # Nobody reads a request before the handshake is over.
-            problem = settings and tls_problems.of_client_certificate(
+            refused = settings and tls_problems.of_client_certificate(
                 error, settings)
-            if problem:
-                return self._refusal(problem)
+            if refused:
+                return refused.advised(endpoint=str(self._endpoint))
             advice = tls_problems.advice_on_silence(error, settings)
         return exceptions.OutcomeUnknown(
             op=request.op, name=request.name,

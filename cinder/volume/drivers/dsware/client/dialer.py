@@ -16,6 +16,8 @@ import concurrent.futures
 import socket
 import threading
 
+from oslo_utils import netutils
+
 from cinder.volume.drivers.dsware.client import tls
 
 #: Seconds for which a connection may be idle and used again. Firewalls forget
@@ -110,7 +112,8 @@ class Resolver:
             is, at once
         :raises OSError: there are none, or it takes too long
         """
-        if _is_address(self._host):
+        # That of a link has its interface after it.
+        if netutils.is_valid_ip(self._host.partition('%')[0]):
             return [(self._host, self._port)]
         try:
             found = self._look_up().result(seconds)
@@ -128,14 +131,6 @@ class Resolver:
                                        self._port),
                     name='dsware-resolver', daemon=True).start()
             return self._pending
-
-
-def _is_address(host):
-    try:
-        socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return False
-    return True
 
 
 def _run(future, host, port):

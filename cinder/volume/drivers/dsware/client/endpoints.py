@@ -26,6 +26,10 @@ _NAME_ARGUMENTS = ('volName', 'snapName', 'volNameSrc', 'snapNameList',
 _ENDPOINT = re.compile(
     r'(?:(?P<bare>[^\[\]:]+)|\[(?P<bracketed>[^\[\]]+)\])'
     r'(?::(?P<port>[0-9]{1,5}))?', re.ASCII)
+# All digits and dots is a mistyped address, not a name.
+_LABEL = r'(?![_-]*(\.|$))(?!-)[A-Za-z0-9_-]{1,63}(?<!-)'
+_HOST = re.compile(rf'(?![0-9.]*$)(?!.{{254}}){_LABEL}(\.{_LABEL})*\.?',
+                   re.ASCII)
 _ZONE = re.compile(r'[A-Za-z0-9_.-]{1,15}', re.ASCII)
 
 
@@ -73,7 +77,8 @@ def is_address(host: str) -> bool:
     """
     # The system's functions raise errors of their own for a null character.
     return host.isascii() and '\0' not in host and (
-        _is_ipv6(host) or _is_host(host))
+        _is_ipv6(host) or netutils.is_valid_ipv4(host, strict=True)
+        or bool(_HOST.fullmatch(host)))
 
 
 def canonical(host: str) -> str:
@@ -93,22 +98,6 @@ def _is_ipv6(host: str) -> bool:
     # What cannot be encoded would be an error of another kind.
     return (address.isascii() and netutils.is_valid_ipv6(address)
             and bool(_ZONE.fullmatch(zone) if percent else True))
-
-
-def _is_host(host: str) -> bool:
-    if netutils.is_valid_ipv4(host, strict=True):
-        return True
-    # All digits and dots is a mistyped address, not a name.
-    if not host or host.replace('.', '').isdigit() or len(host) > 253:
-        return False
-    return all(_is_label(label)
-               for label in host.removesuffix('.').split('.'))
-
-
-def _is_label(label: str) -> bool:
-    return (0 < len(label) <= 63 and label.isascii()
-            and label.replace('-', '').replace('_', '').isalnum()
-            and not label.startswith('-') and not label.endswith('-'))
 
 
 @dataclasses.dataclass

@@ -51,24 +51,17 @@ class Refusal:
 
     :ivar endpoint: which agent said so
     :ivar count: how often in a row
-    :ivar at: when, on the monotonic clock
-    :ivar pause: seconds for which it is not sent again
+    :ivar until: when it may be sent again, on the monotonic clock
     """
 
     endpoint: str
     count: int
-    at: float
-    pause: float
-
-    @property
-    def age(self) -> float:
-        """Seconds since then."""
-        return time.monotonic() - self.at
+    until: float
 
     @property
     def left(self) -> float:
         """Seconds until it may be sent again."""
-        return max(self.pause - self.age, 0.0)
+        return max(self.until - time.monotonic(), 0.0)
 
 
 class SignIn:
@@ -88,11 +81,6 @@ class SignIn:
         self._turn = threading.Lock()
 
     @property
-    def user(self) -> str:
-        """The user's name."""
-        return self._credentials.user
-
-    @property
     def refusal(self) -> Refusal | None:
         """The last refusal that counts here, until it is accepted."""
         theirs = self._cluster and self._cluster.refusal
@@ -100,15 +88,34 @@ class SignIn:
             return theirs
         return self._refusal
 
-    @contextlib.contextmanager
-    def turn(self, limit):
-        """Have the credentials tried, one connection at a time if need be.
+    def sign(self, limit, endpoint, login):
+        """Sign in, unless the password must not be sent now.
 
         :param limit: the deadline of the connection
-        :returns: a context manager whose value is the :class:`Credentials`,
-            after which :meth:`accepted` or :meth:`refused` is to be called;
-            None while the password must not be sent
+        :param endpoint: who is asked
+        :param login: called with the :class:`Credentials`; raises
+            AccessDenied when they are refused
+        :returns: what login returned
+        :raises AccessDenied: they were refused, now or not long ago
         """
+        with self._turn_of(limit):
+            if self._is_held():
+                raise self._denied(endpoint, result_codes.UNAUTHORIZED,
+                                   self._why_held())
+            try:
+                made = login(self._credentials)
+            except exceptions.AccessDenied as error:
+                self._refused(str(endpoint), error.result)
+                raise self._denied(endpoint, error.result,
+                                   error.desc) from error
+            with self._lock:
+                self._accepted = True
+                self._refusal = None
+            return made
+
+    @contextlib.contextmanager
+    def _turn_of(self, limit):
+        """Let one connection at a time try what was not accepted before."""
         waited = False
         if not self._accepted and not self._is_held():
             # Otherwise each of many connections would be refused. Who has
@@ -116,7 +123,7 @@ class SignIn:
             waited = self._turn.acquire(
                 timeout=limit.remaining * _WAIT_SHARE)
         try:
-            yield None if self._is_held() else self._credentials
+            yield
         finally:
             if waited:
                 self._turn.release()
@@ -125,50 +132,30 @@ class SignIn:
         refusal = self.refusal
         return refusal is not None and refusal.left > 0
 
-    def accepted(self) -> None:
-        """Note that an agent has accepted the credentials."""
-        with self._lock:
-            self._accepted = True
-            self._refusal = None
-
-    def refused(self, endpoint, locked=False) -> None:
-        """Note that an agent has refused the credentials.
-
-        :param endpoint: the agent, as text
-        :param locked: whether it refuses any from here for some time
-        """
+    def _refused(self, endpoint, result):
         with self._lock:
             self._accepted = False
             count = self._refusal.count + 1 if self._refusal else 1
-            self._refusal = Refusal(
-                endpoint, count, time.monotonic(),
-                LONGEST_PAUSE if locked else
-                min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE))
+            pause = min(FIRST_PAUSE * 2 ** min(count - 1, 10), LONGEST_PAUSE)
+            if result == result_codes.ADDRESS_LOCKED:
+                # It refuses any from here for some time.
+                pause = LONGEST_PAUSE
+            self._refusal = Refusal(endpoint, count,
+                                    time.monotonic() + pause)
 
-    def denied(self, endpoint, result=None,
-               desc='') -> exceptions.AccessDenied:
-        """Make the error of a password that was refused or is not sent yet.
-
-        :param endpoint: who was, or is not, asked
-        :param result: its result code; None when it was not asked
-        :param desc: its words
-        """
-        if result is None:
-            result = result_codes.UNAUTHORIZED
-            desc = self._why_held()
+    def _denied(self, endpoint, result, desc):
         return exceptions.AccessDenied(
-            op='login', name=self.user, result=result, desc=desc,
+            op='login', name=self._credentials.user, result=result, desc=desc,
             endpoint=str(endpoint),
             advice=_('Check san_login and san_password, and restart the '
                      'service'))
 
     def _why_held(self):
         refusal = self.refusal
-        return _('not sent again yet, since %(agent)s refused it %(age)d s '
-                 'ago and users are locked out who fail too often; the next '
-                 'time is in %(left)d s') % {
-                     'agent': refusal.endpoint, 'age': refusal.age,
-                     'left': refusal.left + 1} if refusal else ''
+        return _('not sent again yet, since %(agent)s refused it and users '
+                 'are locked out who fail too often; the next time is in '
+                 '%(left)d s') % {'agent': refusal.endpoint,
+                                  'left': refusal.left + 1} if refusal else ''
 
 
 class SignIns:

@@ -33,10 +33,9 @@ from urllib import parse
 
 MAX_REQUEST = 65_536
 MAX_REPLY = 1_048_576
-# A frame could hold a third of a million records of nothing, a record of as
-# many fields, or a value of a megabyte.
-MAX_RECORDS = 65_536
-MAX_RECORD = 65_536
+# A frame could hold a record of a hundred thousand fields, or of a megabyte;
+# those that are published have 14 and some hundred characters.
+MAX_RECORD = 4096
 MAX_FIELDS = 64
 # Records take many times the memory of their text, so only so many are decoded
 # at a time.
@@ -49,6 +48,7 @@ _RECORD = re.compile(rf'(?:{_KEY.pattern}=[^,]*)(?:,{_KEY.pattern}=[^,]*)*',
                      re.ASCII)
 _HEADERS = re.compile(rf'(?:{_KEY.pattern}=.*)(?:\n{_KEY.pattern}=.*)*',
                       re.ASCII)
+_LINE = re.compile('^.*$', re.MULTILINE)
 _UNSAFE = re.compile(r'[%,\x00-\x1f\x7f]')
 _BAD_ESCAPE = re.compile(r'%(?![0-9A-Fa-f]{2})')
 _NUMBER = re.compile(r'-?[0-9]{1,18}', re.ASCII)
@@ -70,7 +70,6 @@ class Frame:
     :ivar desc: the cluster's words, may be empty
     :ivar more: whether more of the same reply follows
     :ivar records: the records in it
-    :ivar size: bytes that the frame took, 0 in all parts but the first
     """
 
     seq: int
@@ -78,7 +77,6 @@ class Frame:
     desc: str
     more: bool
     records: list[dict[str, str]]
-    size: int = dataclasses.field(default=0, compare=False)
 
 
 def _escape(match: re.Match) -> str:
@@ -102,9 +100,7 @@ def encode_request(seq: int, op: str, manage_ip: str,
     lines = [f'seq={seq}', f'op={_escaped(op)}',
              f'manage_ip={_escaped(manage_ip)}']
     for key, value in args.items():
-        if key in ('seq', 'op', 'manage_ip'):
-            raise LocalProtocolError(f'argument name {key!r} is reserved')
-        if not _KEY.fullmatch(key):
+        if not _KEY.fullmatch(key) or key in ('seq', 'op', 'manage_ip'):
             raise LocalProtocolError(f'illegal argument name {key[:80]!r}')
         lines.append(f'{key}={_escaped(str(value))}')
     try:
@@ -143,15 +139,6 @@ def _decode_pairs(text: str, separator: str,
     return pairs
 
 
-def _lines(text: str) -> Iterator[str]:
-    # Not split(), which would take many times the memory of a long reply.
-    start = 0
-    while (end := text.find('\n', start)) >= 0:
-        yield text[start:end]
-        start = end + 1
-    yield text[start:]
-
-
 def _decode_record(line: str) -> dict[str, str]:
     if len(line) > MAX_RECORD:
         raise RemoteProtocolError(
@@ -162,11 +149,9 @@ def _decode_record(line: str) -> dict[str, str]:
 
 
 def _number(headers: Mapping[str, str], key: str) -> int:
-    value = headers.get(key)
-    if value is None:
-        raise RemoteProtocolError(f'reply has no {key}')
+    value = headers.get(key, '')
     if not _NUMBER.fullmatch(value):
-        raise RemoteProtocolError(f'{key} is not a number')
+        raise RemoteProtocolError(f'{key} is no number, or missing')
     return int(value)
 
 
@@ -187,29 +172,18 @@ def decode_reply(payload: bytes) -> Iterator[Frame]:
     headers = _decode_pairs(head, '\n', _HEADERS)
     seq, result = _number(headers, 'seq'), _number(headers, 'result')
     desc, more = headers.get('desc', ''), headers.get('more') == '1'
-    count = body.count('\n') + 1 if gap else 0
-    if count > MAX_RECORDS:
-        raise RemoteProtocolError(
-            f'more than {MAX_RECORDS} records in a frame')
-    frame = Frame(seq, result, desc, more, [], len(payload))
-    if count > PART:
-        return _parts(frame, body, count)
-    if count:
-        frame.records = [_decode_record(line) for line in body.split('\n')]
-    return iter((frame,))
-
-
-def _parts(frame: Frame, body: str, left: int) -> Iterator[Frame]:
-    """Decode the records of a frame part by part."""
-    records = map(_decode_record, _lines(body))
-    size = frame.size
+    left = body.count('\n') + 1 if gap else 0
+    if left <= PART:
+        lines = body.split('\n') if gap else ()
+    else:
+        # That would take many times the memory of a long reply.
+        lines = (match[0] for match in _LINE.finditer(body))
+    records = map(_decode_record, lines)
     while left > PART:
-        yield dataclasses.replace(
-            frame, more=True, size=size,
-            records=list(itertools.islice(records, PART)))
+        yield Frame(seq, result, desc, True,
+                    list(itertools.islice(records, PART)))
         left -= PART
-        size = 0
-    yield dataclasses.replace(frame, size=size, records=list(records))
+    yield Frame(seq, result, desc, more, list(records))
 
 
 class Connection:
@@ -226,13 +200,6 @@ class Connection:
         self._result = None
         # What is left of the frame that is being given.
         self._parts = iter(())
-        self._waiting = False
-        self._broken = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether a new request may be sent."""
-        return not (self._waiting or self._broken or self._buffer)
 
     def request(self, op: str, manage_ip: str,
                 args: Mapping[str, object]) -> bytes:
@@ -242,28 +209,20 @@ class Connection:
         :param manage_ip: address of the manager
         :param args: the operation's arguments
         :returns: the bytes to send
-        :raises LocalProtocolError: when the request cannot be expressed, or
-            the connection is not idle
+        :raises LocalProtocolError: when the request cannot be expressed
         """
-        if not self.idle:
-            raise LocalProtocolError('connection is not idle')
         data = encode_request(self._seq + 1, op, manage_ip, args)
         self._seq += 1
         self._result = None
-        self._waiting = True
         return data
 
     def receive_data(self, data: bytes) -> None:
         """Take in bytes from the peer.
 
         :param data: what was received; empty when the peer has closed
-        :raises RemoteProtocolError: at the end of the stream, and after an
-            earlier error
+        :raises RemoteProtocolError: at the end of the stream
         """
-        if self._broken:
-            raise RemoteProtocolError('connection is broken')
         if not data:
-            self._broken = True
             raise RemoteProtocolError('the peer closed the connection')
         self._buffer += data
 
@@ -273,23 +232,12 @@ class Connection:
         :returns: a :class:`Frame`, or None when more data is needed
         :raises RemoteProtocolError: when the peer broke the protocol
         """
-        if self._broken:
-            raise RemoteProtocolError('connection is broken')
-        try:
-            frame = next(self._parts, None)
-            if frame is None and self._buffer:
-                frame = self._first_part()
-            if frame is not None:
-                self._waiting = frame.more
-                if not frame.more and self._buffer:
-                    raise RemoteProtocolError(
-                        'data after the end of the reply')
-            return frame
-        except RemoteProtocolError:
-            self._broken = True
-            self._parts = iter(())
-            self._buffer.clear()
-            raise
+        frame = next(self._parts, None)
+        if frame is None and self._buffer:
+            frame = self._first_part()
+        if frame is not None and not frame.more and self._buffer:
+            raise RemoteProtocolError('data after the end of the reply')
+        return frame
 
     def _first_part(self) -> Frame | None:
         payload = self._take_payload()
@@ -318,8 +266,6 @@ class Connection:
         return payload
 
     def _check_sequence(self, frame: Frame) -> None:
-        if not self._waiting:
-            raise RemoteProtocolError('reply without a request')
         if frame.seq != self._seq:
             raise RemoteProtocolError(
                 f'reply {frame.seq} to request {self._seq}')

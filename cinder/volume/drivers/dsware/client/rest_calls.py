@@ -24,6 +24,7 @@ import calendar
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+import itertools
 import time
 import urllib.parse
 
@@ -32,6 +33,7 @@ from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware.client import rest_session
 from cinder.volume.drivers.dsware import result_codes
 from os_brick_dsware import fsc_cli
+from os_brick_dsware import result_codes as published
 
 Record = dict[str, str | None]
 Call = Callable[[str, str, object], Mapping]
@@ -40,8 +42,6 @@ _BLOCK = '/api/v2/block_service/'
 _MIGRATIONS = _BLOCK + 'lun_migration'
 _PAGE = 1000
 _SNAPSHOTS_PAGE = 100
-# A listing that goes on longer has no end.
-_MOST_PAGES = 2000
 _TIME = '%Y-%m-%d %H:%M:%S'
 # States of a volume, as REST tells them, by those of the other transports.
 _READY, _COPYING, _CREATING = '0', '6', '7'
@@ -127,12 +127,11 @@ def _pages(ask, key, size) -> Iterator[list[Mapping]]:
 
     :param ask: asks for a page, by its number
     """
-    for page in range(1, _MOST_PAGES + 1):
+    for page in itertools.count(1):
         found = _items(ask(page), key)
         yield found
         if len(found) < size:
             return
-    raise rest_http.Lost(_('a listing has more than %d pages') % _MOST_PAGES)
 
 
 # Queries ---------------------------------------------------------------------
@@ -145,18 +144,6 @@ def _version(call: Call, args) -> Iterator[list[Record]]:
 def _pools(call: Call, args) -> Iterator[list[Record]]:
     yield [_pool(item) for item in _items(
         call('GET', 'storagePool', None), 'storagePools')]
-
-
-def _pool_info(call: Call, args) -> Iterator[list[Record]]:
-    found = [_pool(item) for item in _items(
-        call('GET', _query('storagePool', poolId=args['poolId']), None),
-        'storagePools')]
-    # One that does not know the filter gives all.
-    found = [pool for pool in found
-             if pool['pool_id'] == str(args['poolId'])]
-    if not found:
-        raise rest_session.Refused(result_codes.POOL_NOT_EXIST)
-    yield found
 
 
 def _volumes_named(call, name):
@@ -177,10 +164,6 @@ def _volume_named(call, name):
     return _volume(found[0])
 
 
-def _query_volume(call: Call, args) -> Iterator[list[Record]]:
-    yield [_volume_named(call, args['volName'])]
-
-
 def _snapshot_named(call, name):
     path = _query('snapshot/queryByName', snapshotName=name)
     try:
@@ -195,10 +178,6 @@ def _snapshot_named(call, name):
     if not found:
         raise rest_session.Refused(result_codes.SNAPSHOT_NOT_EXIST)
     return _snapshot(found[0])
-
-
-def _query_snapshot(call: Call, args) -> Iterator[list[Record]]:
-    yield [_snapshot_named(call, args['snapName'])]
 
 
 def _volumes(call: Call, args) -> Iterator[list[Record]]:
@@ -246,7 +225,7 @@ def _whole(found, field, read, name, query) -> Iterator[Record]:
             yield query(record[name])
         except rest_session.Refused as error:
             # It may have been deleted since the page was made.
-            if error.result_class is not result_codes.ResultClass.ABSENT:
+            if error.result_class != published.ABSENT:
                 raise
 
 
@@ -273,14 +252,14 @@ def _create_volume(call: Call, args) -> Iterator[list[Record]]:
     yield []
 
 
-def _post(path: str, body: Callable[[Mapping], object]):
+def _one_call(path: str, body: Callable[[Mapping], object], method='POST'):
     """Make the function of an operation that is one call.
 
     :param path: where it goes
     :param body: makes its body of the arguments
     """
     def change(call: Call, args) -> Iterator[list[Record]]:
-        call('POST', path, body(args))
+        call(method, path, body(args))
         yield []
 
     return change
@@ -360,11 +339,6 @@ def _migration(call: Call, args) -> Iterator[list[Record]]:
            in (None, args['volId'])]
 
 
-def _forget_migration(call: Call, args) -> Iterator[list[Record]]:
-    call('DELETE', _MIGRATIONS, {'id': args['volId']})
-    yield []
-
-
 def _attach(call: Call, args) -> Iterator[list[Record]]:
     volume, host = args['volName'], args['host']
     answer = call('POST', 'volume/attach', {
@@ -412,50 +386,53 @@ def _of_host(found, host):
 OPERATIONS = {
     'getDSwareIdentifier': _version,
     'queryAllPoolInfo': _pools,
-    'queryPoolInfo': _pool_info,
-    'queryVolume': _query_volume,
-    'querySnapshot': _query_snapshot,
+    'queryVolume': lambda call, args: [[_volume_named(
+        call, args['volName'])]],
+    'querySnapshot': lambda call, args: [[_snapshot_named(
+        call, args['snapName'])]],
     'queryAllVolume': _volumes,
     'queryAllSnapshot': _snapshots,
     'querySnapOfVolume': _snapshots_of,
     'queryVolumeQoSInfo': _qos_of,
     'createVolume': _create_volume,
-    'deleteVolume': _post('volume/delete', lambda args: {
+    'deleteVolume': _one_call('volume/delete', lambda args: {
         'volNames': [args['volName']]}),
-    'expandVolume': _post('volume/expand', lambda args: {
+    'expandVolume': _one_call('volume/expand', lambda args: {
         'volName': args['volName'], 'newVolSize': args['volSize']}),
-    'createSnapshot': _post('snapshot/create', lambda args: {
+    'createSnapshot': _one_call('snapshot/create', lambda args: {
         'volName': args['volName'], 'snapshotName': args['snapName']}),
-    'deleteSnapshot': _post('snapshot/delete', lambda args: {
+    'deleteSnapshot': _one_call('snapshot/delete', lambda args: {
         'snapshotName': args['snapName']}),
-    'activeSnapshots': _post(_BLOCK + 'consistency_snapshots', lambda args: [
-        {'name': snapshot, 'sub_type': '0', 'volume_name': volume}
-        for volume, snapshot in zip(args['volNameList'].split(','),
-                                    args['snapNameList'].split(','))]),
+    'activeSnapshots': _one_call(
+        _BLOCK + 'consistency_snapshots', lambda args: [
+            {'name': snapshot, 'sub_type': '0', 'volume_name': volume}
+            for volume, snapshot in zip(args['volNameList'].split(','),
+                                        args['snapNameList'].split(','))]),
     # Some versions make it as large as the snapshot all the same.
-    'createVolumeFromSnap': _post('snapshot/volume/create', lambda args: {
+    'createVolumeFromSnap': _one_call('snapshot/volume/create', lambda args: {
         'src': args['snapNameSrc'], 'volName': args['volName'],
         'volSize': args['volSize']}),
-    'createFullVolumeFromSnap': _post(
+    'createFullVolumeFromSnap': _one_call(
         _BLOCK + 'createFullVolumeFromSnap', lambda args: {
             'snap_name_src': args['snapName'],
             'volume_name_dst': args['volName']}),
     'rollbackSnapshot': _roll_back,
     'queryMigration': _migration,
-    'exchangeVolumes': _post(_MIGRATIONS, lambda args: {
+    'exchangeVolumes': _one_call(_MIGRATIONS, lambda args: {
         'parent_id': args['volIdSrc'], 'target_lun_id': args['volIdDst'],
         'speed': _SPEED, 'work_mode': 0}),
-    'deleteMigration': _forget_migration,
+    'deleteMigration': _one_call(
+        _MIGRATIONS, lambda args: {'id': args['volId']}, 'DELETE'),
     'attachVolume': _attach,
     'detachVolume': _detach,
     'detachVolumeByIp': _detach,
-    'createQoS': _post('qos/create', _limits),
-    'setQoS': _post('qos/modify', _limits),
-    'deleteQoS': _post('qos/delete', lambda args: {
+    'createQoS': _one_call('qos/create', _limits),
+    'setQoS': _one_call('qos/modify', _limits),
+    'deleteQoS': _one_call('qos/delete', lambda args: {
         'qosNames': [args['qosName']]}),
-    'associateQoSWithVolume': _post('qos/volume/associate', lambda args: {
+    'associateQoSWithVolume': _one_call('qos/volume/associate', lambda args: {
         'keyNames': [args['volName']], 'qosName': args['qosName']}),
-    'disassociateQoSWithVolume': _post(
+    'disassociateQoSWithVolume': _one_call(
         'qos/volume/disassociate', lambda args: {
             'keyNames': [args['volName']], 'qosName': args['qosName']}),
 }

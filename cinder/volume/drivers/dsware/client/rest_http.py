@@ -22,6 +22,7 @@ import functools
 import http.client
 import io
 import json
+import socket
 import ssl
 import time
 import zlib
@@ -248,6 +249,11 @@ class _Socket:
         self._limit()
         return self._stream.recv(size)
 
+    def recv_into(self, buffer):
+        data = self.recv(len(buffer))
+        buffer[:len(data)] = data
+        return len(data)
+
     def _limit(self):
         remaining = self._until - time.monotonic()
         if remaining <= 0:
@@ -256,7 +262,7 @@ class _Socket:
 
     def makefile(self, *_args, **_kwargs):
         self._readers += 1
-        return io.BufferedReader(_Reader(self))
+        return io.BufferedReader(socket.SocketIO(self, 'r'))
 
     def fileno(self):
         return self._stream.fileno()
@@ -267,26 +273,8 @@ class _Socket:
         if not self._readers:
             self._stream.close()
 
-    def reader_closed(self):
+    def _decref_socketios(self):
+        """Note that a reader is closed, as SocketIO tells a socket."""
         self._readers -= 1
         if self._closed:
             self.close()
-
-
-class _Reader(io.RawIOBase):
-
-    def __init__(self, sock):
-        self._sock = sock
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        data = self._sock.recv(len(buffer))
-        buffer[:len(data)] = data
-        return len(data)
-
-    def close(self):
-        if not self.closed:
-            super().close()
-            self._sock.reader_closed()

@@ -16,15 +16,17 @@ A token is got by one thread at a time, and shared. What an answer says is
 read here whatever the call, since a refusal may stand in four places.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping
+import functools
 import http.cookies
 import re
 import threading
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import rest_http
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
+from os_brick_dsware import result_codes as published
 
 BASE = '/dsware/service/'
 #: Used when the manager names none that could be one.
@@ -33,14 +35,9 @@ _VERSION = re.compile(r'v?\d{1,3}(\.\d{1,3}){0,3}', re.ASCII)
 _TOKEN = re.compile(r'[\x21-\x7e]{1,4096}')
 _NUMBER = re.compile(r'-?\d{1,18}', re.ASCII)
 _OFFLINE = frozenset((result_codes.UNAUTHORIZED, 1077949069))
-_LOCKED = 1077949071
-_REFUSED = frozenset((1077949061, 1077987870, 1073754390, _LOCKED))
-_UNAUTHORIZED = 401
-_FORBIDDEN = 403
 _NOT_FOUND = 404
-_TOO_MANY = 429
-_SYSTEM_BUSY = 1077949006
-_NO_PERMISSION = 1077949058
+# What it means of HTTP when the answer says no more.
+_STATUS = {401: result_codes.UNAUTHORIZED, 403: 1077949058, 429: 1077949006}
 
 
 class Refused(Exception):
@@ -60,9 +57,8 @@ class Refused(Exception):
 
     @property
     def result_class(self):
-        """The class of its code, as that of a query; None without one."""
-        return (None if self.code is None
-                else result_codes.classify(self.code, False))
+        """The class of its code, as that of a query."""
+        return result_codes.classify(self.code, False)
 
     def __str__(self):
         code = _('no result') if self.code is None else _(
@@ -84,37 +80,31 @@ def number(value) -> int | None:
     return None
 
 
-def refusals(answer: Mapping) -> Iterator[Refused]:
-    """Give what an answer says was refused.
+def refusal(answer: Mapping) -> Refused | None:
+    """Tell what an answer says was refused, first of all.
 
     :param answer: the JSON of the answer
+    :returns: None when nothing was
     """
-    error = answer.get('error')
-    result = answer.get('result')
+    error, result = answer.get('error'), answer.get('result')
     if isinstance(error, Mapping) and number(error.get('code')) != 0:
-        yield _refused(error, 'code')
-    elif isinstance(result, Mapping):
-        if number(result.get('code')) != 0:
-            yield _refused(result, 'code')
-    elif number(result) != 0:
-        yield from _of_result(answer, number(result))
+        return _refused(error, 'code')
+    if isinstance(result, Mapping):
+        return (_refused(result, 'code') if number(result.get('code')) != 0
+                else None)
+    return _of_result(answer, number(result)) if number(result) != 0 else None
 
 
 def _of_result(answer, result):
     details = answer.get('detail')
-    listed = [
-        _refused(detail, 'errorCode')
-        for detail in (details if isinstance(details, list) else [details])
-        if isinstance(detail, Mapping)
-        and number(detail.get('errorCode')) != 0]
-    if listed:
-        yield from listed
-    elif number(answer.get('errorCode')) not in (None, 0):
-        yield _refused(answer, 'errorCode')
-    else:
-        # 1 and 2 only say where the code is.
-        yield Refused(None if result in (1, 2) else result,
-                      _words(answer))
+    for detail in details if isinstance(details, list) else [details]:
+        if (isinstance(detail, Mapping)
+                and number(detail.get('errorCode')) != 0):
+            return _refused(detail, 'errorCode')
+    if number(answer.get('errorCode')) not in (None, 0):
+        return _refused(answer, 'errorCode')
+    # 1 and 2 only say where the code is.
+    return Refused(None if result in (1, 2) else result, _words(answer))
 
 
 def _refused(where, key):
@@ -203,7 +193,10 @@ class Session:
                    else USUAL_VERSION)
         if self._sign_in is None:
             return version, headers
-        return version, {**headers, **self._login(version, headers, limit)}
+        login = functools.partial(
+            self._login, f'{BASE}{version}/sec/login', headers, limit)
+        return version, {**headers, **self._sign_in.sign(
+            limit, self._endpoint, login)}
 
     def _ask(self, method, path, headers, body, limit):
         """Ask what changes nothing that the request in hand is about."""
@@ -215,25 +208,17 @@ class Session:
         except rest_http.Lost as error:
             raise rest_http.NotSent(error) from error
 
-    def _login(self, version, headers, limit):
-        refused = None
-        with self._sign_in.turn(limit) as credentials:
-            if credentials:
-                body = {'userName': credentials.user,
-                        'password': credentials.password}
-                try:
-                    answer = self._ask('POST', f'{BASE}{version}/sec/login',
-                                       headers, body, limit)
-                    self._sign_in.accepted()
-                    return self._token(answer)
-                except Refused as error:
-                    if not _is_denied(error):
-                        raise rest_http.NotSent(error) from error
-                    refused = error
-                    self._sign_in.refused(str(self._endpoint),
-                                          error.code == _LOCKED)
-        raise self._sign_in.denied(self._endpoint, refused and refused.code,
-                                   refused.desc if refused else '')
+    def _login(self, path, headers, limit, credentials):
+        try:
+            answer = self._ask('POST', path, headers, {
+                'userName': credentials.user,
+                'password': credentials.password}, limit)
+        except Refused as error:
+            if error.result_class != published.DENIED:
+                raise rest_http.NotSent(error) from error
+            raise exceptions.AccessDenied(result=error.code,
+                                          desc=error.desc) from error
+        return self._token(answer)
 
     def _token(self, answer):
         token = answer.headers.get('X-Auth-Token') or ''
@@ -261,11 +246,6 @@ def _cookies(headers):
                 yield f'{name}={cookie.coded_value}'
 
 
-def _is_denied(error):
-    return (error.code in _REFUSED
-            or error.result_class is result_codes.ResultClass.DENIED)
-
-
 def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:
     """Read an answer of HTTP.
 
@@ -276,15 +256,13 @@ def read(answer: rest_http.Answer, may_lack: bool = True) -> Mapping:
     :raises Refused: the request was refused
     """
     content = answer.content
-    refusal = None
-    if isinstance(content, Mapping):
-        refusal = next(refusals(content), None)
+    refused = refusal(content) if isinstance(content, Mapping) else None
     # A published code is the manager's own word, whatever the status is.
-    if refusal and refusal.code in result_codes.RESULT_CODES:
-        raise refusal
+    if refused and refused.code in result_codes.RESULT_CODES:
+        raise refused
     _check_status(answer.status, answer.is_page and may_lack)
-    if refusal and (refusal.code is not None or answer.status < 400):
-        raise refusal
+    if refused and (refused.code is not None or answer.status < 400):
+        raise refused
     if answer.status >= 400:
         raise Refused(None, _('HTTP %d') % answer.status)
     if not isinstance(content, Mapping):
@@ -299,14 +277,10 @@ def _check_status(status, is_page):
     if status >= 500:
         # Whether it was carried out before that is not known.
         raise rest_http.Lost(_('HTTP %d') % status)
-    if status == _UNAUTHORIZED:
-        raise Refused(result_codes.UNAUTHORIZED, _('HTTP 401'))
-    if status == _TOO_MANY:
-        raise Refused(_SYSTEM_BUSY, _('HTTP 429'))
+    if status in _STATUS:
+        raise Refused(_STATUS[status], _('HTTP %d') % status)
     if status == _NOT_FOUND or (status < 300 and is_page):
         # As versions answer that lack a call.
         raise Refused(result_codes.OPERATION_NOT_SUPPORTED, _(
             'HTTP %d without JSON: this version of the cluster does not '
             'have that call') % status)
-    if status == _FORBIDDEN:
-        raise Refused(_NO_PERMISSION, _('HTTP 403'))

@@ -13,55 +13,36 @@
 """Requests over REST, to managers in place of agents."""
 
 from collections.abc import Iterator
-import dataclasses
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import endpoints
-from cinder.volume.drivers.dsware.client import login
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import rest_calls
 from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware.client import rest_session
-from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import tls_problems
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 
 
-@dataclasses.dataclass(frozen=True)
-class RESTSettings:
-    """How to talk to every manager of a cluster.
-
-    :ivar connect_timeout: seconds for one attempt, TLS included
-    :ivar capacity: connections to a manager that are kept
-    :ivar sign_in: what to sign in with; only together with tls_settings
-    """
-
-    connect_timeout: float = 5
-    capacity: int = 16
-    tls_settings: tls.TLSSettings | None = None
-    sign_in: login.SignIn | None = None
-
-    def __post_init__(self):
-        if self.sign_in and not self.tls_settings:
-            raise ValueError('a password is never sent without TLS')
-
-
 class RESTTransport:
     """Carries requests to one manager.
 
     :param endpoint: the manager, a :class:`endpoints.Endpoint`
-    :param settings: the :class:`RESTSettings`
+    :param tls_settings: a :class:`tls.TLSSettings`
+    :param sign_in: a :class:`login.SignIn`, what to sign in with
+    :param connect_timeout: seconds for one attempt, TLS included
+    :param capacity: connections to the manager that are kept
     """
 
-    def __init__(self, endpoint, settings):
+    def __init__(self, endpoint, tls_settings=None, sign_in=None,
+                 connect_timeout=5, capacity=16):
         self.endpoint = endpoint
-        self._settings = settings
+        self._tls_settings = tls_settings
         self._session = rest_session.Session(
-            endpoint, rest_http.Connections(
-                endpoint, settings.connect_timeout, settings.tls_settings,
-                settings.capacity), settings.sign_in)
+            endpoint, rest_http.Connections(endpoint, connect_timeout,
+                                            tls_settings, capacity), sign_in)
 
     def exchange(self, request: endpoints.Request,
                  deadline: waiting.Deadline) -> Iterator[protocol.Frame]:
@@ -106,18 +87,15 @@ class RESTTransport:
         if caller.changed:
             # Of several calls the first ones were carried out.
             return self._error(exceptions.OutcomeUnknown, request, str(error))
-        problem = self._problem(error.error, self._settings.tls_settings)
-        return self._error(
-            exceptions.CertificateRefused if problem.certain
-            else exceptions.EndpointUnavailable, request, problem.desc,
-            advice=problem.advice)
+        return self._unavailable(error.error, self._tls_settings).advised(
+            op=request.op, name=request.name, endpoint=str(self.endpoint))
 
     @staticmethod
-    def _problem(error, settings):
+    def _unavailable(error, settings):
         """Tell why it cannot be asked."""
         if isinstance(error, rest_session.Refused):
-            return tls_problems.Problem(
-                _('the manager is not ready: %s') % error, certain=False)
+            return exceptions.EndpointUnavailable(
+                desc=_('the manager is not ready: %s') % error)
         if not isinstance(error, rest_http.Lost):
             return tls_problems.of_handshake(error, settings, _(
                 'Managers usually serve REST on port 28443 or 8088: see '
@@ -129,8 +107,8 @@ class RESTTransport:
                 'If it is an agent and not the manager, set '
                 'dsware_transport = socket'))))
         return (tls_problems.of_client_certificate(error.error, settings)
-                or tls_problems.Problem(_('no valid answer: %s') % error,
-                                        advice, certain=False))
+                or exceptions.EndpointUnavailable(
+                    desc=_('no valid answer: %s') % error, advice=advice))
 
     @staticmethod
     def _frame(records, result=result_codes.OK, desc='', more=False):

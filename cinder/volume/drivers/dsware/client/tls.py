@@ -12,6 +12,7 @@
 
 """TLS: contexts that follow their files, and time-outs for whole calls."""
 
+import glob
 import os
 import selectors
 import ssl
@@ -118,6 +119,8 @@ class TLSSettings:
             if not self.ca_path:
                 context.load_default_certs()
             elif os.path.isdir(self.ca_path):
+                # OpenSSL would look into it later, and say nothing.
+                os.listdir(self.ca_path)
                 context.load_verify_locations(capath=self.ca_path)
             else:
                 context.load_verify_locations(cafile=self.ca_path)
@@ -174,29 +177,16 @@ class TLSSettings:
 
 def _signature(paths):
     """Give what is another value once one of some files is another one."""
-    return tuple(_look_at(path) for path in paths)
-
-
-def _look_at(path):
-    try:
-        found = os.stat(path)
-        if os.path.isdir(path):
-            # Links in it, whose files may be replaced, are what is read.
-            names = sorted(os.listdir(path))
-            return tuple(_stamp(os.path.join(path, name)) for name in names)
-    except OSError:
-        return None
-    return _of(found)
+    # In a directory links, whose files may be replaced, are what is read.
+    return [(name, _stamp(name)) for path in paths
+            for name in (path, *sorted(glob.glob(glob.escape(path) + '/*')))]
 
 
 def _stamp(path):
     try:
-        return path, *_of(os.stat(path))
+        found = os.stat(path)
     except OSError:
-        return path, None
-
-
-def _of(found):
+        return None
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 

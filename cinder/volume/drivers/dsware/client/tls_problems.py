@@ -16,12 +16,12 @@ OpenSSL says what it saw; an operator wants to know which certificate or
 option is wrong, and on which side.
 """
 
-import dataclasses
 import ssl
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume.drivers.dsware.client import tls
+from cinder.volume.drivers.dsware import exceptions
 
 # The peer went away during a handshake: no word about a certificate.
 _CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError,
@@ -51,58 +51,45 @@ _OTHER_NAME = (62, 64)
 _UNKNOWN_AUTHORITY = (2, 7, 19, 20, 21, 24, 30)
 
 
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """Why there is no connection.
-
-    :ivar desc: what happened
-    :ivar advice: what to do
-    :ivar certain: whether it was refused for good, rather than that the
-        agent is not there
-    """
-
-    desc: str
-    advice: str = ''
-    certain: bool = True
-
-
 def of_handshake(error: Exception, settings: tls.TLSSettings | None,
-                 elsewhere: str = '') -> Problem:
+                 elsewhere: str = '') -> exceptions.EndpointUnavailable:
     """Tell why a connection could not be made.
+
+    CertificateRefused stands for what was refused for good, its base class
+    for an agent that is not there.
 
     :param error: what was raised
     :param settings: the TLS settings, or None without TLS
     :param elsewhere: advice for when nobody listens there, or in another
         way, in place of that for an agent
-    :returns: the :class:`Problem`
+    :returns: an exception, not raised, without the endpoint
     """
     if isinstance(error, tls.BadFile):
-        return Problem(_('a certificate or key of this service cannot be '
-                         'used: %s') % error)
+        return exceptions.CertificateRefused(
+            desc=_('a certificate or key of this service cannot be used: %s')
+            % error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Problem(
-            _('the certificate was refused: %s') % error.verify_message,
-            _advice_on_certificate(error.verify_code, settings))
+        return exceptions.CertificateRefused(
+            desc=_('the certificate was refused: %s') % error.verify_message,
+            advice=_advice_on_certificate(error.verify_code, settings))
     if isinstance(error, _CUT_OFF) and not isinstance(
             error, ConnectionRefusedError) and settings:
-        return Problem(
-            _('the agent broke off the TLS handshake (%s)') % _text(error),
-            elsewhere or _(
+        return exceptions.EndpointUnavailable(
+            desc=_('the agent broke off the TLS handshake (%s)') % (
+                _reason(error) or error.strerror or error),
+            advice=elsewhere or _(
                 'If it does so again and again, it does not speak TLS on '
                 'this port (then correct the port, or set driver_use_ssl = '
-                'false), or speaks no version from 1.2 on'), certain=False)
+                'false), or speaks no version from 1.2 on'))
     if isinstance(error, ssl.SSLError):
         return _of_ssl(error, settings, elsewhere)
-    return Problem(_('cannot connect: %s') % error, elsewhere, certain=False)
+    return exceptions.EndpointUnavailable(
+        desc=_('cannot connect: %s') % error, advice=elsewhere)
 
 
 def _reason(error):
     # Errors that ssl does not make itself have none.
     return getattr(error, 'reason', None) or ''
-
-
-def _text(error):
-    return _reason(error) or error.strerror or error
 
 
 def _advice_on_certificate(code, settings):
@@ -138,27 +125,30 @@ def _trusted(settings):
 def _of_ssl(error, settings, elsewhere):
     reason = _reason(error)
     if reason in _NO_TLS:
-        return Problem(
-            _('what the agent says is not TLS (%s)') % reason,
-            elsewhere or _('Correct the port, or set driver_use_ssl = false '
-                           'if the cluster has no TLS'))
+        return exceptions.CertificateRefused(
+            desc=_('what the agent says is not TLS (%s)') % reason,
+            advice=elsewhere or _(
+                'Correct the port, or set driver_use_ssl = false if the '
+                'cluster has no TLS'))
     if reason in _TOO_OLD:
-        return Problem(
-            _('the agent speaks no TLS version from 1.2 on (%s)') % reason,
-            _('Switch TLS 1.2 or 1.3 on at the agent; older versions are '
-              'not safe'))
+        return exceptions.CertificateRefused(
+            desc=_('the agent speaks no TLS version from 1.2 on (%s)')
+            % reason, advice=_(
+                'Switch TLS 1.2 or 1.3 on at the agent; older versions are '
+                'not safe'))
     if reason in _NO_AGREEMENT:
-        return Problem(
-            _('the TLS handshake failed: %s') % reason,
-            _('The agent wants a client certificate (see '
-              'dsware_client_cert), or has no cipher or key strength in '
-              'common with this host'))
-    return of_client_certificate(error, settings) or Problem(
-        _('the TLS handshake failed: %s') % (reason or error))
+        return exceptions.CertificateRefused(
+            desc=_('the TLS handshake failed: %s') % reason, advice=_(
+                'The agent wants a client certificate (see '
+                'dsware_client_cert), or has no cipher or key strength in '
+                'common with this host'))
+    return of_client_certificate(
+        error, settings) or exceptions.CertificateRefused(
+            desc=_('the TLS handshake failed: %s') % (reason or error))
 
 
 def of_client_certificate(error: Exception, settings: tls.TLSSettings | None
-                          ) -> Problem | None:
+                          ) -> exceptions.CertificateRefused | None:
     """Tell whether the agent refused the certificate of this service.
 
     With TLS 1.3 it does so when the handshake is over for the client, but
@@ -166,21 +156,22 @@ def of_client_certificate(error: Exception, settings: tls.TLSSettings | None
 
     :param error: what was raised
     :param settings: the TLS settings, or None without TLS
-    :returns: the :class:`Problem`, or None when it is no such refusal
+    :returns: an exception, not raised, without the endpoint; None when it
+        is no such refusal
     """
     reason = _reason(error)
     if reason in _WANTS_CLIENT or (
             reason in _REFUSES_CLIENT and not settings.client_cert):
-        return Problem(
-            _('the agent wants a client certificate (%s)') % reason,
-            _('Set dsware_client_cert and dsware_client_key'))
+        return exceptions.CertificateRefused(
+            desc=_('the agent wants a client certificate (%s)') % reason,
+            advice=_('Set dsware_client_cert and dsware_client_key'))
     if reason in _REFUSES_CLIENT:
-        return Problem(
-            _('the agent refuses the client certificate %(path)s '
-              '(%(reason)s)') % {'path': settings.client_cert,
-                                 'reason': reason},
-            _('Have it issued by an authority that the agents trust, or '
-              'renewed; see dsware_client_cert'))
+        return exceptions.CertificateRefused(
+            desc=_('the agent refuses the client certificate %(path)s '
+                   '(%(reason)s)') % {'path': settings.client_cert,
+                                      'reason': reason},
+            advice=_('Have it issued by an authority that the agents trust, '
+                     'or renewed; see dsware_client_cert'))
     return None
 
 

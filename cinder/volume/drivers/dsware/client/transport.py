@@ -75,12 +75,12 @@ class SocketTransport:
                 yield frame
                 return
             connection.close()
+            if self._settings.sign_in is None:
+                raise self._no_password(request, frame)
             # Its sign-in is over, so nothing was carried out.
-            if not (sign_ins and self._settings.sign_in):
-                break
-        if self._settings.password_withheld:
-            raise self._unlisted(request, frame)
-        yield frame
+            if not sign_ins:
+                yield frame
+                return
 
     def _new_connection(self, deadline):
         connection = connections.Connection(self.endpoint, self._settings,
@@ -112,12 +112,13 @@ class SocketTransport:
             raise
         return frame
 
-    def _unlisted(self, request, frame):
+    def _no_password(self, request, frame):
         return exceptions.AccessDenied(
             op=request.op, name=request.name, result=frame.result,
             desc=frame.desc, endpoint=str(self.endpoint),
-            advice=_('It is given no password, because it is not written '
-                     'down by itself: list the agent in dsware_host_agents'))
+            advice=_('It is given no password: set san_login and '
+                     'san_password, and list the agent in dsware_host_agents '
+                     'if it is that of a host'))
 
     def _idle_connection(self):
         while self._idle:

@@ -184,7 +184,6 @@ class SocketTestCase(BackendTestCase):
         self.assertIsNotNone(host.sign_in)
         for settings in (port, other):
             self.assertIsNone(settings.sign_in)
-            self.assertTrue(settings.password_withheld)
             self.assertIs(one.tls_settings, settings.tls_settings)
 
     def test_what_is_known_of_a_password_survives_another_start(self):
@@ -204,7 +203,7 @@ class SocketTestCase(BackendTestCase):
 
     @ddt.data('driver_ssl_cert_path', 'dsware_client_cert')
     def test_a_file_that_is_not_there(self, option):
-        self.refused(option, '/no/such/file', 'not there', **{
+        self.refused(option, '/no/such/file', 'No such file', **{
             option: '/no/such/file', 'driver_use_ssl': True,
             'driver_ssl_cert_verify': True})
 

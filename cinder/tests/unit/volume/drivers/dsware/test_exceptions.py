@@ -24,6 +24,7 @@ from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
+from os_brick_dsware import result_codes as published
 
 BY_CLASS = {
     'exists': exceptions.ObjectExists,
@@ -59,11 +60,11 @@ class ExceptionsTestCase(testtools.TestCase):
              error.endpoint))
 
     def test_every_class_has_its_exception(self):
-        kinds = [kind.value for kind in result_codes.ResultClass
-                 if kind != result_codes.ResultClass.OK]
-        codes = result_codes.read({
-            code: ('NAME', kind, 'its meaning')
-            for code, kind in enumerate(kinds)})
+        kinds = sorted({kind for _name, kind, _meaning
+                        in published.CODES.values()} - {published.OK})
+        self.assertEqual(sorted(BY_CLASS), kinds)
+        codes = {code: ('NAME', kind, 'its meaning')
+                 for code, kind in enumerate(kinds)}
         with mock.patch.object(result_codes, 'RESULT_CODES', codes):
             for code, kind in enumerate(kinds):
                 error = exceptions.from_result('op', 'name', code, '', 'e',

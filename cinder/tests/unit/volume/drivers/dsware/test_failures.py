@@ -29,6 +29,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import result_codes
 from os_brick_dsware import logs as brick_logs
+from os_brick_dsware import result_codes as published
 
 DRIVER = 'cinder.volume.drivers.dsware'
 FOR_EVER = 10 ** 6
@@ -36,14 +37,13 @@ THING = types.SimpleNamespace(id='the-id', name='the-name',
                               name_id='the-name-id', provider_id=None)
 LIMITS = (50152401, 50152501, 50152502, 50153012)
 LONGEST = 2500
-Class = result_codes.ResultClass
 CODES = sorted(code for code in result_codes.RESULT_CODES if code)
 
 # What each class of code leads to when it is answered again and again.
 _BY_CLASS = collections.defaultdict(lambda: {'ERROR': 1}, {
-    Class.RETRY: {'WARNING': 1, 'ERROR': 1},
-    Class.UNKNOWN: {'WARNING': 1, 'ERROR': 1},
-    Class.BUSY: {'INFO': 1, 'ERROR': 1}})
+    published.RETRY: {'WARNING': 1, 'ERROR': 1},
+    published.UNKNOWN: {'WARNING': 1, 'ERROR': 1},
+    published.BUSY: {'INFO': 1, 'ERROR': 1}})
 
 
 class LogTestCase(base.DriverTestCase):
@@ -118,7 +118,7 @@ class ResultCodesTestCase(LogTestCase):
     def expected(op, code):
         kind = result_codes.classify(code, True)
         if op in ('deleteVolume', 'deleteSnapshot') and (
-                kind is Class.ABSENT):
+                kind == published.ABSENT):
             # That is what was wanted.
             return {'INFO': 1} if op == 'deleteVolume' else {}
         return _BY_CLASS[kind]
@@ -150,7 +150,7 @@ class ResultCodesTestCase(LogTestCase):
                                      args[0])
 
     def check_error(self, text, op, code, thing):
-        name = result_codes.RESULT_CODES[code].name
+        name = result_codes.RESULT_CODES[code][0]
         for part in (thing.id, thing.name, op, ' at 192.0.2.', str(code),
                      name, 'is given up after ', 'Cinder gets '):
             self.assertIn(part, text)

@@ -262,7 +262,7 @@ class PauseTestCase(AgentsTestCase):
             self.fail(self.one)
             self.clock.now += 10
         # Of a request that was sent before counts, too.
-        self.agents.answered(before)
+        self.agents.answered(before.agent)
         self.assertEqual([self.one] * 3, [
             self.asked(self.one) for _n in range(3)])
         # The next outage begins with a short pause again.
@@ -396,33 +396,3 @@ class OutageTestCase(testtools.TestCase):
         self.time.run(hang, call_then)
         self.assertEqual([], self.errors)
         self.assertLess(self.answered[0] - began, 6)
-
-    @ddt.data(fakes.Interrupted, GeneratorExit)
-    def test_a_call_that_is_killed_hands_the_attempt_on(self, kind):
-        self.back[ONE] = 3
-        told = []
-
-        def killed():
-            try:
-                self.client.call('deleteVolume', volName='v')
-            except BaseException as error:
-                told.append(error)
-
-        exchange = self.exchange
-
-        def kill_once(endpoint, request, deadline):
-            if self.elapsed() > 3 and not told:
-                self.attempts[endpoint].append(self.elapsed())
-                told.append(None)
-                raise kind()
-            yield from exchange(endpoint, request, deadline)
-
-        for agent in self.client._agents._rotation:
-            agent.transport.exchange = functools.partial(kill_once,
-                                                         agent.endpoint)
-        self.time.run(*[killed] * 3)
-        errors = [error for error in told if error]
-        self.assertEqual([kind], [type(error) for error in errors])
-        by_time = sorted(sum(self.attempts.values(), []))
-        after = [when for when in by_time if when > 3]
-        self.assertEqual(after[0], after[1])

@@ -309,19 +309,6 @@ class AgentTestCase(CallingTestCase):
         self.assertIn(self.host_agent(0), self.client._agents._agents)
         self.assertFalse(self.transports[self.host_agent(0)].closed)
 
-    def test_one_that_is_down_is_not_forgotten(self):
-        self.cluster.dead.add(THREE.host)
-        self.assertRaises(exceptions.EndpointUnavailable, self.query,
-                          agent=THREE)
-        agents = self.client._agents._agents
-        agents[THREE].pause()
-        agents[THREE].wanted -= 100
-        self.query(agent=self.host_agent(0))
-        self.assertIn(THREE, agents)
-        self.clock.now += 61
-        self.query(agent=self.host_agent(1))
-        self.assertNotIn(THREE, agents)
-
 
 @ddt.ddt
 class RoomTestCase(CallingTestCase):
@@ -464,7 +451,6 @@ class StreamTestCase(CallingTestCase):
         self.assertEqual([True], closed)
 
 
-@ddt.ddt
 class BoundTestCase(CallingTestCase):
 
     def test_a_reply_has_a_bound(self):
@@ -472,6 +458,7 @@ class BoundTestCase(CallingTestCase):
 
         def exchange(request, deadline):
             self.cluster.requests.append((request, ONE))
+            self.clock.now += 1
             try:
                 while True:
                     yield frame([{'a': '1'}] * 1000, more=True)
@@ -485,18 +472,16 @@ class BoundTestCase(CallingTestCase):
         self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
         self.assertEqual(len(self.asked()), len(closed))
 
-    @ddt.data(protocol.Frame(1, 0, '', True, [], 20),
-              protocol.Frame(1, 0, '', True, [{'a': '1'}], 2 ** 20))
-    def test_so_have_its_frames_and_its_bytes(self, endless):
+    def test_so_have_its_frames(self):
         taken = []
 
         def exchange(request, deadline):
+            self.clock.now += 1
             while True:
                 taken.append(1)
-                yield endless
+                yield frame(more=True)
         for carrier in self.transports.values():
             carrier.exchange = exchange
         self.raises(exceptions.OutcomeUnknown, self.query,
                     deadline=waiting.Deadline(0.001))
-        bound = 5 if endless.records else 4097
-        self.assertEqual(0, len(taken) % bound)
+        self.assertEqual(0, len(taken) % 4097)

@@ -11,6 +11,7 @@
 # under the License.
 """To whom a password is sent, and when to nobody."""
 
+import contextlib
 import threading
 
 import testtools
@@ -18,6 +19,7 @@ import testtools
 from cinder.tests.unit.volume.drivers.dsware import fakes
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import login
+from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import waiting
 from tools import secret_marks
 
@@ -43,16 +45,17 @@ class SignInTestCase(testtools.TestCase):
 
         :returns: whether the password was sent
         """
-        used = self.sign_ins.of(agent)
-        with used.turn(waiting.Deadline(5)) as credentials:
-            if credentials is None:
-                return False
-            self.assertEqual(CREDENTIALS, credentials)
+        sent = []
+
+        def login(credentials):
+            sent.append(credentials)
             if agent in self.refusing:
-                used.refused(str(agent))
-            else:
-                used.accepted()
-            return True
+                raise exceptions.AccessDenied(result=10000003)
+
+        with contextlib.suppress(exceptions.AccessDenied):
+            self.sign_ins.of(agent).sign(waiting.Deadline(5), agent, login)
+        self.assertIn(sent, ([], [CREDENTIALS]))
+        return bool(sent)
 
     def test_what_was_refused_is_left_alone_for_ever_longer(self):
         self.refusing.add(AGENT)
@@ -105,7 +108,6 @@ class SignInTestCase(testtools.TestCase):
 
     def test_nothing_shows_a_password(self):
         self.assertNotIn(secret_marks.MARK, repr(vars(self.sign_in)))
-        self.assertEqual('admin', self.sign_in.user)
 
 
 class TogetherTestCase(testtools.TestCase):
@@ -116,12 +118,14 @@ class TogetherTestCase(testtools.TestCase):
         sent = []
         ready = threading.Barrier(8)
 
+        def refuse(credentials):
+            sent.append(credentials)
+            raise exceptions.AccessDenied(result=10000003)
+
         def sign():
             ready.wait(30)
-            with signing.turn(waiting.Deadline(60)) as credentials:
-                if credentials:
-                    sent.append(credentials)
-                    signing.refused(str(AGENT))
+            self.assertRaises(exceptions.AccessDenied, signing.sign,
+                              waiting.Deadline(60), AGENT, refuse)
 
         threads = [threading.Thread(target=sign) for _number in range(8)]
         for thread in threads:
@@ -132,9 +136,12 @@ class TogetherTestCase(testtools.TestCase):
 
     def test_an_agent_that_hangs_holds_nobody_up_for_ever(self):
         signing = login.SignIn(CREDENTIALS)
-        with signing.turn(waiting.Deadline(60)):
-            with signing.turn(waiting.Deadline(0.02)) as credentials:
-                self.assertEqual(CREDENTIALS, credentials)
+
+        def sign(seconds, login):
+            return signing.sign(waiting.Deadline(seconds), AGENT, login)
+
+        # The second one has its turn while the first one has not ended.
+        self.assertEqual(2, sign(60, lambda _credentials: sign(
+            0.02, lambda _credentials: 2)))
         # Nobody's turn was given back twice.
-        with signing.turn(waiting.Deadline(1)) as credentials:
-            self.assertEqual(CREDENTIALS, credentials)
+        self.assertEqual(3, sign(1, lambda _credentials: 3))

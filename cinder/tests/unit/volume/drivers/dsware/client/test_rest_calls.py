@@ -12,8 +12,6 @@
 
 """What is asked of a manager for each operation, and how it is read."""
 
-from unittest import mock
-
 import ddt
 import testtools
 
@@ -135,15 +133,6 @@ class QueryTestCase(CallsTestCase):
     def test_no_snapshot(self, answer):
         self.refused(50150006, 'querySnapshot', answer, snapName='s')
 
-    def test_a_pool_where_all_are_given(self):
-        pools = [{'poolId': 10, 'totalCapacity': 1},
-                 {'poolId': 1, 'totalCapacity': 2}]
-        record, = self.carry_out('queryPoolInfo', {'storagePools': pools},
-                                 poolId=1)
-        self.assertEqual('2', record['total_capacity'])
-        self.refused(50150021, 'queryPoolInfo', {'storagePools': pools},
-                     poolId=0)
-
     def test_qos(self):
         record, = self.carry_out('queryVolumeQoSInfo', {
             'qosName': 'q', 'qosSpecInfo': {
@@ -178,14 +167,6 @@ class ListingTestCase(CallsTestCase):
                 self.assertEqual(
                     list(range(1, len(lengths) + 1)),
                     [body[number] for *_call, body in self.manager.asked])
-
-    def test_no_end(self):
-        manager = Manager(*[{'volumeList': [VOLUME] * 1000}] * 4)
-        with mock.patch.object(rest_calls, '_MOST_PAGES', 3):
-            error = self.assertRaises(rest_http.Lost, lambda: [
-                None for _page in rest_calls.OPERATIONS['queryAllVolume'](
-                    manager, {'poolId': 0})])
-        self.assertIn('3 pages', str(error))
 
     def test_what_a_page_does_not_tell_is_asked_for(self):
         found = self.carry_out(

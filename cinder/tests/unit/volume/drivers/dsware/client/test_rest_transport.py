@@ -21,7 +21,6 @@ import testtools
 from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
 from cinder.tests.unit.volume.drivers.dsware.fakes import http_server
 from cinder.volume.drivers.dsware.client import endpoints
-from cinder.volume.drivers.dsware.client import login
 from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware.client import rest_session
 from cinder.volume.drivers.dsware.client import rest_transport
@@ -59,8 +58,7 @@ class Session:
 
 
 def make(*answers, endpoint=ENDPOINT):
-    made = rest_transport.RESTTransport(endpoint,
-                                        rest_transport.RESTSettings())
+    made = rest_transport.RESTTransport(endpoint)
     made._session = Session(*answers)
     return made
 
@@ -131,11 +129,6 @@ class OutcomeTestCase(TransportTestCase):
         self.assertEqual(50150002, error.result)
         self.assertEqual([], carrier._session.asked)
 
-    def test_a_password_goes_nowhere_without_tls(self):
-        sign_in = login.SignIn(login.Credentials('admin', 'x'))
-        self.assertRaises(ValueError, rest_transport.RESTSettings,
-                          sign_in=sign_in)
-
 
 @ddt.ddt
 class HostTestCase(TransportTestCase):
@@ -188,8 +181,7 @@ class TLSTestCase(TransportTestCase):
         server = self.useFixture(http_server.Server(*steps, context=context))
         made = rest_transport.RESTTransport(
             endpoints.Endpoint(*server.address),
-            rest_transport.RESTSettings(tls_settings=tls.TLSSettings(
-                True, ca or self.authority.path, **settings)))
+            tls.TLSSettings(True, ca or self.authority.path, **settings))
         self.addCleanup(made.close)
         return made
 
@@ -238,8 +230,7 @@ class TLSTestCase(TransportTestCase):
         server = self.useFixture(http_server.Server())
         made = rest_transport.RESTTransport(
             endpoints.Endpoint(*server.address),
-            rest_transport.RESTSettings(tls_settings=tls.TLSSettings(
-                True, self.authority.path)))
+            tls.TLSSettings(True, self.authority.path))
         error = self.assertRaises(exceptions.EndpointUnavailable,
                                   self.exchange, made)
         self.assertIn('TLS', str(error))

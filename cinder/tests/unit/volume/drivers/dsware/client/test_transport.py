@@ -131,7 +131,8 @@ class ExchangeTestCase(scripted.TransportTestCase):
     def test_not_signed_in_drops_the_connection(self):
         peer = ScriptedSocket(reply(1, 10000003))
         carrier = self.make(peer)
-        self.assertEqual(10000003, self.exchange(carrier)[0].result)
+        error = self.fails(exceptions.AccessDenied, carrier)
+        self.assertEqual(10000003, error.result)
         self.assertTrue(peer.closed)
         self.assertEqual(0, len(carrier._idle))
 
