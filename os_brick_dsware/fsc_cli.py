@@ -107,6 +107,12 @@ class Output:
     desc: str
     records: tuple[dict[str, str], ...]
 
+    @property
+    def device(self) -> str:
+        """Path of the volume's device; empty if none was told."""
+        return ''.join(record.get('devName', '')
+                       for record in self.records[:1])
+
 
 def bound(op: str) -> int:
     """Tell how much a run of the program may print.

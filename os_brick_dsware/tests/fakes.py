@@ -140,7 +140,7 @@ class FakeCluster:
         assert cmd[0] == 'fsc_cli', cmd
         args = dict(zip(cmd[1::2], cmd[2::2]))
         op = args['--op']
-        name = args.get('--volName') or args['--snapName']
+        name = args['--volName']
         self.calls.append((op, args['--ip'], name))
         return self.run(op, addresses.canonical(args['--ip']), name), ''
 
@@ -178,9 +178,6 @@ class FakeCluster:
                 'real_size=0,pool_id=0,create_time=1%s\n' % (
                     name, self.volumes[name],
                     ',wwn=' + self.wwns[name] if self.wwns[name] else ''))
-
-    def querySnapshot(self, agent, name):
-        return 'result=50150006\n'
 
     def attachVolume(self, agent, name):
         if name not in self.volumes:

@@ -415,14 +415,6 @@ class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
         self.assertRaises(exceptions.WrongDevice,
                           self.connector.connect_volume, self.properties())
 
-    def test_snapshot(self):
-        self.cluster.links = False
-        self.cluster.queryVolume = lambda agent, name: 'result=50150005\n'
-        self.cluster.querySnapshot = lambda agent, name: (
-            'result=0\nsnap_name=%s,snap_size=1\n' % name)
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-
 
 class BlockDevices:
     """What the kernel says of a block device counts most."""
