@@ -21,7 +21,6 @@ anybody has the device open, nor if it cannot be shown to be the volume's.
 from collections.abc import Callable
 import contextlib
 import dataclasses
-import os
 import random
 import time
 
@@ -191,9 +190,8 @@ class HostVolume:
 
     def paths(self) -> list[str]:
         """List the existing paths by which users have the volume."""
-        found = {identify.path_of(user, self._host)
-                 for user in self._shared()} - {''}
-        return sorted(found or {self._identifier.linked()} - {''})
+        return sorted({identify.path_of(user, self._host)
+                       for user in self._shared()} - {''})
 
     def _locked(self):
         return self._ledger.lock(self._name, self._waits.lock)
@@ -379,14 +377,12 @@ class HostVolume:
             % (self._name, device, ', '.join(holders)))
 
     def _flush(self, device: str) -> None:
-        if not device:
+        # A file that plays a device has no other bytes than all see.
+        if not self._host.is_block(device):
             return
         try:
-            if self._host.is_block(device):
-                self._execute('blockdev', '--flushbufs', device,
-                              timeout=self._waits.flush)
-            else:
-                _sync(device)
+            self._execute('blockdev', '--flushbufs', device,
+                          timeout=self._waits.flush)
         except (OSError, processutils.ProcessExecutionError) as exc:
             raise exceptions.FlushFailed(
                 "what was written to %s may not have reached volume %s, "
@@ -504,14 +500,6 @@ class HostVolume:
 def _without(users: list[ledgers.User],
              others: list[ledgers.User]) -> list[ledgers.User]:
     return [user for user in users if user not in others]
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclasses.dataclass(frozen=True)

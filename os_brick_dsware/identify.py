@@ -133,7 +133,7 @@ class Identifier:
             recorded, so that there is no doubt that it is this host's
         """
         for user in sharing:
-            if self.is_still(user):
+            if user.has_device(self._host):
                 return user.device, True
         told = next(filter(self._host.exists, self._told()), '')
         if told or not self._known_wwn:
@@ -144,14 +144,6 @@ class Identifier:
                      and not self._of_another(device, self._known_wwn)),
                     ''), False
 
-    def linked(self) -> str:
-        """Find the stable path of a volume without a record."""
-        wwn = self._known_wwn
-        link = self._host.link(wwn) if wwn else ''
-        device = os.path.realpath(link)
-        return link if link and self._host.exists(link) and not (
-            self._of_another(device, wwn) or self._taken(device)) else ''
-
     # Candidates -------------------------------------------------------------
 
     def _candidates(self, reply, agent) -> list[str]:
@@ -159,7 +151,7 @@ class Identifier:
             return [reply.device]
         others = {user.device for user in self._had if user.agent != agent}
         found = [user.device for user in self._had
-                 if user.agent == agent and self.is_still(user)]
+                 if user.agent == agent and user.has_device(self._host)]
         # Where one machine plays several hosts, the link may be another's.
         return sorted(dict.fromkeys(found + self._told() + self.by_wwn()),
                       key=others.__contains__)
@@ -312,17 +304,12 @@ class Identifier:
             return bool(user.generation) and (
                 user.generation == self._host.generation(device))
         return (user.device == self._host.canonical(device)
-                and self.is_still(user))
-
-    def is_still(self, user: ledgers.User) -> bool:
-        """Tell whether a user's device is the one that it was given."""
-        return bool(user.device) and (
-            user.generation == self._host.generation(user.device))
+                and user.has_device(self._host))
 
 
 def path_of(user: ledgers.User, host: devices.Devices) -> str:
     """Tell by which path a user has a volume now; empty if it is gone."""
-    if not user.device or user.generation != host.generation(user.device):
+    if not user.has_device(host):
         return ''
     same = os.path.realpath(user.path) == os.path.realpath(user.device)
     return user.path if user.path and same else user.device

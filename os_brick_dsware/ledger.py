@@ -182,6 +182,14 @@ class User:
         return (self.agent == other.agent
                 or bool(self.device) and self.device == other.device)
 
+    def has_device(self, host) -> bool:
+        """Tell whether its device is still the one that it was given.
+
+        :param host: the devices.Devices of this host
+        """
+        return bool(self.device) and (
+            self.generation == host.generation(self.device))
+
     def is_instance(self, instance: str) -> bool:
         """Tell whether it is a certain instance, given by its id."""
         return bool(instance) and instance == self.instance

@@ -57,20 +57,13 @@ class ShapeChanged(Exception):
     """A module does not have what we expect, or has it otherwise."""
 
 
-def _mapping(module, name: str) -> dict:
+def _names(module, name: str, kind: type):
     found = getattr(module, name, None)
-    if not isinstance(found, dict) or not all(
-            isinstance(item, str) for pair in found.items() for item in pair):
-        raise ShapeChanged('%s is not a dict of names' % name)
-    return found
-
-
-def _list(module, name: str) -> list:
-    found = getattr(module, name, None)
-    if not isinstance(found, list) or not all(
-            isinstance(item, str) for item in found):
-        raise ShapeChanged('%s is not a list of names' % name)
-    return found
+    if isinstance(found, kind):
+        items = [*found, *(found.values() if kind is dict else ())]
+        if all(isinstance(item, str) for item in items):
+            return found
+    raise ShapeChanged('%s is not a %s of names' % (name, kind.__name__))
 
 
 def _set(mapping: dict, key: str, value: str) -> None:
@@ -86,8 +79,8 @@ def _check_importable(path: str) -> None:
 
 
 def _into_os_brick(module) -> None:
-    mapping = _mapping(module, '_connector_mapping_linux')
-    classes = _list(module, 'unix_connector_list')
+    mapping = _names(module, '_connector_mapping_linux', dict)
+    classes = _names(module, 'unix_connector_list', list)
     for connector in (CONNECTOR, SDS_CONNECTOR):
         _check_importable(connector)
     _set(mapping, PROTOCOL, CONNECTOR)
@@ -99,7 +92,7 @@ def _into_os_brick(module) -> None:
 
 
 def _into_nova(module) -> None:
-    mapping = _mapping(module, 'VOLUME_DRIVERS')
+    mapping = _names(module, 'VOLUME_DRIVERS', dict)
     # It fails now or never: Nova's module has been executed, so all that
     # ours needs of Nova is there.
     importlib.import_module(NOVA_MODULE)
@@ -114,7 +107,7 @@ def _into_nova(module) -> None:
 def _into_command_line(module) -> None:
     verify = getattr(module, 'VerifyProtocol', None)
     # Its name is misspelt there.
-    protocols = _list(verify, 'SUPPORTED_PROCOTOLS')
+    protocols = _names(verify, 'SUPPORTED_PROCOTOLS', list)
     if PROTOCOL not in protocols:
         protocols.append(PROTOCOL)
 

@@ -13,7 +13,6 @@
 """Removes what is left on this host by users who are gone."""
 
 from collections.abc import Collection
-import dataclasses
 import os
 
 from dsware_doctor import findings
@@ -132,16 +131,7 @@ class Repairer:
         if target.agent_ip == programs.THIS_HOST:
             return sds_connector.program_of(self._conf, target,
                                             cluster.execute)
-        return connector.program_of(self._conf, self._managed(target),
-                                    cluster.execute)
-
-    def _managed(self, target: programs.Target) -> programs.Target:
-        manager = self._conf.dsware_manager_ip or target.manager_ip
-        if not manager:
-            raise exceptions.ConfigurationError(
-                'no address of the Dsware manager: set dsware_manager_ip in '
-                'group os_brick on this host')
-        return dataclasses.replace(target, manager_ip=manager)
+        return connector.program_of(self._conf, target, cluster.execute)
 
     def _by_hand(self, name, target) -> str:
         if target.agent_ip == programs.THIS_HOST:

@@ -123,6 +123,11 @@ class FakeCluster:
         """List what was asked for; of where a device is, see calls."""
         return [op for op, _agent, _name in self.calls if op != 'querydev']
 
+    def flushed(self):
+        """List the devices that were flushed."""
+        return [cmd[2] for cmd, _kwargs in self.commands
+                if cmd[0] == 'blockdev']
+
     # The executor -----------------------------------------------------------
 
     def execute(self, *cmd, **kwargs):

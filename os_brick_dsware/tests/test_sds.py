@@ -146,14 +146,6 @@ class PlainPropertiesTestCase(sds_fakes.SDSTestCase):
         self.cluster.attached[fakes.AGENT, fakes.NAME] = other
         self.assertEqual(other, self.connect())
 
-    def test_disconnect_without_a_record(self):
-        self.connect()
-        self.connector._ledger().save(fakes.NAME, [])
-        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
-            self.connector.disconnect_volume(self.properties(), None)
-        sync.assert_called_once_with(self.device)
-        self.assertEqual({}, self.cluster.attached)
-
     def test_disconnect_without_a_record_of_what_is_in_use(self):
         self.connect()
         self.connector._ledger().save(fakes.NAME, [])
