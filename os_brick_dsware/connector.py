@@ -215,8 +215,7 @@ class BaseConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             return self.get_volume_paths(connection_properties)
         ledger, host = self._ledger(), self._host()
         return sorted({identify.path_of(user, host)
-                       for name in ledger.volumes()
-                       for user in ledger.users(name)} - {''})
+                       for _name, user in ledger.everybody()} - {''})
 
     def release_abandoned(self, volume_name=None):
         """Let go of what processes of this host that have ended left there.

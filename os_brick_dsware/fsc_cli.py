@@ -57,19 +57,13 @@ QOS_LIMITS = (
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
     'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
 
-_VOLUME = 'vol_name'
-_SNAPSHOT = 'snap_name'
-_POOL = 'pool_id'
-_VERSION = 'version'
+# What a record starts with.
 _FIRST_FIELD = {
-    'getDSwareIdentifier': _VERSION,
-    'queryVolume': _VOLUME,
-    'queryAllVolume': _VOLUME,
-    'querySnapshot': _SNAPSHOT,
-    'queryAllSnapshot': _SNAPSHOT,
-    'querySnapOfVolume': _SNAPSHOT,
-    'queryPoolInfo': _POOL,
-    'queryAllPoolInfo': _POOL,
+    'getDSwareIdentifier': 'version',
+    **dict.fromkeys(('queryVolume', 'queryAllVolume'), 'vol_name'),
+    **dict.fromkeys(('querySnapshot', 'queryAllSnapshot',
+                     'querySnapOfVolume'), 'snap_name'),
+    **dict.fromkeys(('queryPoolInfo', 'queryAllPoolInfo'), 'pool_id'),
 }
 _QOS_FIELDS = frozenset(('qosName', *QOS_LIMITS))
 
@@ -252,11 +246,8 @@ def _result(lines: list[str]) -> tuple[int, str]:
 
 
 def _desc(lines: list[str], said: str) -> str:
-    for line in lines:
-        if line.startswith('desc='):
-            said = line
-            break
-    return printable(said.removeprefix('desc='), MAX_TEXT)
+    found = next((line for line in lines if line.startswith('desc=')), said)
+    return printable(found.removeprefix('desc='), MAX_TEXT)
 
 
 def _field(part: str, line: str) -> tuple[str, str]:

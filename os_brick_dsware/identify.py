@@ -281,16 +281,9 @@ class Identifier:
         :param sure: the device says itself that it is this volume's, so
             users who are gone had another device of the same name
         """
-        for name in self._ledger.volumes():
-            try:
-                users = self._ledger.users(name)
-            except exceptions.DSWareError:
-                # Another volume's trouble.
-                continue
-            if name != self._volume and any(
-                    self._has(user, device)
-                    and (not sure or self._ledger.alive(user))
-                    for user in users):
+        for name, user in self._ledger.everybody():
+            if (name != self._volume and self._has(user, device)
+                    and (not sure or self._ledger.alive(user))):
                 return name
         return ''
 

@@ -36,6 +36,7 @@ lock. The kernel drops that lock when its holder dies. It is an flock on an
 open file of its own, which also keeps threads (native or green) apart.
 """
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import errno
@@ -292,7 +293,6 @@ class Ledger:
     @contextlib.contextmanager
     def lock(self, volume: str, timeout: float):
         """Keep every other process and thread of this host from a volume."""
-        check_name(volume)
         deadline = time.monotonic() + timeout
         with contextlib.ExitStack() as stack:
             with self._explained():
@@ -302,7 +302,7 @@ class Ledger:
             yield
 
     def _locked(self, directory, volume: str, deadline: float) -> int:
-        name = _lock(volume)
+        name = _file(volume, '.lock')
         while True:
             descriptor = directory.open_lock(name)
             try:
@@ -320,9 +320,9 @@ class Ledger:
 
     def users(self, volume: str) -> list[User]:
         """List who uses a volume, as it was recorded since the boot."""
-        check_name(volume)
+        name = _file(volume, '.json')
         try:
-            record = json.loads(self._text(_record(volume)))
+            record = json.loads(self._text(name))
             return [User.from_dict(fields) for fields in record['users']]
         except (ValueError, TypeError, LookupError, OverflowError,
                 RecursionError) as exc:
@@ -342,14 +342,14 @@ class Ledger:
 
     def save(self, volume: str, users: list[User]) -> None:
         """Record all users of a volume; the caller holds its lock."""
-        check_name(volume)
+        name = _file(volume, '.json')
         with self._explained(), self._opened(make=True) as directory:
             if users:
-                directory.replace(_record(volume), json.dumps({
+                directory.replace(name, json.dumps({
                     'format': _FORMAT, 'volume': volume,
                     'users': [user.to_dict() for user in users]}, indent=1))
             else:
-                directory.remove(_record(volume))
+                directory.remove(name)
 
     def volumes(self) -> list[str]:
         """List the volumes that have users on this host, sorted."""
@@ -360,6 +360,15 @@ class Ledger:
             return []
         return [name.removesuffix('.json') for name in names
                 if name.endswith('.json')]
+
+    def everybody(self) -> Iterator[tuple[str, User]]:
+        """Give all users, each with the name of its volume.
+
+        What cannot be read is that volume's own trouble.
+        """
+        for volume in self.volumes():
+            with contextlib.suppress(exceptions.DSWareError):
+                yield from [(volume, user) for user in self.users(volume)]
 
     def alive(self, user: User) -> bool:
         """Tell whether a user may still need the volume."""
@@ -378,16 +387,12 @@ class Ledger:
 
     def record(self, volume: str) -> str:
         """Name the file that tells who uses a volume."""
-        check_name(volume)
-        return os.path.join(self.this_boot, _record(volume))
+        return os.path.join(self.this_boot, _file(volume, '.json'))
 
 
-def _record(volume: str) -> str:
-    return volume + '.json'
-
-
-def _lock(volume: str) -> str:
-    return volume + '.lock'
+def _file(volume: str, kind: str) -> str:
+    check_name(volume)
+    return volume + kind
 
 
 def host_of(root, boot: str) -> str | None:
@@ -419,8 +424,8 @@ def _unlock(directory, volume: str, descriptor: int) -> None:
     # Removed while it is locked, when nobody uses the volume: waiters notice
     # that theirs is not the one at the path any more.
     try:
-        if not directory.exists(_record(volume)):
-            directory.remove(_lock(volume))
+        if not directory.exists(_file(volume, '.json')):
+            directory.remove(_file(volume, '.lock'))
     except OSError as exc:
         LOG.debug('Lock file of %s stays: %s', volume, exc)
     finally:

@@ -233,14 +233,12 @@ class FSCCli:
         return Reply(result_codes.UNKNOWN, '%s did not describe %s'
                      % (self._runner.name, volume))
 
-    def call(self, op: str, changes: bool = False,
-             bound: int = fsc_cli.MAX_ANSWER, **args: str
+    def call(self, op: str, changes: bool = False, **args: str
              ) -> tuple[Reply, tuple[dict[str, str], ...]]:
         """Run an operation.
 
         :param op: its name
         :param changes: whether it changes something
-        :param bound: bytes that the program may print
         :param args: its arguments
         :returns: (what came of it, records)
         :raises ConfigurationError: if the program cannot be run
@@ -252,4 +250,5 @@ class FSCCli:
         except fsc_cli.ArgumentError as exc:
             raise exceptions.InvalidConnectionProperties(str(exc))
         return self._runner.run(
-            argv, functools.partial(fsc_cli.parse, op), changes, bound)
+            argv, functools.partial(fsc_cli.parse, op), changes,
+            fsc_cli.bound(op))

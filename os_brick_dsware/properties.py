@@ -68,11 +68,11 @@ class Connection:
 
     volume: str
     wwn: str
-    token: str
-    kind: str
-    manager_ip: str
-    agent_ip: str
-    agent_port: int | None
+    token: str = ''
+    kind: str = ledgers.PROCESS
+    manager_ip: str = ''
+    agent_ip: str = ''
+    agent_port: int | None = None
     instance: str = ''
 
     @classmethod

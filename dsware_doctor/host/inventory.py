@@ -52,14 +52,7 @@ class Inventory:
 
         :returns: the users
         """
-        found = []
-        for name in self._ledger.volumes():
-            try:
-                found += self._ledger.users(name)
-            except exceptions.DSWareError:
-                # Its volume's findings say so.
-                continue
-        return found
+        return [user for _name, user in self._ledger.everybody()]
 
     def volume(self, name: str) -> states.VolumeState:
         """Look at one volume.

@@ -93,12 +93,6 @@ class Repairer:
 
     # What there is ----------------------------------------------------------
 
-    def _users(self, name: str) -> list[ledgers.User]:
-        try:
-            return self._ledger.users(name)
-        except exceptions.DSWareError:
-            return []
-
     def _left(self) -> list[tuple[str, programs.Target]]:
         return self._leftovers.found()
 
@@ -108,8 +102,9 @@ class Repairer:
 
     def _dangling(self) -> list[tuple[str, str]]:
         looked = inventory.Inventory(self._ledger, self._host)
-        return [(name, link) for name in self._ledger.volumes()
-                for link in looked.dangling(self._users(name))]
+        return list(dict.fromkeys(
+            (name, link) for name, user in self._ledger.everybody()
+            for link in looked.dangling([user])))
 
     def _earlier_boots(self) -> list[str]:
         return [path for path, host

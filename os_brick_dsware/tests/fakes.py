@@ -66,9 +66,6 @@ class FakeDevices(devices.Devices):
         there = os.path.exists(path) and os.path.isdir(directory)
         return directory if there else ''
 
-    def is_block(self, path):
-        return bool(self._sysfs(path))
-
     def allow_files(self, allowed):
         """Say whether a file that plays no block device is one."""
         self.have_names = not allowed

@@ -108,8 +108,7 @@ class ProgramTestCase(testtools.TestCase):
             'echo result=0; awk \'BEGIN { for (i = 0; i < %d; i++) printf '
             '"vol_name=volume-%%d,wwn=68886030%%08d,%s\\n", i, i }\'' % (
                 lines, ','.join('a%d=1' % number for number in range(10))))
-        reply, found = made.call('queryAllVolume', poolId='0',
-                                 bound=fsc_cli.MAX_OUTPUT)
+        reply, found = made.call('queryAllVolume', poolId='0')
         self.assertEqual((result_codes.OK, lines), (reply.kind, len(found)))
 
     def test_is_not_there(self):
