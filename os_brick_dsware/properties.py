@@ -108,7 +108,6 @@ class Connection:
 
 def device_info(path: str, properties: Mapping) -> dict:
     """Say which device a volume has, for os-brick's callers."""
-    info = {'type': 'block', 'path': path}
-    info.update((key, properties[key]) for key in _IDENTITY
-                if properties.get(key) is not None)
-    return info
+    identity = {key: properties[key] for key in _IDENTITY
+                if properties.get(key) is not None}
+    return {'type': 'block', 'path': path, **identity}

@@ -23,7 +23,6 @@ there chooses when it is called. Nova's libvirt driver is imported afterwards.
 """
 
 import importlib
-import sys
 
 from oslo_log import log as logging
 
@@ -122,6 +121,9 @@ _REGISTER = {
 def register_into(module) -> bool:
     """Put our classes into one module, which has been executed.
 
+    It may be called any number of times. For who starts without the hook,
+    _startup.arm() does it for what has been imported.
+
     :param module: one of those that the start-up hook waits for
     :returns: whether they are there now; if not, why has been logged
     """
@@ -136,19 +138,3 @@ def register_into(module) -> bool:
             'know (%s: %s)', VOLUME_TYPE, module.__name__,
             type(exc).__name__, exc)
         return False
-
-
-def register() -> bool:
-    """Put our classes into os-brick, and into Nova if it is loaded.
-
-    The start-up hook does this by itself; it is for programs that were
-    started without it. May be called any number of times.
-
-    :returns: whether os-brick knows our connector now; if not, why has been
-        logged
-    """
-    nova = sys.modules.get('nova.virt.libvirt.driver')
-    if nova:
-        register_into(nova)
-    return register_into(
-        importlib.import_module('os_brick.initiator.connector'))

@@ -21,7 +21,6 @@ import testtools
 import fixtures
 
 from os_brick_dsware import exceptions
-from os_brick_dsware import fsc_cli
 from os_brick_dsware import programs
 from os_brick_dsware import result_codes
 

@@ -11,7 +11,6 @@
 # under the License.
 
 import os
-from unittest import mock
 
 from oslo_concurrency import processutils
 import testtools
