@@ -179,11 +179,6 @@ class ConnectTestCase(Connecting, fakes.ConnectorTestCase):
              '--op', 'attachVolume', '--volName', 'volume-1'), command)
         self.assertEqual(24, kwargs['timeout'])
 
-    def test_port_hint(self):
-        self.connector.connect_volume(self.properties(agent_port=10600))
-        command, _kwargs = self.cluster.commands[0]
-        self.assertIn('10600', command)
-
     def test_bad_address(self):
         self.assertRaises(exceptions.InvalidConnectionProperties,
                           self.connector.connect_volume,
