@@ -254,12 +254,11 @@ class Identifier:
     def _shown_by_program(self, device: str) -> tuple[str, str]:
         """Judge by what the program says, which knows no size."""
         described = self._asked.describe()
-        if not described.device:
-            return '', '%s: %s' % (device, described.text)
-        if (self._host.canonical(described.device)
+        if not described.device or (
+                self._host.canonical(described.device)
                 != self._host.canonical(device)):
-            return '', '%s is not %s, which the cluster names' % (
-                device, described.device)
+            return '', '%s is not what the cluster names: %s' % (
+                device, described.device or described.text)
         if self._asked.made and not self._is_new(device):
             return '', '%s was there before the volume was attached' % device
         return device, ''

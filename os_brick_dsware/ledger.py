@@ -39,7 +39,6 @@ open file of its own, which also keeps threads (native or green) apart.
 from collections.abc import Iterator
 import contextlib
 import dataclasses
-import errno
 import fcntl
 import json
 import os
@@ -407,11 +406,8 @@ def host_of(root, boot: str) -> str | None:
 def _flock(descriptor: int, path: str, deadline: float) -> None:
     # Polled, as a blocking flock would stop all green threads.
     while True:
-        try:
+        with contextlib.suppress(BlockingIOError, PermissionError):
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            if exc.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
         if time.monotonic() > deadline:
             raise exceptions.StateError(
                 "another process of this host has been attaching or "

@@ -269,16 +269,6 @@ class UnknownOutcomes:
         self.assertEqual(['token-1'], [user.token for user in self.users()])
         self.assertEqual(1, len(self.cluster.attached))
 
-    def test_program_missing(self):
-        self.cluster.script['attachVolume'] = [
-            failed(127, stderr="timeout: failed to run command 'fsc_cli'")]
-        error = self.assertRaises(
-            exceptions.ConfigurationError, self.connector.connect_volume,
-            self.properties())
-        self.assertIn(self.option, str(error))
-        self.assertEqual(['attachVolume'], self.cluster.ops())
-        self.assertEqual([], self.users())
-
 
 class UnknownOutcomeTestCase(UnknownOutcomes, fakes.ConnectorTestCase):
 
@@ -341,21 +331,6 @@ class DevicesOfVolumes:
         info = self.connector.connect_volume(self.properties())
         self.assertEqual(self.link, info['path'])
         self.assertLessEqual(3, len(looked))
-
-    def test_link_of_another_device_is_never_returned(self):
-        other = self.cluster.path('dev/sdz')
-        with open(other, 'wb') as stream:
-            stream.truncate(fakes.MIB)
-        self.cluster.links = False
-        self.cluster.make_link(fakes.WWN, other)
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-
-    def test_dangling_link(self):
-        self.cluster.links = False
-        self.cluster.make_link(fakes.WWN, self.cluster.path('dev/none'))
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
 
 class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
@@ -449,20 +424,6 @@ class BlockDevices:
         info = self.connect_to(device__wwid='naa.' + fakes.WWN)
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
         self.assertEqual(['attachVolume'], self.cluster.ops())
-
-    def test_own_wwn_is_another(self):
-        self.cluster.links = False
-        error = self.assertRaises(exceptions.WrongDevice, self.connect_to,
-                                  device__wwid='naa.6888603000009999')
-        self.assertIn('6888603000009999', str(error))
-        self.assertEqual({}, self.cluster.attached)
-
-    def test_found_by_its_own_wwn_when_already_attached(self):
-        self.cluster.links = False
-        self.connect_to(device__wwid='naa.' + fakes.WWN)
-        self.connector._ledger().save(fakes.NAME, [])
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
     def test_found_by_its_own_wwn_where_one_look_takes_all_the_time(self):
         self.cluster.links = False
