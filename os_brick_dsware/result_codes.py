@@ -37,18 +37,16 @@ import csv
 from importlib import resources
 import types
 
+# Those that somebody asks for.
 OK = 'ok'
-EXISTS = 'exists'
 ABSENT = 'absent'
 BUSY = 'busy'
 RETRY = 'retry'
 UNKNOWN = 'unknown'
-CAPACITY = 'capacity'
 INVALID = 'invalid'
 ATTACHED = 'attached'
 DETACHED = 'detached'
 DENIED = 'denied'
-FAULT = 'fault'
 
 
 def _read(name: str) -> dict[int, tuple[str, str, str]]:

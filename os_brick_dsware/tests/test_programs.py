@@ -73,7 +73,7 @@ class ProgramTestCase(testtools.TestCase):
                           'echo out of memory >&2; exit 5')
         self.assert_reply(result_codes.UNKNOWN, 'exit code 5: late after '
                           'success', 'echo result=0; echo late >&2; exit 5')
-        self.assert_reply(result_codes.INVALID, '50150003',
+        self.assert_reply('invalid', '50150003',
                           'echo result=50150003; exit 5')
 
     def test_killed(self):
