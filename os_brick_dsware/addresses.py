@@ -29,9 +29,7 @@ def canonical(address: str) -> str:
     """
     text = address.strip().lower()
     try:
-        parsed = ipaddress.ip_address(
-            text[1:-1] if text.startswith('[') and text.endswith(']')
-            else text)
+        parsed = ipaddress.ip_address(text.removeprefix('[').removesuffix(']'))
     except ValueError:
         return text.removesuffix('.')
     return str(getattr(parsed, 'ipv4_mapped', None) or parsed)

@@ -79,12 +79,17 @@ def program_of(conf, target: programs.Target, as_root) -> programs.FSCCli:
     :param target: the agent
     :param as_root: runs a command as root
     :returns: the program
+    :raises ConfigurationError: if the manager's address is not known
     """
     # The host's own setting wins over what was recorded.
-    target = dataclasses.replace(
-        target, manager_ip=conf.dsware_manager_ip or target.manager_ip)
-    return programs.FSCCli(as_root, conf.dsware_fsc_cli,
-                           conf.dsware_cli_timeout, target)
+    manager = conf.dsware_manager_ip or target.manager_ip
+    if not manager:
+        raise exceptions.ConfigurationError(
+            "no address of the Dsware manager: set option dsware_manager_ip "
+            "in group os_brick on this host")
+    return programs.FSCCli(
+        as_root, conf.dsware_fsc_cli, conf.dsware_cli_timeout,
+        dataclasses.replace(target, manager_ip=manager))
 
 
 def _program_found(program: str) -> bool:
@@ -210,8 +215,7 @@ class BaseConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
             return self.get_volume_paths(connection_properties)
         ledger, host = self._ledger(), self._host()
         return sorted({identify.path_of(user, host)
-                       for name in ledger.volumes()
-                       for user in ledger.users(name)} - {''})
+                       for _name, user in ledger.everybody()} - {''})
 
     def release_abandoned(self, volume_name=None):
         """Let go of what processes of this host that have ended left there.
@@ -302,30 +306,19 @@ class DSWareConnector(BaseConnector):
 
     def _target(self, connection: properties.Connection) -> programs.Target:
         """Choose the addresses: this host's own settings win."""
-        agent = CONF.os_brick.dsware_agent_ip or _own_agent(connection)
-        if not agent and connection.agent_ip:
+        conf = CONF.os_brick
+        agent = conf.dsware_agent_ip or _own_agent(connection)
+        if not agent:
             raise exceptions.ConfigurationError(
-                "the agent that is named for volume %s, %s, has no address "
-                "of this host: set option dsware_agent_ip in group os_brick "
-                "on this host to the address of its agent" % (
+                "no agent with an address of this host is named for volume "
+                "%s (%s): set option dsware_agent_ip in group os_brick on "
+                "this host to the address of its agent" % (
                     connection.volume,
-                    fsc_cli.printable(connection.agent_ip)))
+                    fsc_cli.printable(connection.agent_ip or 'none at all')))
         port = (connection.agent_port if connection.agent_port
                 and addresses.is_local(agent) else None)
-        return self._at(connection, connection.manager_ip, agent, port)
-
-    def _at(self, connection, manager, agent, port) -> programs.Target:
-        conf = CONF.os_brick
-        target = programs.Target(conf.dsware_manager_ip or manager, agent,
-                                 conf.dsware_agent_port or port)
-        for what, value in (('manager', target.manager_ip),
-                            ('agent', target.agent_ip)):
-            if not value:
-                raise exceptions.ConfigurationError(
-                    "no address of the Dsware %s for volume %s: set option "
-                    "dsware_%s_ip in group os_brick on this host"
-                    % (what, connection.volume, what))
-        return target
+        return programs.Target(connection.manager_ip, agent,
+                               conf.dsware_agent_port or port)
 
     def _there(self, connection: properties.Connection
                ) -> host_volume.HostVolume | None:
@@ -334,9 +327,9 @@ class DSWareConnector(BaseConnector):
             return self._of(connection)
         user = _recorded(connection, self._ledger())
         if user:
-            return self._of(connection, self._at(
-                connection, user.manager or connection.manager_ip,
-                user.agent, user.port))
+            return self._of(connection, programs.Target(
+                user.manager or connection.manager_ip, user.agent,
+                CONF.os_brick.dsware_agent_port or user.port))
         if _own_agent(connection):
             return self._of(connection)
         _check_elsewhere(connection, self._host())

@@ -124,8 +124,7 @@ class Devices:
 
     def is_block(self, path: str) -> bool:
         """Tell whether a path leads to a block device."""
-        there = _stat(path)
-        return bool(there) and stat.S_ISBLK(there.st_mode)
+        return bool(self._sysfs(path))
 
     def canonical(self, path: str) -> str:
         """Give a device the one name by which it can be compared.
@@ -202,32 +201,28 @@ class Devices:
         Another user's processes can be seen only with the privilege to
         trace them; mounts and devices on top of it are always seen.
         """
-        directory = self._sysfs(path)
-        if not directory:
+        if not self.is_block(path):
             return []
-        found = self._kept(directory)
-        found += self._processes(os.stat(path).st_rdev)
-        return found or self._claims(path)
+        return self.keepers(path) + self._processes(os.stat(path).st_rdev)
 
     def keepers(self, path: str) -> list[str]:
         """Find out what on this host has taken a block device for itself.
 
-        A process that has it open is none: it may be a guest's.
+        A process that has it open is none, unless it has it for itself: it
+        may be a guest's.
         """
         directory = self._sysfs(path)
         if not directory:
             return []
-        return self._kept(directory) or self._claims(path)
+        return self._kept(directory) or (
+            ['the kernel or a process, exclusively']
+            if self._claimed(path) else [])
 
     def _kept(self, directory: str) -> list[str]:
         numbers = {_read(part) for part in [
             directory + '/dev', *glob.glob(directory + '/*/dev')]} - {''}
         return (self._stacked(directory) + self._mounts(numbers)
                 + self._swaps(numbers))
-
-    def _claims(self, path: str) -> list[str]:
-        return (['the kernel or a process, exclusively']
-                if self._claimed(path) else [])
 
     def _stacked(self, directory: str) -> list[str]:
         devices = ['device %s' % os.path.basename(holder)

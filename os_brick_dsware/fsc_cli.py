@@ -57,19 +57,13 @@ QOS_LIMITS = (
     'readLimitIOPS', 'readLimitMBPS', 'writeLimitIOPS', 'writeLimitMBPS',
     'burstMBPSPerTB', 'MBPSPerTB', 'minBaselineIOPS', 'minBaselineMBPS')
 
-_VOLUME = 'vol_name'
-_SNAPSHOT = 'snap_name'
-_POOL = 'pool_id'
-_VERSION = 'version'
+# What a record starts with.
 _FIRST_FIELD = {
-    'getDSwareIdentifier': _VERSION,
-    'queryVolume': _VOLUME,
-    'queryAllVolume': _VOLUME,
-    'querySnapshot': _SNAPSHOT,
-    'queryAllSnapshot': _SNAPSHOT,
-    'querySnapOfVolume': _SNAPSHOT,
-    'queryPoolInfo': _POOL,
-    'queryAllPoolInfo': _POOL,
+    'getDSwareIdentifier': 'version',
+    **dict.fromkeys(('queryVolume', 'queryAllVolume'), 'vol_name'),
+    **dict.fromkeys(('querySnapshot', 'queryAllSnapshot',
+                     'querySnapOfVolume'), 'snap_name'),
+    **dict.fromkeys(('queryPoolInfo', 'queryAllPoolInfo'), 'pool_id'),
 }
 _QOS_FIELDS = frozenset(('qosName', *QOS_LIMITS))
 
@@ -106,6 +100,12 @@ class Output:
     result: int
     desc: str
     records: tuple[dict[str, str], ...]
+
+    @property
+    def device(self) -> str:
+        """Path of the volume's device; empty if none was told."""
+        return ''.join(record.get('devName', '')
+                       for record in self.records[:1])
 
 
 def bound(op: str) -> int:
@@ -219,17 +219,11 @@ def _lines(printed: bytes) -> Iterator[str]:
             yield key.rstrip() + equals + value.lstrip()
 
 
-def _few(lines: Iterator[str], op: str = '') -> list[str]:
-    """Collect lines; of a listing, as many as there are."""
-    mark = _FIRST_FIELD.get(op, '\n') + '='
-    found = []
-    others = 0
-    for line in lines:
-        others += not line.startswith(mark)
-        if others > MAX_LINES:
-            raise OutputError("more than %d lines that are no records"
-                              % MAX_LINES)
-        found.append(line)
+def _few(lines: Iterator[str]) -> list[str]:
+    found = list(itertools.islice(lines, MAX_LINES + 1))
+    if len(found) > MAX_LINES:
+        raise OutputError("more than %d lines that are no records"
+                          % MAX_LINES)
     return found
 
 
@@ -252,11 +246,8 @@ def _result(lines: list[str]) -> tuple[int, str]:
 
 
 def _desc(lines: list[str], said: str) -> str:
-    for line in lines:
-        if line.startswith('desc='):
-            said = line
-            break
-    return printable(said.removeprefix('desc='), MAX_TEXT)
+    found = next((line for line in lines if line.startswith('desc=')), said)
+    return printable(found.removeprefix('desc='), MAX_TEXT)
 
 
 def _field(part: str, line: str) -> tuple[str, str]:
@@ -333,18 +324,6 @@ def _attach_records(lines: list[str], result: int) -> list[dict[str, str]]:
     return [{'devName': path}] if path else []
 
 
-def _records(op: str, lines: list[str],
-             result: int) -> list[dict[str, str]]:
-    if op == 'attachVolume':
-        return _attach_records(lines, result)
-    if op == 'queryVolumeQoSInfo':
-        return _qos_records(lines)
-    first = _FIRST_FIELD.get(op)
-    if first is None:
-        return []
-    return [_record(line) for line in lines if line.startswith(first + '=')]
-
-
 def parse(op: str, text: str) -> Output:
     """Understand what one run of the program printed.
 
@@ -355,36 +334,36 @@ def parse(op: str, text: str) -> Output:
         contradict each other, if a record is malformed, or if a bound is
         exceeded; whether the operation was carried out is then unknown
     """
-    if len(text) > MAX_OUTPUT:
-        raise OutputError("output of %d characters is too long (at most %d)"
-                          % (len(text), MAX_OUTPUT))
-    lines = _few(_lines(os.fsencode(text)), op)
-    result, said = _result(lines)
-    return Output(result, _desc(lines, said),
-                  tuple(_records(op, lines, result)))
+    return next(parse_in_parts(op, os.fsencode(text)))
 
 
-def parse_in_parts(op: str, printed: bytes, count: int) -> Iterator[Output]:
+def parse_in_parts(op: str, printed: bytes,
+                   count: int | None = None) -> Iterator[Output]:
     """Understand what one run printed, a few records at a time.
 
     :param op: the operation that was run
     :param printed: everything the program printed to its standard output
-    :param count: how many records a part has at most
+    :param count: how many records a part has at most, None for all
     :returns: parts with the same result and words, one at least
     :raises OutputError: as :func:`parse`; the parts before a malformed
         record have been given then
     """
-    first = _FIRST_FIELD.get(op)
-    if first is None or len(printed) > MAX_OUTPUT:
-        yield parse(op, os.fsdecode(printed))
-        return
-    mark = first + '='
-    others = _few((line for line in _lines(printed)
-                   if not line.startswith(mark)))
+    if len(printed) > MAX_OUTPUT:
+        raise OutputError("output of %d bytes is too long (at most %d)"
+                          % (len(printed), MAX_OUTPUT))
+    # No line of another operation has a line end.
+    mark = _FIRST_FIELD.get(op, '\n') + '='
+    others = _few(line for line in _lines(printed)
+                  if not line.startswith(mark))
     result, said = _result(others)
     desc = _desc(others, said)
-    records = (_record(line) for line in _lines(printed)
-               if line.startswith(mark))
+    if op == 'attachVolume':
+        records = iter(_attach_records(others, result))
+    elif op == 'queryVolumeQoSInfo':
+        records = iter(_qos_records(others))
+    else:
+        records = (_record(line) for line in _lines(printed)
+                   if line.startswith(mark))
     yield Output(result, desc, tuple(itertools.islice(records, count)))
     while part := tuple(itertools.islice(records, count)):
         yield Output(result, desc, part)

@@ -21,7 +21,6 @@ anybody has the device open, nor if it cannot be shown to be the volume's.
 from collections.abc import Callable
 import contextlib
 import dataclasses
-import os
 import random
 import time
 
@@ -129,7 +128,8 @@ class HostVolume:
         """
         errors = exception.ExceptionChainer()
         with self._locked():
-            self._wait_for_orphans(force)
+            with self._reachable(force):
+                self._asked.wait_for_orphans(self._host)
             users = self._ledger.users(self._name)
             mine = self._mine(users) or self._only_local(users)
             rest = _without(users, mine)
@@ -191,9 +191,8 @@ class HostVolume:
 
     def paths(self) -> list[str]:
         """List the existing paths by which users have the volume."""
-        found = {identify.path_of(user, self._host)
-                 for user in self._shared()} - {''}
-        return sorted(found or {self._identifier.linked()} - {''})
+        return sorted({identify.path_of(user, self._host)
+                       for user in self._shared()} - {''})
 
     def _locked(self):
         return self._ledger.lock(self._name, self._waits.lock)
@@ -264,32 +263,24 @@ class HostVolume:
 
     def _attached(self, before) -> tuple[str, str]:
         self._asked.tried = bool(self._of_agent(before))
-        self._identifier.begin(before)
-        reply = self._asked.attach()
-        try:
-            return self._identifier.find(reply, self.agent)
-        except (exceptions.DeviceNotFound, exceptions.WrongDevice):
-            if reply.kind == result_codes.UNKNOWN:
-                raise self._asked.error('attach', reply)
-            if self._asked.made or not self._only_ours(before):
-                raise
-        return self._attached_again(before)
-
-    def _attached_again(self, before) -> tuple[str, str]:
-        """Get the name of a device that was attached without being told it.
-
-        An attempt of ours (an earlier one of this call, or of a process that
-        died) attached the volume, its answer was lost, and nothing shows
-        which device it is.
-        """
-        LOG.warning('Volume %s was attached by an attempt whose answer was '
-                    'lost: attaching it anew', self._name)
-        self._undo()
-        self._identifier.begin(before)
-        reply = self._asked.attach()
-        if not self._asked.made:
-            raise self._asked.error('attach', reply)
-        return self._identifier.find(reply, self.agent)
+        again = False
+        while True:
+            self._identifier.begin(before)
+            reply = self._asked.attach()
+            try:
+                return self._identifier.find(reply, self.agent)
+            except (exceptions.DeviceNotFound, exceptions.WrongDevice):
+                if reply.kind == result_codes.UNKNOWN:
+                    raise self._asked.error('attach', reply)
+                if again or self._asked.made or not self._only_ours(before):
+                    raise
+            # An attempt of ours (an earlier one of this call, or of a process
+            # that died) attached the volume, its answer was lost, and nothing
+            # shows which device it is. Attached anew, the device is told.
+            LOG.warning('Volume %s was attached by an attempt whose answer '
+                        'was lost: attaching it anew', self._name)
+            self._undo()
+            again = True
 
     def _only_ours(self, before) -> bool:
         """Tell whether this call may undo the attachment.
@@ -327,14 +318,6 @@ class HostVolume:
 
     # Leaving ----------------------------------------------------------------
 
-    def _wait_for_orphans(self, force: bool) -> None:
-        try:
-            self._asked.wait_for_orphans(self._host)
-        except exceptions.AgentUnavailable as exc:
-            if not force:
-                raise
-            logs.write(LOG, logging.ERROR, '%s', exc)
-
     def _let_go(self, device: str, recorded: bool, force: bool,
                 errors) -> bool:
         """Detach what nobody else uses; False if, with force, it failed."""
@@ -344,20 +327,24 @@ class HostVolume:
         with self._going_on(force, errors):
             self._flush(device)
         generation = self._host.generation(device)
-        with self._going_on(force, errors):
-            try:
-                done = self._detach(device, generation)
-            except _UNREACHABLE as exc:
-                if not force:
-                    raise
-                logs.write(LOG, logging.ERROR,
-                           'Volume %s may stay attached to this host: %s',
-                           self._name, exc)
-                return False
+        with self._going_on(force, errors), self._reachable(force):
+            done = self._detach(device, generation)
             detached = True
             if done or recorded:
                 self._wait_until_gone(device, generation)
         return detached
+
+    @contextlib.contextmanager
+    def _reachable(self, force: bool):
+        """With force, only log that the agent cannot be asked."""
+        try:
+            yield
+        except _UNREACHABLE as exc:
+            if not force:
+                raise
+            logs.write(LOG, logging.ERROR,
+                       'Volume %s may stay attached to this host: %s',
+                       self._name, exc)
 
     def _going_on(self, force: bool, errors):
         return errors.context(True, 'Forced detach of %s', self._name) \
@@ -379,14 +366,12 @@ class HostVolume:
             % (self._name, device, ', '.join(holders)))
 
     def _flush(self, device: str) -> None:
-        if not device:
+        # A file that plays a device has no other bytes than all see.
+        if not self._host.is_block(device):
             return
         try:
-            if self._host.is_block(device):
-                self._execute('blockdev', '--flushbufs', device,
-                              timeout=self._waits.flush)
-            else:
-                _sync(device)
+            self._execute('blockdev', '--flushbufs', device,
+                          timeout=self._waits.flush)
         except (OSError, processutils.ProcessExecutionError) as exc:
             raise exceptions.FlushFailed(
                 "what was written to %s may not have reached volume %s, "
@@ -506,14 +491,6 @@ def _without(users: list[ledgers.User],
     return [user for user in users if user not in others]
 
 
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @dataclasses.dataclass(frozen=True)
 class Leftovers:
     """The volumes of a host that users who are gone have left there.
@@ -540,19 +517,15 @@ class Leftovers:
         """List what is left: volumes, each with an agent of theirs."""
         return list(dict.fromkeys(
             (name, programs.Target(user.manager, user.agent, user.port))
-            for name in self.ledger.volumes()
-            for user in self._users(name) if self.gone(user)))
+            for name, user in self.ledger.everybody() if self.gone(user)))
 
     def clear(self, name: str, target: programs.Target) -> str:
         """Remove what is left of a volume; see HostVolume.clear()."""
-        wwn = next((user.wwn for user in self._users(name) if user.wwn), '')
-        connection = properties.Connection(  # nosec B106
-            volume=name, wwn=wwn, token='', kind=ledgers.PROCESS,
-            manager_ip=target.manager_ip, agent_ip=target.agent_ip,
-            agent_port=target.agent_port)
+        wwn = next((user.wwn for user in self.ledger.users(name)
+                    if user.wwn), '')
         return HostVolume(
-            connection, self.program(target), self.ledger, self.host,
-            self.execute, self.waits).clear(self.gone)
+            properties.Connection(name, wwn), self.program(target),
+            self.ledger, self.host, self.execute, self.waits).clear(self.gone)
 
     def clear_in_passing(self, wanted: Callable) -> None:
         """Remove some of what is left, for who has something else to do.
@@ -575,10 +548,3 @@ class Leftovers:
                     return
             if time.monotonic() > deadline:
                 return
-
-    def _users(self, name: str) -> list[ledgers.User]:
-        try:
-            return self.ledger.users(name)
-        except exceptions.DSWareError:
-            # Another volume's trouble.
-            return []

@@ -133,7 +133,7 @@ class Identifier:
             recorded, so that there is no doubt that it is this host's
         """
         for user in sharing:
-            if self.is_still(user):
+            if user.has_device(self._host):
                 return user.device, True
         told = next(filter(self._host.exists, self._told()), '')
         if told or not self._known_wwn:
@@ -144,14 +144,6 @@ class Identifier:
                      and not self._of_another(device, self._known_wwn)),
                     ''), False
 
-    def linked(self) -> str:
-        """Find the stable path of a volume without a record."""
-        wwn = self._known_wwn
-        link = self._host.link(wwn) if wwn else ''
-        device = os.path.realpath(link)
-        return link if link and self._host.exists(link) and not (
-            self._of_another(device, wwn) or self._taken(device)) else ''
-
     # Candidates -------------------------------------------------------------
 
     def _candidates(self, reply, agent) -> list[str]:
@@ -159,7 +151,7 @@ class Identifier:
             return [reply.device]
         others = {user.device for user in self._had if user.agent != agent}
         found = [user.device for user in self._had
-                 if user.agent == agent and self.is_still(user)]
+                 if user.agent == agent and user.has_device(self._host)]
         # Where one machine plays several hosts, the link may be another's.
         return sorted(dict.fromkeys(found + self._told() + self.by_wwn()),
                       key=others.__contains__)
@@ -262,12 +254,11 @@ class Identifier:
     def _shown_by_program(self, device: str) -> tuple[str, str]:
         """Judge by what the program says, which knows no size."""
         described = self._asked.describe()
-        if not described.device:
-            return '', '%s: %s' % (device, described.text)
-        if (self._host.canonical(described.device)
+        if not described.device or (
+                self._host.canonical(described.device)
                 != self._host.canonical(device)):
-            return '', '%s is not %s, which the cluster names' % (
-                device, described.device)
+            return '', '%s is not what the cluster names: %s' % (
+                device, described.device or described.text)
         if self._asked.made and not self._is_new(device):
             return '', '%s was there before the volume was attached' % device
         return device, ''
@@ -289,16 +280,9 @@ class Identifier:
         :param sure: the device says itself that it is this volume's, so
             users who are gone had another device of the same name
         """
-        for name in self._ledger.volumes():
-            try:
-                users = self._ledger.users(name)
-            except exceptions.DSWareError:
-                # Another volume's trouble.
-                continue
-            if name != self._volume and any(
-                    self._has(user, device)
-                    and (not sure or self._ledger.alive(user))
-                    for user in users):
+        for name, user in self._ledger.everybody():
+            if (name != self._volume and self._has(user, device)
+                    and (not sure or self._ledger.alive(user))):
                 return name
         return ''
 
@@ -312,17 +296,12 @@ class Identifier:
             return bool(user.generation) and (
                 user.generation == self._host.generation(device))
         return (user.device == self._host.canonical(device)
-                and self.is_still(user))
-
-    def is_still(self, user: ledgers.User) -> bool:
-        """Tell whether a user's device is the one that it was given."""
-        return bool(user.device) and (
-            user.generation == self._host.generation(user.device))
+                and user.has_device(self._host))
 
 
 def path_of(user: ledgers.User, host: devices.Devices) -> str:
     """Tell by which path a user has a volume now; empty if it is gone."""
-    if not user.device or user.generation != host.generation(user.device):
+    if not user.has_device(host):
         return ''
     same = os.path.realpath(user.path) == os.path.realpath(user.device)
     return user.path if user.path and same else user.device

@@ -36,9 +36,9 @@ lock. The kernel drops that lock when its holder dies. It is an flock on an
 open file of its own, which also keeps threads (native or green) apart.
 """
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
-import errno
 import fcntl
 import json
 import os
@@ -182,6 +182,14 @@ class User:
         return (self.agent == other.agent
                 or bool(self.device) and self.device == other.device)
 
+    def has_device(self, host) -> bool:
+        """Tell whether its device is still the one that it was given.
+
+        :param host: the devices.Devices of this host
+        """
+        return bool(self.device) and (
+            self.generation == host.generation(self.device))
+
     def is_instance(self, instance: str) -> bool:
         """Tell whether it is a certain instance, given by its id."""
         return bool(instance) and instance == self.instance
@@ -284,7 +292,6 @@ class Ledger:
     @contextlib.contextmanager
     def lock(self, volume: str, timeout: float):
         """Keep every other process and thread of this host from a volume."""
-        check_name(volume)
         deadline = time.monotonic() + timeout
         with contextlib.ExitStack() as stack:
             with self._explained():
@@ -294,7 +301,7 @@ class Ledger:
             yield
 
     def _locked(self, directory, volume: str, deadline: float) -> int:
-        name = _lock(volume)
+        name = _file(volume, '.lock')
         while True:
             descriptor = directory.open_lock(name)
             try:
@@ -312,9 +319,9 @@ class Ledger:
 
     def users(self, volume: str) -> list[User]:
         """List who uses a volume, as it was recorded since the boot."""
-        check_name(volume)
+        name = _file(volume, '.json')
         try:
-            record = json.loads(self._text(_record(volume)))
+            record = json.loads(self._text(name))
             return [User.from_dict(fields) for fields in record['users']]
         except (ValueError, TypeError, LookupError, OverflowError,
                 RecursionError) as exc:
@@ -334,14 +341,14 @@ class Ledger:
 
     def save(self, volume: str, users: list[User]) -> None:
         """Record all users of a volume; the caller holds its lock."""
-        check_name(volume)
+        name = _file(volume, '.json')
         with self._explained(), self._opened(make=True) as directory:
             if users:
-                directory.replace(_record(volume), json.dumps({
+                directory.replace(name, json.dumps({
                     'format': _FORMAT, 'volume': volume,
                     'users': [user.to_dict() for user in users]}, indent=1))
             else:
-                directory.remove(_record(volume))
+                directory.remove(name)
 
     def volumes(self) -> list[str]:
         """List the volumes that have users on this host, sorted."""
@@ -352,6 +359,15 @@ class Ledger:
             return []
         return [name.removesuffix('.json') for name in names
                 if name.endswith('.json')]
+
+    def everybody(self) -> Iterator[tuple[str, User]]:
+        """Give all users, each with the name of its volume.
+
+        What cannot be read is that volume's own trouble.
+        """
+        for volume in self.volumes():
+            with contextlib.suppress(exceptions.DSWareError):
+                yield from [(volume, user) for user in self.users(volume)]
 
     def alive(self, user: User) -> bool:
         """Tell whether a user may still need the volume."""
@@ -370,16 +386,12 @@ class Ledger:
 
     def record(self, volume: str) -> str:
         """Name the file that tells who uses a volume."""
-        check_name(volume)
-        return os.path.join(self.this_boot, _record(volume))
+        return os.path.join(self.this_boot, _file(volume, '.json'))
 
 
-def _record(volume: str) -> str:
-    return volume + '.json'
-
-
-def _lock(volume: str) -> str:
-    return volume + '.lock'
+def _file(volume: str, kind: str) -> str:
+    check_name(volume)
+    return volume + kind
 
 
 def host_of(root, boot: str) -> str | None:
@@ -394,11 +406,8 @@ def host_of(root, boot: str) -> str | None:
 def _flock(descriptor: int, path: str, deadline: float) -> None:
     # Polled, as a blocking flock would stop all green threads.
     while True:
-        try:
+        with contextlib.suppress(BlockingIOError, PermissionError):
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            if exc.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
         if time.monotonic() > deadline:
             raise exceptions.StateError(
                 "another process of this host has been attaching or "
@@ -411,8 +420,8 @@ def _unlock(directory, volume: str, descriptor: int) -> None:
     # Removed while it is locked, when nobody uses the volume: waiters notice
     # that theirs is not the one at the path any more.
     try:
-        if not directory.exists(_record(volume)):
-            directory.remove(_lock(volume))
+        if not directory.exists(_file(volume, '.json')):
+            directory.remove(_file(volume, '.lock'))
     except OSError as exc:
         LOG.debug('Lock file of %s stays: %s', volume, exc)
     finally:

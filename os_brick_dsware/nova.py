@@ -19,13 +19,10 @@ from nova import exception
 from nova import utils
 from nova.virt.libvirt.volume import volume
 from os_brick.initiator import connector
-from oslo_log import log as logging
 
 from os_brick_dsware import ledger as ledgers
 from os_brick_dsware import properties
 from os_brick_dsware import protocols
-
-LOG = logging.getLogger(__name__)
 
 
 class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
@@ -75,8 +72,6 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
         found = self.connector.connect_volume(
             _properties(connection_info, instance))
         connection_info['data']['device_path'] = found['path']
-        LOG.debug('Volume %s is attached to this host as %s',
-                  _name(connection_info), found['path'], instance=instance)
 
     def disconnect_volume(self, connection_info, instance, force=False):
         """End an instance's use of a volume on this host.
@@ -89,8 +84,6 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
         """
         self.connector.disconnect_volume(
             _properties(connection_info, instance), None, force=force)
-        LOG.debug('Volume %s is not used by this instance any more',
-                  _name(connection_info), instance=instance)
 
     def extend_volume(self, connection_info, instance, requested_size):
         """Wait until an extended volume's device has its new size.
@@ -105,19 +98,13 @@ class LibvirtDSWareVolumeDriver(volume.LibvirtBaseVolumeDriver):
         """
         size = self.connector.extend_volume(
             _properties(connection_info, instance))
-        LOG.debug('Volume %s has %d bytes on this host',
-                  _name(connection_info), size, instance=instance)
         if size < requested_size:
             raise exception.VolumeExtendFailed(
-                volume_id=_name(connection_info),
+                volume_id=connection_info['data'].get(
+                    properties.VOLUME_NAME, connection_info.get('serial')),
                 reason='its device on this host has %d bytes and not %d: the '
                        'cluster has not extended it' % (size, requested_size))
         return size
-
-
-def _name(connection_info):
-    return connection_info['data'].get(properties.VOLUME_NAME,
-                                       connection_info.get('serial'))
 
 
 def _properties(connection_info, instance):

@@ -89,16 +89,6 @@ class Reply:
     wwn: str = ''
 
 
-class _TooMuch(fsc_cli.OutputError):
-    """The program printed more than it may."""
-
-
-def _bounded(parse: Callable, bound: int, out: str | None):
-    if len(os.fsencode(out or '')) > bound:
-        raise _TooMuch('it printed more than %d bytes' % bound)
-    return parse(out or '')
-
-
 @dataclasses.dataclass(frozen=True)
 class Runner:
     """Runs a program, and tells what came of it.
@@ -124,7 +114,7 @@ class Runner:
         :param parse: understands what the program prints
         :param changes: whether it changes something
         :param bound: bytes that it may print
-        :returns: (a Reply; what parse returned, None if it could not)
+        :returns: (a Reply, records)
         :raises ConfigurationError: if the program cannot be run
         """
         # os-brick's own time limit signals the program once, and only it: a
@@ -134,37 +124,36 @@ class Runner:
         limit = ['timeout', '-s', 'KILL', str(self.timeout),
                  'sh', '-c', BOUNDED, 'sh', str(bound + 1),
                  str(fsc_cli.MAX_MESSAGES)]
-        understand = functools.partial(_bounded, parse, bound)
+        failed = None
         try:
-            out, _err = self.execute(
+            printed, _err = self.execute(
                 *limit, *argv, timeout=self.timeout + _MARGIN)
-            said = understand(out)
         except processutils.ProcessExecutionError as exc:
-            return self._failed(understand, changes, exc)
+            failed, printed = exc, exc.stdout or ''
         except OSError as exc:
             # The way to the privileged process broke while it was running.
-            return self._unknown(changes, fsc_cli.printable(str(exc))), None
-        except fsc_cli.OutputError as exc:
-            return self._unknown(changes, str(exc)), None
-        return self._reply(changes, said), said
+            return self._unknown(changes, fsc_cli.printable(str(exc))), ()
+        if len(os.fsencode(printed)) > bound:
+            return self._unknown(
+                changes, 'it printed more than %d bytes' % bound), ()
+        return self._judged(parse, printed, changes, failed)
 
-    def _failed(self, parse, changes, exc):
-        """Judge a run that did not end well but may have said something."""
+    def _judged(self, parse, printed, changes, failed):
+        """Judge a run, which may have said something and yet have failed."""
+        ended = self._ended(failed) if failed else ''
         try:
-            said = parse(exc.stdout)
-        except _TooMuch as error:
-            return self._unknown(changes, str(error)), None
-        except fsc_cli.OutputError:
-            if exc.exit_code in _NOT_RUN:
+            said = parse(printed)
+        except fsc_cli.OutputError as exc:
+            if failed and failed.exit_code in _NOT_RUN:
                 raise exceptions.ConfigurationError(
                     "%s cannot be run on this host (%s): %s must be able to "
-                    "run" % (self.program, self._ended(exc), self.needs)
-                ) from None
-            return self._unknown(changes, self._ended(exc)), None
-        if said.result == 0:
-            return self._unknown(changes, '%s after success'
-                                 % self._ended(exc)), said
-        return self._reply(changes, said), said
+                    "run" % (self.program, ended, self.needs)) from None
+            return self._unknown(changes, ended or str(exc)), ()
+        if failed and said.result == 0:
+            reply = self._unknown(changes, '%s after success' % ended)
+        else:
+            reply = self._reply(changes, said)
+        return dataclasses.replace(reply, device=said.device), said.records
 
     def _reply(self, changes: bool, said) -> Reply:
         kind = result_codes.kind(said.result)
@@ -223,43 +212,33 @@ class FSCCli:
             addresses.canonical(argument) == agent for argument in argv)
 
     def attach(self, volume: str) -> Reply:
-        """Attach a volume or a snapshot; ATTACHED when it already was."""
-        reply, records = self.call('attachVolume', changes=True,
-                                   volName=volume)
-        for record in records:
-            reply = dataclasses.replace(reply, device=record['devName'])
-        return reply
+        """Attach a volume; ATTACHED when it already was."""
+        return self.call('attachVolume', changes=True, volName=volume)[0]
 
     def detach(self, volume: str) -> Reply:
-        """Detach a volume or a snapshot; DETACHED when it already was."""
+        """Detach a volume; DETACHED when it already was."""
         return self.call('detachVolume', changes=True, volName=volume)[0]
 
     def describe(self, volume: str) -> Reply:
-        """Ask for the size and World Wide Name of a volume or snapshot."""
+        """Ask for the size and World Wide Name of a volume."""
         reply, records = self.call('queryVolume', volName=volume)
-        name, size = 'vol_name', 'vol_size'
-        if reply.kind == result_codes.ABSENT:
-            reply, records = self.call('querySnapshot', snapName=volume)
-            name, size = 'snap_name', 'snap_size'
         if reply.kind != result_codes.OK:
             return reply
         for record in records:
-            if (record.get(name) == volume
-                    and _NUMBER.fullmatch(record.get(size, ''))):
+            size = record.get('vol_size', '')
+            if record['vol_name'] == volume and _NUMBER.fullmatch(size):
                 return dataclasses.replace(
-                    reply, size=int(record[size]) * _MIB,
+                    reply, size=int(size) * _MIB,
                     wwn=record.get('wwn', ''))
         return Reply(result_codes.UNKNOWN, '%s did not describe %s'
                      % (self._runner.name, volume))
 
-    def call(self, op: str, changes: bool = False,
-             bound: int = fsc_cli.MAX_ANSWER, **args: str
+    def call(self, op: str, changes: bool = False, **args: str
              ) -> tuple[Reply, tuple[dict[str, str], ...]]:
         """Run an operation.
 
         :param op: its name
         :param changes: whether it changes something
-        :param bound: bytes that the program may print
         :param args: its arguments
         :returns: (what came of it, records)
         :raises ConfigurationError: if the program cannot be run
@@ -270,6 +249,6 @@ class FSCCli:
                 self.target.agent_ip, self.target.agent_port, args)
         except fsc_cli.ArgumentError as exc:
             raise exceptions.InvalidConnectionProperties(str(exc))
-        reply, said = self._runner.run(
-            argv, functools.partial(fsc_cli.parse, op), changes, bound)
-        return reply, said.records if said else ()
+        return self._runner.run(
+            argv, functools.partial(fsc_cli.parse, op), changes,
+            fsc_cli.bound(op))

@@ -68,11 +68,11 @@ class Connection:
 
     volume: str
     wwn: str
-    token: str
-    kind: str
-    manager_ip: str
-    agent_ip: str
-    agent_port: int | None
+    token: str = ''
+    kind: str = ledgers.PROCESS
+    manager_ip: str = ''
+    agent_ip: str = ''
+    agent_port: int | None = None
     instance: str = ''
 
     @classmethod
@@ -108,7 +108,6 @@ class Connection:
 
 def device_info(path: str, properties: Mapping) -> dict:
     """Say which device a volume has, for os-brick's callers."""
-    info = {'type': 'block', 'path': path}
-    info.update((key, properties[key]) for key in _IDENTITY
-                if properties.get(key) is not None)
-    return info
+    identity = {key: properties[key] for key in _IDENTITY
+                if properties.get(key) is not None}
+    return {'type': 'block', 'path': path, **identity}

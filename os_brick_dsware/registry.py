@@ -23,7 +23,6 @@ there chooses when it is called. Nova's libvirt driver is imported afterwards.
 """
 
 import importlib
-import sys
 
 from oslo_log import log as logging
 
@@ -57,20 +56,13 @@ class ShapeChanged(Exception):
     """A module does not have what we expect, or has it otherwise."""
 
 
-def _mapping(module, name: str) -> dict:
+def _names(module, name: str, kind: type):
     found = getattr(module, name, None)
-    if not isinstance(found, dict) or not all(
-            isinstance(item, str) for pair in found.items() for item in pair):
-        raise ShapeChanged('%s is not a dict of names' % name)
-    return found
-
-
-def _list(module, name: str) -> list:
-    found = getattr(module, name, None)
-    if not isinstance(found, list) or not all(
-            isinstance(item, str) for item in found):
-        raise ShapeChanged('%s is not a list of names' % name)
-    return found
+    if isinstance(found, kind):
+        items = [*found, *(found.values() if kind is dict else ())]
+        if all(isinstance(item, str) for item in items):
+            return found
+    raise ShapeChanged('%s is not a %s of names' % (name, kind.__name__))
 
 
 def _set(mapping: dict, key: str, value: str) -> None:
@@ -86,8 +78,8 @@ def _check_importable(path: str) -> None:
 
 
 def _into_os_brick(module) -> None:
-    mapping = _mapping(module, '_connector_mapping_linux')
-    classes = _list(module, 'unix_connector_list')
+    mapping = _names(module, '_connector_mapping_linux', dict)
+    classes = _names(module, 'unix_connector_list', list)
     for connector in (CONNECTOR, SDS_CONNECTOR):
         _check_importable(connector)
     _set(mapping, PROTOCOL, CONNECTOR)
@@ -99,7 +91,7 @@ def _into_os_brick(module) -> None:
 
 
 def _into_nova(module) -> None:
-    mapping = _mapping(module, 'VOLUME_DRIVERS')
+    mapping = _names(module, 'VOLUME_DRIVERS', dict)
     # It fails now or never: Nova's module has been executed, so all that
     # ours needs of Nova is there.
     importlib.import_module(NOVA_MODULE)
@@ -114,7 +106,7 @@ def _into_nova(module) -> None:
 def _into_command_line(module) -> None:
     verify = getattr(module, 'VerifyProtocol', None)
     # Its name is misspelt there.
-    protocols = _list(verify, 'SUPPORTED_PROCOTOLS')
+    protocols = _names(verify, 'SUPPORTED_PROCOTOLS', list)
     if PROTOCOL not in protocols:
         protocols.append(PROTOCOL)
 
@@ -128,6 +120,9 @@ _REGISTER = {
 
 def register_into(module) -> bool:
     """Put our classes into one module, which has been executed.
+
+    It may be called any number of times. For who starts without the hook,
+    _startup.arm() does it for what has been imported.
 
     :param module: one of those that the start-up hook waits for
     :returns: whether they are there now; if not, why has been logged
@@ -143,19 +138,3 @@ def register_into(module) -> bool:
             'know (%s: %s)', VOLUME_TYPE, module.__name__,
             type(exc).__name__, exc)
         return False
-
-
-def register() -> bool:
-    """Put our classes into os-brick, and into Nova if it is loaded.
-
-    The start-up hook does this by itself; it is for programs that were
-    started without it. May be called any number of times.
-
-    :returns: whether os-brick knows our connector now; if not, why has been
-        logged
-    """
-    nova = sys.modules.get('nova.virt.libvirt.driver')
-    if nova:
-        register_into(nova)
-    return register_into(
-        importlib.import_module('os_brick.initiator.connector'))

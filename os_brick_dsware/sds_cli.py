@@ -39,27 +39,13 @@ _KEYS = ('ret_code', 'ret_desc', 'dev_addr')
 _CODE = re.compile(r'-?[0-9]{1,18}')
 
 
-@dataclasses.dataclass(frozen=True)
-class Output:
-    """What one run of the program said.
-
-    :param result: the result code, 0 for success
-    :param desc: the program's own words, fit for a message
-    :param device: path of the volume's device; empty if it said none
-    """
-
-    result: int
-    desc: str
-    device: str
-
-
 def command(program: str, action: str, volume: str) -> list[str]:
     """Build the argument list of one run."""
     return [fsc_cli.checked_program(program), '-c', action,
             '-v', fsc_cli.checked_value('volume', volume)]
 
 
-def parse(text: str) -> Output:
+def parse(text: str) -> fsc_cli.Output:
     """Understand what one run of the program printed."""
     if len(text) > fsc_cli.MAX_LINE:
         raise fsc_cli.OutputError(
@@ -78,12 +64,12 @@ def parse(text: str) -> Output:
     if not _CODE.fullmatch(code):
         raise fsc_cli.OutputError("no ret_code= line with a number in '%s'"
                                   % fsc_cli.printable(text.strip()))
-    # With a failure the path means nothing.
-    return Output(int(code),
-                  fsc_cli.printable(found.get('ret_desc', ''),
-                                    fsc_cli.MAX_TEXT),
-                  fsc_cli.device_path(device)
-                  if device and int(code) == 0 else '')
+    desc = fsc_cli.printable(found.get('ret_desc', ''), fsc_cli.MAX_TEXT)
+    if int(code) or not device:
+        # With a failure the path means nothing.
+        return fsc_cli.Output(int(code), desc, ())
+    return fsc_cli.Output(
+        0, desc, ({'devName': fsc_cli.device_path(device)},))
 
 
 class SDSCli:
@@ -140,6 +126,4 @@ class SDSCli:
             argv = command(self._program, action, volume)
         except fsc_cli.ArgumentError as exc:
             raise exceptions.InvalidConnectionProperties(str(exc))
-        reply, said = self._runner.run(argv, parse, changes)
-        return dataclasses.replace(
-            reply, device=said.device if said else '')
+        return self._runner.run(argv, parse, changes)[0]

@@ -12,7 +12,6 @@
 
 """The os-brick connector for volumes of SDSHypervisor."""
 
-from collections.abc import Mapping
 import os
 
 from oslo_config import cfg
@@ -53,18 +52,6 @@ def program_of(conf, target: programs.Target, as_user) -> sds_cli.SDSCli:
                           conf.dsware_cli_timeout, target)
 
 
-def as_ours(sent: Mapping) -> dict:
-    """Read connection properties of SDSHypervisor.
-
-    The volume's name is in VOLUME_ID, or in VOLUME_NAME where this is what
-    connect returned.
-    """
-    found = dict(sent)
-    found[properties.VOLUME_NAME] = (found.get(VOLUME_ID)
-                                     or found.get(properties.VOLUME_NAME))
-    return found
-
-
 def sds_hypervisor(*args, **kwargs):
     """Make the connector for SDSHypervisor that the operator asks for.
 
@@ -86,7 +73,11 @@ class SDSHypervisorConnector(connector.BaseConnector):
     """
 
     def _understood(self, connection_properties) -> dict:
-        return as_ours(connection_properties)
+        found = dict(connection_properties)
+        # What connect returned has it where ours is.
+        found[properties.VOLUME_NAME] = (found.get(VOLUME_ID)
+                                         or found.get(properties.VOLUME_NAME))
+        return found
 
     def _target(self, connection: properties.Connection) -> programs.Target:
         """Choose this host, which is all that ``sds_cli`` knows."""

@@ -19,7 +19,6 @@ nobody who may write somewhere on the way can have us read or write elsewhere.
 """
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 import secrets
@@ -41,34 +40,32 @@ class NotTrusted(OSError):
     """Something is there that nobody who may write there has made."""
 
 
-@dataclasses.dataclass(frozen=True)
 class Access:
-    """Who may use a directory: what the one that it is in says.
+    """Who may use what is in a directory: what that itself says."""
 
-    :param owner: id of the user that owns it
-    :param group: id of its group
-    :param shared: whether that group may write
-    :param exposed: whether everybody may make files in the one that it is in
-    """
+    def __init__(self, parent: os.stat_result):
+        """Read it.
 
-    owner: int
-    group: int
-    shared: bool
-    exposed: bool
-
-    @classmethod
-    def given_by(cls, parent: os.stat_result) -> 'Access':
-        """Read who may use what is in a directory."""
-        return cls(parent.st_uid, parent.st_gid,
-                   bool(parent.st_mode & stat.S_IWGRP),
-                   bool(parent.st_mode & stat.S_IWOTH))
+        :param parent: what the system tells of the directory
+        """
+        #: Ids of the user and of the group that it belongs to.
+        self.owner, self.group = parent.st_uid, parent.st_gid
+        #: Whether that group may write in it.
+        self.shared = bool(parent.st_mode & stat.S_IWGRP)
+        #: Whether everybody may.
+        self.exposed = bool(parent.st_mode & stat.S_IWOTH)
 
     def trusts(self, there: os.stat_result, user: int) -> bool:
         """Tell whether what is there was made by who may make it."""
         return not self.exposed or there.st_uid in (0, self.owner, user)
 
-    def settle(self, descriptor: int) -> None:
-        """Give a directory its owner, group and mode, where we may."""
+    def settle(self, descriptor: int, together: int, alone: int) -> None:
+        """Give what is in it its owner, group and mode, where we may.
+
+        :param descriptor: of an open file or directory
+        :param together: its mode where the group is to use it
+        :param alone: its mode for its owner only
+        """
         there = os.fstat(descriptor)
         if os.geteuid() not in (0, there.st_uid):
             return
@@ -78,8 +75,8 @@ class Access:
         # An operator may have given it to a group by hand.
         shared = there.st_mode & stat.S_IWGRP or (
             self.shared and there.st_gid == self.group)
-        mode = 0o2770 if shared else 0o700
-        if stat.S_IMODE(there.st_mode) & 0o777 != mode & 0o777:
+        mode = together if shared else alone
+        if there.st_mode & 0o777 != mode & 0o777:
             os.fchmod(descriptor, mode)
 
 
@@ -111,7 +108,8 @@ def _is_foreign(path: pathlib.Path, user: int) -> bool:
         os.lstat(path).st_uid not in (0, user))
 
 
-def opened(path: str, make: bool = False) -> 'Directory':
+@contextlib.contextmanager
+def opened(path: str, make: bool = False):
     """Open a directory that services share; raises OSError.
 
     To make it is to mend it too. The one that it is in is made by others
@@ -125,13 +123,14 @@ def opened(path: str, make: bool = False) -> 'Directory':
         raise NotTrusted('%s: %s' % (part, FOREIGN))
     descriptor = os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _entered(descriptor, name, path, make)
+        with _entered(descriptor, name, path, make) as directory:
+            yield directory
     finally:
         os.close(descriptor)
 
 
-def _entered(parent: int, name: str, path: str, make: bool) -> 'Directory':
-    access = Access.given_by(os.fstat(parent))
+@contextlib.contextmanager
+def _entered(parent: int, name: str, path: str, make: bool):
     try:
         descriptor = _open_directory(parent, name)
     except FileNotFoundError:
@@ -140,13 +139,12 @@ def _entered(parent: int, name: str, path: str, make: bool) -> 'Directory':
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent)
         descriptor = _open_directory(parent, name)
-    found = Directory(descriptor, path, access)
     try:
-        found.check(make)
-    except BaseException:
-        found.close()
-        raise
-    return found
+        directory = Directory(descriptor, path, Access(os.fstat(parent)))
+        directory.check(make)
+        yield directory
+    finally:
+        os.close(descriptor)
 
 
 def _open_directory(parent: int, name: str) -> int:
@@ -163,7 +161,7 @@ class Directory:
     """An open directory, and its files."""
 
     def __init__(self, descriptor: int, path: str, access: Access):
-        """Take over an open directory.
+        """Nothing is read yet.
 
         :param descriptor: its descriptor
         :param path: its path, for messages
@@ -173,28 +171,18 @@ class Directory:
         self._path = path
         self._access = access
 
-    def __enter__(self) -> 'Directory':
-        return self
-
-    def __exit__(self, *_exc) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close it."""
-        os.close(self._descriptor)
-
     def check(self, mend: bool) -> None:
         """See that it is only for those who may use it."""
         there = os.fstat(self._descriptor)
         if not self._access.trusts(there, os.geteuid()):
             raise NotTrusted('%s: %s' % (self._path, FOREIGN))
         if mend:
-            self._access.settle(self._descriptor)
+            self._access.settle(self._descriptor, 0o2770, 0o700)
         if os.fstat(self._descriptor).st_mode & stat.S_IWOTH:
             raise NotTrusted(
                 '%s: everybody can change what is in it' % self._path)
 
-    def enter(self, name: str, make: bool = False) -> 'Directory':
+    def enter(self, name: str, make: bool = False):
         """Open a directory in it, which is for the same users."""
         return _entered(self._descriptor, name,
                         os.path.join(self._path, name), make)
@@ -206,11 +194,6 @@ class Directory:
     def exists(self, name: str) -> bool:
         """Tell whether something is in it."""
         return self._stat(name) is not None
-
-    def has_directory(self, name: str) -> bool:
-        """Tell whether a directory is in it."""
-        there = self._stat(name)
-        return bool(there) and stat.S_ISDIR(there.st_mode)
 
     def is_at(self, name: str, descriptor: int) -> bool:
         """Tell whether an open file is the one that has a name."""
@@ -302,16 +285,9 @@ class Directory:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL
                              | _PLAIN, 0o600, dir_fd=self._descriptor)
         try:
-            self._settle_file(descriptor)
+            Access(os.fstat(self._descriptor)).settle(
+                descriptor, 0o660, 0o600)
             yield temporary, descriptor
         finally:
             os.close(descriptor)
             self.remove(temporary)
-
-    def _settle_file(self, descriptor: int) -> None:
-        here, there = os.fstat(self._descriptor), os.fstat(descriptor)
-        shared = bool(here.st_mode & stat.S_IWGRP)
-        if shared or os.geteuid() == 0:
-            _give(descriptor, there, os.geteuid() or here.st_uid, here.st_gid)
-        ours = os.fstat(descriptor).st_gid == here.st_gid
-        os.fchmod(descriptor, 0o660 if shared and ours else 0o600)

@@ -213,8 +213,7 @@ def _wwns_of_cluster(program: programs.FSCCli
     for pool in pools:
         if reply.kind == result_codes.OK:
             reply, records = program.call(
-                'queryAllVolume', bound=fsc_cli.MAX_OUTPUT,
-                poolId=pool['pool_id'])
+                'queryAllVolume', poolId=pool['pool_id'])
             found.update((devices.normal_wwn(record.get('wwn')),
                           record['vol_name']) for record in records)
     found.pop('', None)

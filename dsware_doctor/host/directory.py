@@ -21,6 +21,7 @@ from collections.abc import Iterable
 import contextlib
 import dataclasses
 import grp
+import operator
 import os
 import pwd
 import shlex
@@ -146,7 +147,7 @@ def _wrong(directory: str, account: Account) -> Wrong | None:
     if found or not os.path.lexists(root):
         return found
     above = os.stat(parent)
-    access = shared_directory.Access.given_by(above)
+    access = shared_directory.Access(above)
     give, admit = _give(parent, root, access), _admit(parent, above, account)
     found = (_of_directory(root, account, give, admit)
              or _of_directory(directory, account, give, admit)
@@ -244,7 +245,7 @@ def _of_directory(path: str, account: Account, give: str,
         return Wrong('%s is not a directory' % path,
                      'see who made it, and move it away: `mv -- %s %s`' % (
                          _quoted(path), _quoted(path + '.away')))
-    access = shared_directory.Access.given_by(above)
+    access = shared_directory.Access(above)
     if not access.trusts(there, account.uid):
         return _exposed('%s: %s' % (path, shared_directory.FOREIGN))
     text = '%s belongs to %s, mode %o' % (
@@ -346,9 +347,11 @@ def other_boots(ledger: ledgers.Ledger) -> dict[str, str | None]:
     boot = os.path.basename(ledger.this_boot)
     try:
         with shared_directory.opened(ledger.directory) as root:
-            return {os.path.join(ledger.directory, name):
-                    ledgers.host_of(root, name) for name in root.names()
-                    if name != boot and root.has_directory(name)}
+            return {entry.path: ledgers.host_of(root, entry.name)
+                    for entry in sorted(os.scandir(ledger.directory),
+                                        key=operator.attrgetter('name'))
+                    if entry.name != boot
+                    and entry.is_dir(follow_symlinks=False)}
     except OSError:
         return {}
 

@@ -52,14 +52,7 @@ class Inventory:
 
         :returns: the users
         """
-        found = []
-        for name in self._ledger.volumes():
-            try:
-                found += self._ledger.users(name)
-            except exceptions.DSWareError:
-                # Its volume's findings say so.
-                continue
-        return found
+        return [user for _name, user in self._ledger.everybody()]
 
     def volume(self, name: str) -> states.VolumeState:
         """Look at one volume.
@@ -77,17 +70,13 @@ class Inventory:
                                  'see that nobody uses the volume on this '
                                  'host, then remove the file'),))
         device = next((user.device for user in users
-                       if self._has_device(user)), '')
+                       if user.has_device(self._host)), '')
         return states.VolumeState(
             name, record, device=device,
             path=next((user.path for user in users if user.path), ''),
             size=self._host.size(device) if device else None,
             users=tuple(map(self._user, users)),
             findings=tuple(self._judge(name, record, users, device)))
-
-    def _has_device(self, user: ledgers.User) -> bool:
-        return bool(user.device) and (
-            user.generation == self._host.generation(user.device))
 
     def _user(self, user: ledgers.User) -> states.UserState:
         return states.UserState(
@@ -106,7 +95,7 @@ class Inventory:
         for user in here:
             if self._present.lacks(user):
                 yield _of_no_instance(name, user)
-            elif not self._has_device(user):
+            elif not user.has_device(self._host):
                 yield _without_device(name, record, user)
         if device:
             yield from self._link(name, users, device)

@@ -13,7 +13,6 @@
 """Removes what is left on this host by users who are gone."""
 
 from collections.abc import Collection
-import dataclasses
 import os
 
 from dsware_doctor import findings
@@ -94,12 +93,6 @@ class Repairer:
 
     # What there is ----------------------------------------------------------
 
-    def _users(self, name: str) -> list[ledgers.User]:
-        try:
-            return self._ledger.users(name)
-        except exceptions.DSWareError:
-            return []
-
     def _left(self) -> list[tuple[str, programs.Target]]:
         return self._leftovers.found()
 
@@ -109,8 +102,9 @@ class Repairer:
 
     def _dangling(self) -> list[tuple[str, str]]:
         looked = inventory.Inventory(self._ledger, self._host)
-        return [(name, link) for name in self._ledger.volumes()
-                for link in looked.dangling(self._users(name))]
+        return list(dict.fromkeys(
+            (name, link) for name, user in self._ledger.everybody()
+            for link in looked.dangling([user])))
 
     def _earlier_boots(self) -> list[str]:
         return [path for path, host
@@ -132,16 +126,7 @@ class Repairer:
         if target.agent_ip == programs.THIS_HOST:
             return sds_connector.program_of(self._conf, target,
                                             cluster.execute)
-        return connector.program_of(self._conf, self._managed(target),
-                                    cluster.execute)
-
-    def _managed(self, target: programs.Target) -> programs.Target:
-        manager = self._conf.dsware_manager_ip or target.manager_ip
-        if not manager:
-            raise exceptions.ConfigurationError(
-                'no address of the Dsware manager: set dsware_manager_ip in '
-                'group os_brick on this host')
-        return dataclasses.replace(target, manager_ip=manager)
+        return connector.program_of(self._conf, target, cluster.execute)
 
     def _by_hand(self, name, target) -> str:
         if target.agent_ip == programs.THIS_HOST:

@@ -266,9 +266,11 @@ class NamesTestCase(testtools.TestCase):
             _left=[(HOSTILE, target)], _dangling=[(HOSTILE, HOSTILE)],
             _earlier_boots=['/x/' + HOSTILE])
         found = made.plan()
-        with mock.patch.object(host_volume.HostVolume, 'clear',
-                               side_effect=['', host_volume.DETACHED,
-                                            exceptions.WrongDevice(HOSTILE)]):
+        with mock.patch.object(
+                host_volume.HostVolume, 'clear', side_effect=[
+                    '', host_volume.DETACHED,
+                    exceptions.WrongDevice(HOSTILE)]), \
+                mock.patch.object(self.ledger, 'users', return_value=[]):
             for _time in range(3):
                 found += made.repair()
         self.assertEqual(1, len(self.attack(found, 12)))

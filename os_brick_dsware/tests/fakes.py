@@ -66,9 +66,6 @@ class FakeDevices(devices.Devices):
         there = os.path.exists(path) and os.path.isdir(directory)
         return directory if there else ''
 
-    def is_block(self, path):
-        return bool(self._sysfs(path))
-
     def allow_files(self, allowed):
         """Say whether a file that plays no block device is one."""
         self.have_names = not allowed
@@ -123,6 +120,11 @@ class FakeCluster:
         """List what was asked for; of where a device is, see calls."""
         return [op for op, _agent, _name in self.calls if op != 'querydev']
 
+    def flushed(self):
+        """List the devices that were flushed."""
+        return [cmd[2] for cmd, _kwargs in self.commands
+                if cmd[0] == 'blockdev']
+
     # The executor -----------------------------------------------------------
 
     def execute(self, *cmd, **kwargs):
@@ -140,7 +142,7 @@ class FakeCluster:
         assert cmd[0] == 'fsc_cli', cmd
         args = dict(zip(cmd[1::2], cmd[2::2]))
         op = args['--op']
-        name = args.get('--volName') or args['--snapName']
+        name = args['--volName']
         self.calls.append((op, args['--ip'], name))
         return self.run(op, addresses.canonical(args['--ip']), name), ''
 
@@ -178,9 +180,6 @@ class FakeCluster:
                 'real_size=0,pool_id=0,create_time=1%s\n' % (
                     name, self.volumes[name],
                     ',wwn=' + self.wwns[name] if self.wwns[name] else ''))
-
-    def querySnapshot(self, agent, name):
-        return 'result=50150006\n'
 
     def attachVolume(self, agent, name):
         if name not in self.volumes:

@@ -147,9 +147,6 @@ class ForeignAgentTestCase(fakes.ConnectorTestCase):
             self.assertIn('dsware_agent_ip', text)
             self.assertTrue(text.isprintable())
 
-    def test_no_address(self):
-        self.assertIn('dsware_agent_ip', self.refused(agent_ip='missing'))
-
     def test_address_that_is_configured(self):
         self.conf.config(group='os_brick', dsware_agent_ip=ELSEWHERE)
         for sent in (ELSEWHERE, '192.0.2.78', 'missing'):

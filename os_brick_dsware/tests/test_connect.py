@@ -179,11 +179,6 @@ class ConnectTestCase(Connecting, fakes.ConnectorTestCase):
              '--op', 'attachVolume', '--volName', 'volume-1'), command)
         self.assertEqual(24, kwargs['timeout'])
 
-    def test_port_hint(self):
-        self.connector.connect_volume(self.properties(agent_port=10600))
-        command, _kwargs = self.cluster.commands[0]
-        self.assertIn('10600', command)
-
     def test_bad_address(self):
         self.assertRaises(exceptions.InvalidConnectionProperties,
                           self.connector.connect_volume,
@@ -274,16 +269,6 @@ class UnknownOutcomes:
         self.assertEqual(['token-1'], [user.token for user in self.users()])
         self.assertEqual(1, len(self.cluster.attached))
 
-    def test_program_missing(self):
-        self.cluster.script['attachVolume'] = [
-            failed(127, stderr="timeout: failed to run command 'fsc_cli'")]
-        error = self.assertRaises(
-            exceptions.ConfigurationError, self.connector.connect_volume,
-            self.properties())
-        self.assertIn(self.option, str(error))
-        self.assertEqual(['attachVolume'], self.cluster.ops())
-        self.assertEqual([], self.users())
-
 
 class UnknownOutcomeTestCase(UnknownOutcomes, fakes.ConnectorTestCase):
 
@@ -347,21 +332,6 @@ class DevicesOfVolumes:
         self.assertEqual(self.link, info['path'])
         self.assertLessEqual(3, len(looked))
 
-    def test_link_of_another_device_is_never_returned(self):
-        other = self.cluster.path('dev/sdz')
-        with open(other, 'wb') as stream:
-            stream.truncate(fakes.MIB)
-        self.cluster.links = False
-        self.cluster.make_link(fakes.WWN, other)
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-
-    def test_dangling_link(self):
-        self.cluster.links = False
-        self.cluster.make_link(fakes.WWN, self.cluster.path('dev/none'))
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-
 
 class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
 
@@ -415,14 +385,6 @@ class DeviceTestCase(DevicesOfVolumes, fakes.ConnectorTestCase):
         self.assertRaises(exceptions.WrongDevice,
                           self.connector.connect_volume, self.properties())
 
-    def test_snapshot(self):
-        self.cluster.links = False
-        self.cluster.queryVolume = lambda agent, name: 'result=50150005\n'
-        self.cluster.querySnapshot = lambda agent, name: (
-            'result=0\nsnap_name=%s,snap_size=1\n' % name)
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
-
 
 class BlockDevices:
     """What the kernel says of a block device counts most."""
@@ -462,20 +424,6 @@ class BlockDevices:
         info = self.connect_to(device__wwid='naa.' + fakes.WWN)
         self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
         self.assertEqual(['attachVolume'], self.cluster.ops())
-
-    def test_own_wwn_is_another(self):
-        self.cluster.links = False
-        error = self.assertRaises(exceptions.WrongDevice, self.connect_to,
-                                  device__wwid='naa.6888603000009999')
-        self.assertIn('6888603000009999', str(error))
-        self.assertEqual({}, self.cluster.attached)
-
-    def test_found_by_its_own_wwn_when_already_attached(self):
-        self.cluster.links = False
-        self.connect_to(device__wwid='naa.' + fakes.WWN)
-        self.connector._ledger().save(fakes.NAME, [])
-        info = self.connector.connect_volume(self.properties())
-        self.assertEqual(self.cluster.path('dev/sdb'), info['path'])
 
     def test_found_by_its_own_wwn_where_one_look_takes_all_the_time(self):
         self.cluster.links = False
@@ -768,15 +716,7 @@ class OtherDeviceTestCase(fakes.ConnectorTestCase):
             self.connector.disconnect_volume(self.properties())
 
     def test_stale_link_is_no_path_of_the_volume(self):
-        self.cluster.make_link(fakes.WWN, self.other)
         sent = self.properties()
-        self.record(self.other)
-        self.assertEqual([], self.connector.get_volume_paths(sent))
-        self.connector._ledger().save('volume-2', [])
-        self.mount(self.other)
-        self.assertEqual([], self.connector.get_volume_paths(sent))
-
-        self.mount(self.make('sdy'))
         path = self.connector.connect_volume(sent)['path']
         device = os.path.realpath(path)
         self.cluster.make_link(fakes.WWN, self.other)
@@ -807,13 +747,6 @@ class OtherCalls:
         for token in ('token-1', 'token-2'):
             self.assertEqual([self.link], self.connector.get_volume_paths(
                 self.properties(token)))
-
-    def test_volume_paths_without_a_record(self):
-        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
-        self.assertEqual([self.link], self.connector.get_volume_paths(
-            self.properties()))
-        self.assertEqual([], self.connector.get_volume_paths(
-            self.properties(wwn='')))
 
     def test_all_available_volumes(self):
         self.assertEqual([], self.connector.get_all_available_volumes())

@@ -30,6 +30,7 @@ class Disconnecting:
 
     def setUp(self):
         super().setUp()
+        self.cluster.block = True
         self.info = self.connector.connect_volume(self.properties())
         self.device = self.cluster.path('dev/sdb')
         self.cluster.calls.clear()
@@ -90,44 +91,35 @@ class Disconnecting:
 
     def test_volume_is_deleted(self):
         self.cluster.script['detachVolume'] = [50150005]
-        os.unlink(self.device)
-        os.unlink(self.link)
+        self.cluster.remove_node(self.device)
         self.disconnect()
         self.assertEqual([], self.users())
 
-    def test_flushes_block_devices(self):
+    def test_flushes(self):
         self.disconnect()
-        self.cluster.block = True
-        self.connector.connect_volume(self.properties())
-        self.cluster.commands.clear()
-        self.disconnect()
-        command, kwargs = self.cluster.commands[0]
-        self.assertEqual(('blockdev', '--flushbufs',
-                          self.cluster.path('dev/sdc')), command)
-        self.assertEqual({'run_as_root': True, 'root_helper': 'sudo',
-                          'timeout': 300}, kwargs)
-        self.assertEqual({}, self.cluster.attached)
-
-    def flush_failing(self):
-        return mock.patch('os_brick_dsware.host_volume._sync',
-                          side_effect=OSError('EIO'))
+        self.assertEqual(
+            (('blockdev', '--flushbufs', self.device),
+             {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 300}),
+            self.cluster.commands[0])
 
     def test_flush_fails(self):
-        with self.flush_failing():
+        for problem in (OSError('EIO'), processutils.ProcessExecutionError(
+                stderr='EIO')):
+            self.cluster.script['blockdev'] = [problem]
             error = self.assertRaises(exceptions.FlushFailed, self.disconnect)
-        self.assertIn('EIO', str(error))
-        self.assertAttached()
+            self.assertIn('EIO', str(error))
+            self.assertAttached()
 
     def test_flush_fails_with_force(self):
-        with self.flush_failing():
-            error = self.assertRaises(exception.ExceptionChainer,
-                                      self.disconnect, force=True)
+        self.cluster.script['blockdev'] = [OSError('EIO')]
+        error = self.assertRaises(exception.ExceptionChainer,
+                                  self.disconnect, force=True)
         self.assertIn('EIO', str(error))
         self.assertGone()
 
     def test_flush_fails_with_force_and_errors_ignored(self):
-        with self.flush_failing():
-            self.disconnect(force=True, ignore_errors=True)
+        self.cluster.script['blockdev'] = [OSError('EIO')]
+        self.disconnect(force=True, ignore_errors=True)
         self.assertGone()
 
     def test_busy(self):
@@ -252,19 +244,18 @@ class Disconnecting:
     def test_device_name_is_another_volumes_by_now(self):
         self.cluster.attached.clear()
         self.cluster.remove_node(self.device)
-        with open(self.device + '.new', 'wb') as stream:
-            stream.truncate(4096)
-        os.rename(self.device + '.new', self.device)
-        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
-            self.disconnect()
-        sync.assert_not_called()
+        self.cluster.make_node(self.cluster.new_device(), fakes.NAME)
+        os.rename(self.cluster.path('dev/sdc'), self.device)
+        os.rename(self.cluster.path('sys/dev/block/sdc'),
+                  self.cluster.path('sys/dev/block/sdb'))
+        self.disconnect()
+        self.assertEqual([], self.cluster.flushed())
         self.assertTrue(os.path.exists(self.device))
 
     def test_without_a_record(self):
         self.connector._ledger().save(fakes.NAME, [])
-        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
-            self.disconnect()
-        sync.assert_called_once_with(self.device)
+        self.disconnect()
+        self.assertEqual([self.device], self.cluster.flushed())
         self.assertGone()
 
     def test_record_cannot_be_understood(self):
@@ -283,21 +274,20 @@ class DisconnectTestCase(Disconnecting, fakes.ConnectorTestCase):
     def test_as_nova_does(self):
         self.connector.disconnect_volume(self.properties(), None, force=False)
         self.assertGone()
-        self.assertEqual([
+        self.assertEqual(
             ((*fakes.limits(), 'fsc_cli',
               '--manage_ip', '10.0.0.1', '--ip', '127.0.1.1',
               '--op', 'detachVolume', '--volName', 'volume-1'),
              {'run_as_root': True, 'root_helper': 'sudo', 'timeout': 75}),
-        ], self.cluster.commands)
+            self.cluster.commands[-1])
 
     def test_device_of_another_host_is_left_alone(self):
         # The link is that of a host which this machine plays too.
         self.connector.connect_volume(
             self.properties('token-2', agent_ip='127.0.1.2'))
-        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
-            self.disconnect()
-            self.disconnect('token-3')
-        sync.assert_called_once_with(self.device)
+        self.disconnect()
+        self.disconnect('token-3')
+        self.assertEqual([self.device], self.cluster.flushed())
         self.assertEqual([('127.0.1.2', fakes.NAME)],
                          list(self.cluster.attached))
 

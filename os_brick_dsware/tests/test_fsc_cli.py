@@ -260,12 +260,13 @@ class ParseTestCase(testtools.TestCase):
                      'devName=/dev/sdb'):
             said = self.parse('attachVolume', line, 'result=0')
             self.assertEqual(({'devName': '/dev/sdb'},), said.records)
+            self.assertEqual('/dev/sdb', said.device)
 
     def test_attach_without_a_device(self):
         for line in ('DSwareAttachResult [result=0, devName=null]',
                      'DSwareAttachResult [result=0, devName=]', ''):
-            self.assertEqual((), self.parse('attachVolume', line,
-                                            'result=0').records)
+            said = self.parse('attachVolume', line, 'result=0')
+            self.assertEqual(((), ''), (said.records, said.device))
 
     def test_attach_that_makes_no_sense(self):
         for line in ('DSwareAttachResult [result=1, devName=/dev/sdb]',

@@ -316,24 +316,6 @@ class HostTestCase(NovaTestCase):
         self.assertEqual({}, self.cluster.attached)
         self.assertEqual([], self.users())
 
-    def test_extend(self):
-        info = self.info()
-        self.connect(info)
-        self.cluster.volumes[fakes.NAME] = 2
-        with open(self.cluster.path('dev/sdb'), 'ab') as stream:
-            stream.truncate(2 * fakes.MIB)
-        size = self.libvirt._extend_volume(info, _instance(), 2 * fakes.MIB)
-        self.assertEqual(2 * fakes.MIB, size)
-
-    def test_reconnecting_after_a_reboot_of_the_instance(self):
-        info = self.info()
-        for _time in range(2):
-            path = self.connect(info)
-            self.assertEqual(self.link, path)
-        self.disconnect(info)
-        self.disconnect(info)
-        self.assertEqual({}, self.cluster.attached)
-
     def test_several_instances_share_a_volume(self):
         """Nova must tell of each instance, and without asking Cinder."""
         for tokens in (('token-1', 'token-2', 'token-3'), ['missing'] * 3):
@@ -347,14 +329,6 @@ class HostTestCase(NovaTestCase):
             self.assertEqual({}, self.cluster.attached)
             self.assertEqual([], self.users())
         self.libvirt._volume_api.get.assert_not_called()
-
-    def test_nova_lost_an_attachment(self):
-        """Who came after the lost one is the same instance."""
-        self.connect(self.info('lost'))
-        self.connect(self.info('new'))
-        self.disconnect(self.info('new'))
-        self.assertEqual({}, self.cluster.attached)
-        self.assertEqual([], self.users())
 
     def test_evacuated_instance_is_destroyed(self):
         """Nova has the new host's data, when the old one comes back."""
@@ -376,23 +350,6 @@ class HostTestCase(NovaTestCase):
         with mock.patch.object(self.libvirt, '_attach_encryptor',
                                side_effect=ValueError):
             self.assertRaises(ValueError, self.connect, self.info())
-        self.assertEqual({}, self.cluster.attached)
-        self.assertEqual([], self.users())
-
-    def test_agent_down(self):
-        self.connect(self.info())
-        self.cluster.script['detachVolume'] = ['hang'] * 20
-        self.assertRaises(exceptions.DSWareError, self.disconnect,
-                          self.info())
-        self.assertEqual(1, len(self.users()))
-        self.cluster.script['detachVolume'] = ['hang'] * 20
-        self.disconnect(self.info(), force=True)
-        # Remembered, so that the next one to leave takes it away.
-        self.assertEqual([ledgers.LEFTOVER],
-                         [user.kind for user in self.users()])
-        self.cluster.script.clear()
-        self.connect(self.info('token-2'))
-        self.disconnect(self.info('token-2'))
         self.assertEqual({}, self.cluster.attached)
         self.assertEqual([], self.users())
 
@@ -457,13 +414,4 @@ class SDSTestCase(sds_fakes.SDSTestCase, NovaTestCase):
             info, _instance(), 3 * fakes.MIB)
         self.assertIn('has 2097152 bytes', str(error))
         self.disconnect(info)
-        self.assertEqual({}, self.cluster.attached)
-
-    def test_several_instances_share_a_volume(self):
-        uses = [(self.info(top={'multiattach': True}), _instance(number))
-                for number in range(3)]
-        self.assertEqual(1, len({self.connect(*use) for use in uses}))
-        for use in uses:
-            self.assertTrue(self.cluster.attached)
-            self.disconnect(*use)
         self.assertEqual({}, self.cluster.attached)

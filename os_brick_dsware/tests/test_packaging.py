@@ -73,6 +73,7 @@ class WheelTestCase(testtools.TestCase):
         self.assertEqual(1, hook.count('\n'))
         self.assertTrue(hook.startswith('import '))
         for name in ('os_brick_dsware/connector.py',
+                     'os_brick_dsware/result_codes.csv',
                      'dsware_doctor/backend/command.py',
                      'dsware_doctor/host/command.py',
                      'cinder/privsep/dsware/__init__.py',

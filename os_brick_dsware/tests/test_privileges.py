@@ -28,8 +28,8 @@ from os_brick_dsware import programs
 from os_brick_dsware.tests import fakes
 
 PLAIN = frozenset(string.ascii_letters + string.digits + '_.,:%-')
-KEYS = ('--manage_ip', '--ip', '--port', '--op', '--volName', '--snapName')
-OPS = ('attachVolume', 'detachVolume', 'queryVolume', 'querySnapshot')
+KEYS = ('--manage_ip', '--ip', '--port', '--op', '--volName')
+OPS = ('attachVolume', 'detachVolume', 'queryVolume')
 
 ODD = strategies.sampled_from((
     '-rf', '--op', '--op=deleteVolume', 'a b', 'a\nb', 'a\n', '\n', 'a=b',
@@ -91,8 +91,7 @@ def is_request(args):
     named = dict(zip(keys, values))
     order = [key for key in KEYS if key in named]
     return (len(keys) == len(values) == len(named) and keys == order
-            and {'--manage_ip', '--ip', '--op'} <= set(keys)
-            and ('--volName' in named) != ('--snapName' in named)
+            and {*KEYS} - {'--port'} <= set(keys)
             and named['--op'] in OPS
             and all(value and set(value) <= PLAIN and value[0] != '-'
                     for value in values))

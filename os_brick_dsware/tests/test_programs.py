@@ -21,7 +21,6 @@ import testtools
 import fixtures
 
 from os_brick_dsware import exceptions
-from os_brick_dsware import fsc_cli
 from os_brick_dsware import programs
 from os_brick_dsware import result_codes
 
@@ -74,7 +73,7 @@ class ProgramTestCase(testtools.TestCase):
                           'echo out of memory >&2; exit 5')
         self.assert_reply(result_codes.UNKNOWN, 'exit code 5: late after '
                           'success', 'echo result=0; echo late >&2; exit 5')
-        self.assert_reply(result_codes.INVALID, '50150003',
+        self.assert_reply('invalid', '50150003',
                           'echo result=50150003; exit 5')
 
     def test_killed(self):
@@ -108,8 +107,7 @@ class ProgramTestCase(testtools.TestCase):
             'echo result=0; awk \'BEGIN { for (i = 0; i < %d; i++) printf '
             '"vol_name=volume-%%d,wwn=68886030%%08d,%s\\n", i, i }\'' % (
                 lines, ','.join('a%d=1' % number for number in range(10))))
-        reply, found = made.call('queryAllVolume', poolId='0',
-                                 bound=fsc_cli.MAX_OUTPUT)
+        reply, found = made.call('queryAllVolume', poolId='0')
         self.assertEqual((result_codes.OK, lines), (reply.kind, len(found)))
 
     def test_is_not_there(self):

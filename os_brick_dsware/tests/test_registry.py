@@ -150,12 +150,15 @@ class RegistryTestCase(testtools.TestCase):
                               'huaweisdshypervisor': expected}, drivers)
         self.assertIn('theirs.Driver', self.log.output)
 
+    def register(self):
+        self.assertTrue(registry.register_into(connector))
+
     def test_register(self):
-        self.assertTrue(registry.register())
+        self.register()
         self.assertIs(dsware_connector.DSWareConnector, self.made('dsware'))
 
     def test_sdshypervisor(self):
-        registry.register()
+        self.register()
         self.assertIs(huawei.HuaweiStorHyperConnector,
                       self.made('huaweisdshypervisor'))
         self.replace_sds()

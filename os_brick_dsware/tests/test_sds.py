@@ -11,7 +11,6 @@
 # under the License.
 
 import os
-from unittest import mock
 
 from oslo_concurrency import processutils
 import testtools
@@ -146,14 +145,6 @@ class PlainPropertiesTestCase(sds_fakes.SDSTestCase):
         self.cluster.attached[fakes.AGENT, fakes.NAME] = other
         self.assertEqual(other, self.connect())
 
-    def test_disconnect_without_a_record(self):
-        self.connect()
-        self.connector._ledger().save(fakes.NAME, [])
-        with mock.patch('os_brick_dsware.host_volume._sync') as sync:
-            self.connector.disconnect_volume(self.properties(), None)
-        sync.assert_called_once_with(self.device)
-        self.assertEqual({}, self.cluster.attached)
-
     def test_disconnect_without_a_record_of_what_is_in_use(self):
         self.connect()
         self.connector._ledger().save(fakes.NAME, [])
@@ -269,20 +260,17 @@ class AbandonedTestCase(test_sharing.Abandoned, test_sharing.KilledFixture,
 
 class ParseTestCase(testtools.TestCase):
 
-    def test_success(self):
-        self.assertEqual(
-            sds_cli.Output(0, 'ok', '/dev/sdb'),
-            sds_cli.parse('hello\n ret_code = 0 \r\nret_desc=ok\n'
-                          'dev_addr=/dev/sdb\nxret_code=1\n'))
-        self.assertEqual(sds_cli.Output(0, '', ''),
-                         sds_cli.parse('ret_code=0\ndev_addr=\n'))
-        self.assertEqual(sds_cli.Output(0, '', ''),
-                         sds_cli.parse('\ufeffret_code=0\n'))
-
-    def test_failure_has_no_device(self):
-        self.assertEqual(
-            sds_cli.Output(-1, 'a\\x1b', ''),
-            sds_cli.parse('ret_code=-1\nret_desc=a\x1b\ndev_addr=/dev/x'))
+    def test_output(self):
+        for result, desc, device, text in (
+                (0, 'ok', '/dev/sdb', 'hello\n ret_code = 0 \r\nret_desc=ok\n'
+                 'dev_addr=/dev/sdb\nxret_code=1\n'),
+                (0, '', '', 'ret_code=0\ndev_addr=\n'),
+                (0, '', '', '\ufeffret_code=0\n'),
+                (-1, 'a\\x1b', '',
+                 'ret_code=-1\nret_desc=a\x1b\ndev_addr=/dev/x')):
+            found = sds_cli.parse(text)
+            self.assertEqual((result, desc, device),
+                             (found.result, found.desc, found.device))
 
     def test_bad(self):
         for text in ('', 'ret_code=', 'ret_code=zero', 'result=0',

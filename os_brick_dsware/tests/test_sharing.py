@@ -56,21 +56,6 @@ class Sharing:
             self.assertTrue(self.detached())
             self.assertEqual([], self.users())
 
-    def test_leaving_twice_does_not_count_twice(self):
-        for token in ('a', 'b', 'c'):
-            self.connect(token)
-        self.disconnect('a')
-        self.disconnect('a')
-        self.disconnect('unheard-of')
-        self.disconnect('b')
-        self.assertFalse(self.detached())
-
-    def test_joining_twice_does_not_count_twice(self):
-        self.connect('a')
-        self.connect('a')
-        self.disconnect('a')
-        self.assertTrue(self.detached())
-
     def test_force_does_not_take_it_from_others(self):
         self.connect('a')
         self.connect('b')
@@ -78,17 +63,12 @@ class Sharing:
         self.assertFalse(self.detached())
 
     def test_leaving_flushes(self):
+        self.cluster.block = True
         self.connect('a')
         self.connect('b')
-        self.cluster.block = True
-        self.cluster.make_block(self.cluster.path('dev/sdb'), fakes.MIB)
-        ledger = self.connector._ledger()
-        ledger.save(fakes.NAME, [
-            ledgers.User(**{**vars(user), 'generation':
-                            self.host.generation(user.device)})
-            for user in ledger.users(fakes.NAME)])
         self.disconnect('a')
-        self.assertEqual('blockdev', self.cluster.commands[-1][0][0])
+        self.assertEqual([self.cluster.path('dev/sdb')],
+                         self.cluster.flushed())
         self.assertFalse(self.detached())
 
     def test_without_token_there_is_one_user(self):
@@ -109,22 +89,6 @@ class Sharing:
         self.assertFalse(self.detached())
         self.assertEqual(['a'], [user.token for user in self.users()])
 
-    def test_host_was_booted(self):
-        self.connect('a')
-        ledger = self.connector._ledger()
-        os.rename(ledger.this_boot,
-                  os.path.join(ledger.directory, 'boot-of-yesterday'))
-        self.cluster.attached.clear()
-        self.cluster.remove_node(self.cluster.path('dev/sdb'))
-
-        self.assertEqual([], self.users())
-        self.assertEqual(self.link, self.connect('b'))
-        self.assertEqual(['b'], [user.token for user in self.users()])
-        self.assertNotIn('boot-of-yesterday', os.listdir(ledger.directory))
-        self.disconnect('a')
-        self.disconnect('b')
-        self.assertTrue(self.detached())
-
     def test_device_came_back_by_another_name(self):
         self.connect('a')
         # The VBS was restarted.
@@ -140,18 +104,6 @@ class Sharing:
 
 
 class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
-
-    def test_one_machine_plays_two_hosts(self):
-        first = self.connect('a', agent_ip='127.0.1.1')
-        second = self.connect('b', agent_ip='127.0.1.2')
-        self.assertNotEqual(os.path.realpath(first),
-                            os.path.realpath(second) and first)
-        self.assertEqual(2, len(self.cluster.attached))
-        self.disconnect('a', agent_ip='127.0.1.1')
-        self.assertEqual([('127.0.1.2', fakes.NAME)],
-                         list(self.cluster.attached))
-        self.disconnect('b', agent_ip='127.0.1.2')
-        self.assertTrue(self.detached())
 
     def test_one_agent_is_called_by_two_addresses(self):
         self.connect('a')
@@ -224,14 +176,6 @@ class Killed(KilledFixture):
         self.assertTrue(self.detached())
         self.assertEqual([], self.users())
 
-    def test_a_zombie_does_not_count(self):
-        self.connect('a')
-        self.record(self.user('b'))
-        self.child.send_signal(signal.SIGKILL)
-        os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT)
-        self.disconnect('a')
-        self.assertTrue(self.detached())
-
     def test_a_guest_counts_although_its_service_was_killed(self):
         self.connect('a')
         self.record(self.user('b', kind=ledgers.INSTANCE))
@@ -266,16 +210,7 @@ class Killed(KilledFixture):
 
 
 class KilledTestCase(Killed, Users, fakes.ConnectorTestCase):
-
-    def test_killed_between_attaching_and_recording(self):
-        self.cluster.add(wwn='')
-        self.record(self.user('b'))
-        self.cluster.attachVolume('127.0.1.1', fakes.NAME)
-        self.kill()
-        path = self.connect('a', wwn='')
-        self.assertEqual(self.cluster.path('dev/sdc'), path)
-        self.disconnect('a', wwn='')
-        self.assertTrue(self.detached())
+    """With fsc_cli."""
 
 
 class Abandoned:

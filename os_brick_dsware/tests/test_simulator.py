@@ -466,15 +466,6 @@ class Loops:
         with open(path, 'rb') as stream:
             self.assertIs(expected, stream.read(MIB).startswith(pattern))
 
-    def test_held_open(self):
-        path = self.connect()
-        with open(path, 'rb'):
-            error = self.assertRaises(exceptions.VolumeInUse, self.disconnect)
-            self.assertIn('process %d' % os.getpid(), str(error))
-            self.assertEqual(1, len(self.attached()))
-        self.disconnect()
-        self.assertEqual(set(), self.attached())
-
     def test_held_open_by_another_process(self):
         holder = subprocess.Popen(
             [sys.executable, '-c', 'import sys\nopen(sys.argv[1], "rb")\n'

@@ -114,8 +114,8 @@ class RewritingTestCase(testtools.TestCase):
                  'connector.x(self.connector.y)',
                  'from os_brick.initiator.connectors import dsware\n\n'
                  'dsware.x(self.connector.y)'),
-                ("'os_brick_dsware.host_volume._sync'",
-                 "'os_brick.initiator.dsware.host_volume._sync'"),
+                ("'os_brick_dsware.host_volume._without'",
+                 "'os_brick.initiator.dsware.host_volume._without'"),
                 ('os_brick_dsware/fsc_cli.py',
                  'os_brick/initiator/dsware/fsc_cli.py')):
             self.assertEqual(after, self.rewriter._renamed(before))
