@@ -56,14 +56,6 @@ class QoS:
         self._operation = changes
         self._volumes = volumes
 
-    def is_limited(self, volume: str) -> bool:
-        """Tell whether a volume has limits that :meth:`limit` gave it.
-
-        :param volume: the volume's name
-        :raises DSWareError: when the cluster does not answer
-        """
-        return self._has(volume, names.policy(volume), {}, None)
-
     def limit(self, volume: str,
               limits: Mapping[str, int]) -> models.QoS | None:
         """Give a volume these limits, in use or not.
@@ -112,8 +104,10 @@ class QoS:
         :param volume: the volume's name
         :raises DSWareError: when that does not work
         """
-        self._disassociate(names.policy(volume), volume)
-        self.delete(volume)
+        name = names.policy(volume)
+        if self._has(volume, name, {}, None):
+            self._disassociate(name, volume)
+            self.delete(volume)
 
     def delete(self, volume: str,
                patience: float | None = None) -> None:

@@ -70,7 +70,7 @@ class Migration:
         if obstacle is None:
             # A copy by Cinder would get the limits that its type has now,
             # too. A new type, if it gets one, has the same.
-            self._limiter.renew(volume)
+            self._limiter.apply(volume)
             if not self._move(volume, host):
                 obstacle = _('the cluster refuses to move it')
         if obstacle is not None:

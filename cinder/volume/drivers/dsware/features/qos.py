@@ -236,27 +236,14 @@ class Limiter:
         :raises VolumeBackendAPIException: when the limits cannot be set
         """
         wanted = self.wanted(volume, size=size)
-        change = self._needs_change(volume, wanted)
         yield
-        if change:
-            self._set(volume, wanted)
-
-    def renew(self, volume):
-        """Give a volume the limits that its type has now, if they differ.
-
-        :param volume: the Cinder volume
-        :raises Exception: as :meth:`apply`
-        """
-        wanted = self.wanted(volume)
-        with failures.for_volume(volume):
-            if self._needs_change(volume, wanted):
-                self._set(volume, wanted)
+        self._set(volume, wanted)
 
     def apply(self, volume, volume_type_id=None):
         """Give a volume the limits of its type, or take them away.
 
-        For volumes that are there already, in use or not: retyped or taken
-        over. It may be repeated, and a volume that has the right limits
+        For volumes that are there already, in use or not: retyped, moved or
+        taken over. It may be repeated, and a volume that has the right limits
         stays untouched. A QoS that others than this driver gave the volume
         is replaced when the type has limits, and else left alone.
 
@@ -275,21 +262,11 @@ class Limiter:
         with failures.for_volume(volume):
             return self._set(volume, wanted)
 
-    def _needs_change(self, volume, wanted):
-        """Tell whether a volume may have other limits than wanted.
-
-        One whose type lost its qos spec still has those of before.
-        """
-        if wanted:
-            return True
-        with self._qos_optional():
-            return self._array.qos.is_limited(naming.volume_name(volume))
-        return False
-
     def _set(self, volume, wanted):
         name = naming.volume_name(volume)
         if wanted:
             return self._array.qos.limit(name, wanted)
+        # A type that lost its qos spec may have had limits.
         with self._qos_optional():
             self._array.qos.unlimit(name)
         return None

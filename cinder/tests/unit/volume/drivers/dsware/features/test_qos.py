@@ -314,7 +314,7 @@ class DriverQoSTestCase(base.DriverTestCase):
               {'total_iops_sec_per_gb': '0'})
     def test_limits_do_not_outlive_their_spec(self, how):
         for change in (lambda volume: self.driver.extend_volume(volume, 3),
-                       self.driver._limiter.renew, self.driver._limiter.apply):
+                       self.driver._limiter.apply):
             volume = self.make_limited()
             self.driver.create_volume(volume)
             self.lose_spec(volume, how)
@@ -329,7 +329,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.cluster.qos_of[volume.name] = 'gold'
         self.lose_spec(volume, 'disassociated')
         self.driver.extend_volume(volume, 3)
-        self.driver._limiter.renew(volume)
+        self.driver._limiter.apply(volume)
         self.assertEqual({'maxIOPS': 5}, self.limits(volume))
 
     def test_limits_without_a_spec_are_not_forgotten(self):
