@@ -17,6 +17,7 @@ anything or reports success.
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import contextlib
 import itertools
 
@@ -24,6 +25,8 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
@@ -41,9 +44,12 @@ _LAST_LOOK = 5
 
 
 #: What is done about a request in doubt.
-LOOK = 'Whether it was carried out is found out by a query'
-LOOK_OR_REPEAT = LOOK + '; if not, it is repeated'
+LOOK_OR_REPEAT = ('Whether it was carried out is found out by a query; if '
+                  'not, it is repeated')
 REPEAT = 'Whether it was carried out is found out by repeating it'
+
+# Arguments that are names of volumes and snapshots.
+_NAMES = frozenset(('volName', 'snapName', 'volNameSrc', 'snapNameSrc'))
 
 
 def note(series, failure, deadline, plan=LOOK_OR_REPEAT):
@@ -104,7 +110,8 @@ class Operation:
     def change(self, op: str, settle: Callable, *,
                deadline: waiting.Deadline | None = None,
                patience: float | None = None,
-               told: Callable | None = None, **args) -> bool:
+               told: Callable | None = None,
+               room: Mapping | None = None, **args) -> bool:
         """Carry out a change; settle it when the outcome is unknown.
 
         Busy objects are waited for. Everything together ends by one
@@ -119,17 +126,26 @@ class Operation:
             be reached; by default the deadline decides
         :param told: called with an ObjectBusy and the deadline, gives an
             error that says more, or raises one when waiting cannot help
+        :param room: poolId and volSize of what needs room, as far as the
+            arguments do not tell
         :param args: the operation's arguments
         :returns: whether an earlier request may be carried out yet, besides
             the one that made the change
+        :raises InvalidRequest: before anything is sent: a name is not legal
+        :raises CapacityExceeded: no room, and how much there is; or a limit
+            is reached
         :raises DSWareError: when the change has not been made, or, as
             OutcomeUnknown, when that cannot be found out
         """
+        names.check(*(args[key] for key in _NAMES & args.keys()))
         doubts = []
-        with marked(doubts):
-            return self._repeated(op, settle, doubts,
-                                  deadline or self.client.deadline(),
-                                  patience, told, args)
+        try:
+            with marked(doubts):
+                return self._repeated(op, settle, doubts,
+                                      deadline or self.client.deadline(),
+                                      patience, told, args)
+        except exceptions.CapacityExceeded as error:
+            raise self.queries.with_room(error, room or args) from error
 
     def _repeated(self, op, settle, doubts, deadline, patience, told, args):
         doubt = failure = None
@@ -156,28 +172,34 @@ class Operation:
                 return len(doubts) > 1
         raise failure
 
-    def create(self, op, name, settle, deadline, **args):
-        """Make an object.
+    def create(self, op, name, settle, query, remove, *, finish=None, **args):
+        """Make an object, and wait until it is ready.
 
-        :returns: whether an earlier request may still make it
+        It is removed when it does not get ready or cannot be finished.
+
+        :param settle: as for :meth:`change`
+        :param query: called with the name and a deadline, gives the object
+            or None
+        :param remove: removes it
+        :param finish: called with the object when it is ready
         """
-        try:
-            with self._expected(name):
-                return self.change(op, settle, deadline=deadline, **args)
-        except exceptions.ObjectExists as error:
-            raise error.advised(self.queries.what_is_there(name, args),
-                                op=op, name=name) from error
-        except exceptions.CapacityExceeded as error:
-            raise self.queries.with_room(error, args) from error
+        deadline = self.client.deadline()
+        late = self._begun(op, name, settle, deadline, args)
+        with marked(late), self.undone(remove, name):
+            made = self.wait(query, name, op, deadline)
+            if finish:
+                finish(made)
 
-    @contextlib.contextmanager
-    def _expected(self, name):
-        """Expect what a request makes late, if the block leaves a doubt."""
+    def _begun(self, op, name, settle, deadline, args):
+        """Begin to make an object; tell whether it may be made again."""
         try:
-            yield
+            return self.change(op, settle, deadline=deadline, **args)
         except exceptions.DSWareError as error:
             if error.in_doubt:
                 self._late.expect(name)
+            if isinstance(error, exceptions.ObjectExists):
+                raise error.advised(self.queries.what_is_there(name, args),
+                                    op=op, name=name) from error
             raise
 
     @contextlib.contextmanager
@@ -260,9 +282,7 @@ class Operation:
                      'waits for that.', {'name': name, 'op': op})
             # Its size or pool may be another one now.
             found = self.wait(self.queries.volume, name, op)
-        if found is None:
-            raise exceptions.ObjectAbsent(op=op, name=name)
-        return found
+        return queries.needed(found, op, name)
 
     def look(self, deadline):
         """Give a query time, at the very end of a deadline, too."""

@@ -119,19 +119,6 @@ class Queries:
                 % {'found': len(found), 'exact': len(exact)})
         return exact[0]
 
-    def is_in_pool(self, snapshot: str, pool_id: int) -> bool:
-        """Tell whether a snapshot is in a pool.
-
-        :param snapshot: the snapshot's name
-        :param pool_id: the pool
-        :raises ObjectAbsent: there is no such snapshot
-        :raises DSWareError: when the cluster does not answer
-        """
-        found = self.snapshot(snapshot)
-        if found is None:
-            raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
-        return found.pool_id == pool_id
-
     def snapshots_of(self, volume: str,
                      deadline: waiting.Deadline | None = None) -> list[str]:
         """Name the snapshots of a volume.
@@ -273,6 +260,16 @@ class Queries:
                  'alone; remove or rename it on the cluster if it is not in '
                  'use') % {'asked': asked, 'found': exceptions.printable(
                      str(found), _MAX_DESCRIPTION)}
+
+
+def needed(found, op, name):
+    """Give an object that has to be there.
+
+    :raises ObjectAbsent: it is None
+    """
+    if found is None:
+        raise exceptions.ObjectAbsent(op=op, name=name)
+    return found
 
 
 def matches(found, **expected):

@@ -47,19 +47,13 @@ class Snapshots:
         :raises ObjectAbsent: there is no such volume
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        names.check(volume)
-
         def created(deadline):
             return queries.matches(self._queries.snapshot(name, deadline),
                                    father=volume)
 
-        deadline = self._client.deadline()
-        self._operation.create('createSnapshot', name, created, deadline,
-                               volName=volume, snapName=name, smartFlag=0)
-        with self._operation.undone(self.delete, name):
-            self._operation.wait(self._queries.snapshot, name,
-                                 'createSnapshot', deadline)
+        self._operation.create(
+            'createSnapshot', name, created, self._queries.snapshot,
+            self.delete, volName=volume, snapName=name, smartFlag=0)
 
     def delete(self, name: str,
                patience: float | None = None) -> bool:
@@ -73,7 +67,6 @@ class Snapshots:
         :raises ObjectBusy: it is in use or in work
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
         late = self._delete(name, patience)
         if patience is None:
             self._operation.outlast(self._queries.snapshot, self._delete, name)
@@ -100,9 +93,7 @@ class Snapshots:
             for one request
         :raises DSWareError: for all other reasons
         """
-        for name, source in sources.items():
-            names.check(name)
-            names.check(source)
+        names.check(*sources, *sources.values())
         # When the outcome is not known, what is there afterwards is this
         # call's own, and may be removed, only if it was not there before.
         for name in sources:
@@ -131,8 +122,6 @@ class Snapshots:
                 self._operation.expect(*sources)
             if isinstance(error, exceptions.OutcomeUnknown):
                 self._operation.remove_quietly(self.delete, *sources)
-            if isinstance(error, exceptions.CapacityExceeded):
-                raise self._queries.with_room(error, {}) from error
             raise
         with self._operation.undone(self.delete, *sources):
             for name in sources:

@@ -148,11 +148,10 @@ class Volumes:
         wishes = volume_types.wishes(volume, self._configuration)
         pool_id = naming.pool_of(volume)
         size = volume.size * models.MIB_PER_GIB
+        source = self._array.copies.source(snapshot)
         # A linked clone is always in its snapshot's pool.
-        if wishes.full_clone or not self._array.queries.is_in_pool(
-                snapshot, pool_id):
-            self._array.copies.full(name, pool_id, size, wishes.thin,
-                                    snapshot)
+        if wishes.full_clone or source.pool_id != pool_id:
+            self._array.copies.full(name, pool_id, size, wishes.thin, source)
         else:
             self._array.copies.linked(name, size, snapshot)
 

@@ -52,11 +52,12 @@ CHANGES = {
         lambda c: c.volumes['new']['father_name'] == 's'),
     'full copy': (
         'createFullVolumeFromSnap',
-        lambda a: a.copies.full('new', 1, 4096, True, 's'),
+        lambda a: a.copies.full('new', 1, 4096, True, a.copies.source('s')),
         lambda c: (c.volumes['new']['data'] == 'data' and
                    c.volumes['new']['vol_size'] == 4096)),
     'volume of a full copy': (
-        'createVolume', lambda a: a.copies.full('new', 1, 2048, True, 's'),
+        'createVolume',
+        lambda a: a.copies.full('new', 1, 2048, True, a.copies.source('s')),
         lambda c: c.volumes['new']['data'] == 'data'),
     'attach': (
         'attachVolume', lambda a: a.hosts.attach('v', ONE),
@@ -120,6 +121,9 @@ class OutcomeTestCase(base.ArrayTestCase):
         super().setUp()
         self.fill(self.cluster)
         self.cluster.add_volume('limited')
+        self.limit()
+
+    def limit(self):
         self.cluster.qos['limited.qos'] = {'maxIOPS': 1}
         self.cluster.qos_of['limited'] = 'limited.qos'
 
@@ -212,6 +216,7 @@ class UnsettledTestCase(OutcomeTestCase):
     @ddt.unpack
     def test_interrupted(self, change):
         for kind in ('stopped', 'interrupted'):
+            self.limit()
             self.cluster.fail(CHANGES[change][0], kind)
             self.assertRaises(fakes.Interrupted, CHANGES[change][1],
                               self.array)
@@ -372,7 +377,8 @@ class AnyFaultsTestCase(OutcomeTestCase):
 
         def make(snapshot):
             if full:
-                found.copies.full('new', 1, 4096, True, snapshot)
+                found.copies.full('new', 1, 4096, True,
+                                  found.copies.source(snapshot))
             else:
                 found.copies.linked('new', 4096, snapshot)
         made = self.attempt(found.copies.clone, 'new', 'v', make)
