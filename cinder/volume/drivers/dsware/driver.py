@@ -98,7 +98,7 @@ class DSWareDriver(driver.VolumeDriver):
                                       self.configuration.dsware_pools)
         self._attachments = attachments.Attachments(backend)
         self._volumes = volumes.Volumes(backend, limiter, self._attachments)
-        self._groups = groups.Groups(backend, self._volumes, limiter, self)
+        self._groups = groups.Groups(backend, self._volumes, limiter)
         self._images = images.Images(backend, self._volumes)
         self._manage = manage.Manage(backend, self._pools, limiter)
         self._migration = migration.Migration(backend, self._pools, limiter)

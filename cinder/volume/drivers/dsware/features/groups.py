@@ -24,7 +24,6 @@ from oslo_utils import timeutils
 
 from cinder import exception
 from cinder.objects import fields
-from cinder import utils
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import volume_types
@@ -46,22 +45,16 @@ class Groups:
     :param backend: the :class:`config.Backend`
     :param volumes: the :class:`volumes.Volumes`
     :param limiter: the :class:`qos.Limiter`
-    :param driver: the driver, whose locks go with deleted members
     """
 
-    def __init__(self, backend, volumes, limiter, driver):
+    def __init__(self, backend, volumes, limiter):
         self._array = backend.array
         self._configuration = backend.configuration
         self._volumes = volumes
         self._limiter = limiter
-        self._driver = driver
 
     def delete(self, volumes):
-        def delete(volume):
-            self._volumes.delete(volume)
-            utils.clean_volume_file_locks(volume.id, self._driver)
-
-        return _delete_each(volumes, delete)
+        return _delete_each(volumes, self._volumes.delete)
 
     def create_snapshot(self, group_snapshot, snapshots):
         if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
@@ -87,11 +80,7 @@ class Groups:
                 made.append(snapshot)
 
     def delete_snapshot(self, snapshots):
-        def delete(snapshot):
-            self._volumes.delete_snapshot(snapshot)
-            utils.clean_snapshot_file_locks(snapshot.id, self._driver)
-
-        return _delete_each(snapshots, delete)
+        return _delete_each(snapshots, self._volumes.delete_snapshot)
 
     def create_from_source(self, group, volumes, snapshots, source_vols):
         """Make the volumes of a group, from snapshots or from volumes."""
