@@ -67,7 +67,7 @@ class Groups:
                  for snapshot in snapshots])
 
     def _snapshot_together(self, snapshots):
-        with failures.for_volumes([s.volume for s in snapshots]):
+        with failures.for_volume(*(s.volume for s in snapshots)):
             self._array.snapshots.together({
                 naming.snapshot_name(snapshot):
                     naming.volume_name(snapshot.volume)
@@ -127,7 +127,7 @@ class Groups:
             made.append(volume)
 
         with (_all_or_none(self._volumes.delete) as made,
-              failures.for_volumes(source_vols)):
+              failures.for_volume(*source_vols)):
             self._array.copies.clone_together(
                 {name: naming.volume_name(source)
                  for name, (_volume, source) in members.items()}, make)
