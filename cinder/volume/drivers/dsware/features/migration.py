@@ -124,10 +124,9 @@ class Migration:
     def _other_thinness(self, volume, host):
         # Without an extra spec each backend has a default of its own.
         wanted = (host['capabilities'].get(stats.PROVISIONING)
-                  or stats.provisioning(self._configuration))
+                  or volume_types.provisioning(self._configuration))
         is_thin = volume_types.wishes(volume, self._configuration).thin
-        if is_thin != volume_types.is_thin(volume.volume_type,
-                                           wanted == 'thin'):
+        if is_thin != volume_types.is_thin(volume.volume_type, wanted):
             return _('its new backend makes it %s, which it is not') % wanted
         return None
 
