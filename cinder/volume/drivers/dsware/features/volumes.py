@@ -156,17 +156,6 @@ class Volumes:
             self._array.copies.linked(name, size, snapshot)
 
     def revert(self, volume, snapshot):
-        try:
-            self._put_back(volume, snapshot)
-        except (AttributeError, NotImplementedError) as error:
-            # Cinder takes these to say that the driver cannot revert, and
-            # would go on to copy the snapshot over the volume.
-            raise exception.VolumeBackendAPIException(data=_(
-                'Volume %(volume)s was not reverted: %(error)r') % {
-                    'volume': naming.described(volume),
-                    'error': error}) from error
-
-    def _put_back(self, volume, snapshot):
         name = naming.volume_name(volume)
         with failures.for_snapshot(snapshot):
             source = self._array.rollbacks.source(
