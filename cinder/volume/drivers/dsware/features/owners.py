@@ -21,8 +21,6 @@ from cinder.volume import volume_utils
 
 # Records that are read at a time, and ids that are asked for.
 _AT_ONCE = 500
-# Names that are asked for one by one, which reads the whole table each time.
-_FEW = 5
 
 
 def volume_owner(name: str):
@@ -89,8 +87,8 @@ def volume_owners(names) -> dict:
     :returns: a dict of name to Cinder volume, without what is nobody's
     """
     return _owners(objects.VolumeList, naming.volume_name, names,
-                   volume_owner, _ids_at_once(
-                       names, volume_utils.extract_id_from_volume_name))
+                   _ids_at_once(names,
+                                volume_utils.extract_id_from_volume_name))
 
 
 def snapshot_owners(names) -> dict:
@@ -102,7 +100,7 @@ def snapshot_owners(names) -> dict:
     # For snapshots Cinder's filter takes no list of ids.
     found = map(volume_utils.extract_id_from_snapshot_name, names)
     return _owners(objects.SnapshotList, naming.snapshot_name, names,
-                   snapshot_owner, ({'id': one} for one in found if one))
+                   ({'id': one} for one in found if one))
 
 
 def _ids_at_once(names, id_in):
@@ -112,40 +110,32 @@ def _ids_at_once(names, id_in):
             yield {field: ids[start:start + _AT_ONCE]}
 
 
-def _owners(kind, name_of, names, owner, searches):
+def _owners(kind, name_of, names, searches):
     """Find owners of many objects with few questions to the database.
 
     Cinder's filters compare names that objects were taken over with only
-    one by one, by reading all records. So where many names are in doubt,
-    all records with such a name are looked through, of which there are few.
+    one by one, by reading all records. So all records with such a name are
+    looked through, of which there are few.
     """
     found = {}
-    for filters in searches:
-        _take(found, kind, name_of, names, filters)
-    left = set(names) - set(found)
-    if len(left) > _FEW:
-        _take(found, kind, name_of, left,
-              {'provider_id~': naming.bound('')})
-    else:
-        owned = ((name, owner(name)) for name in left)
-        found.update((name, thing) for name, thing in owned if thing)
+    for filters in (*searches, {'provider_id~': naming.bound('')}):
+        if names - found.keys():
+            found.update((name_of(thing), thing)
+                         for thing in _all(kind, filters)
+                         if name_of(thing) in names)
     return found
 
 
-def _take(found, kind, name_of, names, filters):
-    """Note the owners among the records that pass a filter."""
+def _all(kind, filters):
+    """Read the records that pass a filter, some at a time."""
     context = cinder_context.get_admin_context()
-    marker = None
-    while True:
+    page, marker = None, None
+    while page is None or len(page) == _AT_ONCE:
         page = list(kind.get_all(context, marker=marker, limit=_AT_ONCE,
                                  sort_keys=['id'], sort_dirs=['asc'],
                                  filters=filters))
-        for thing in page:
-            if name_of(thing) in names:
-                found[name_of(thing)] = thing
-        if len(page) < _AT_ONCE:
-            return
-        marker = page[-1].id
+        yield from page
+        marker = page and page[-1].id
 
 
 def _owner(kind, name_of, name, *searches):
