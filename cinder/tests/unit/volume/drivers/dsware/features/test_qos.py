@@ -270,12 +270,12 @@ class DriverQoSTestCase(base.DriverTestCase):
         volume = self.make_limited()
         self.driver.create_volume(volume)
         qos_of = self.driver._limiter
-        qos_of.apply(volume, self.make_type(maxMBPS='7'))
+        qos_of.apply(volume, volume_type_id=self.make_type(maxMBPS='7'))
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
         plain = volume_types.create(self.context, 'plain')['id']
-        qos_of.apply(volume, plain)
+        qos_of.apply(volume, volume_type_id=plain)
         self.assertEqual({}, self.cluster.qos)
-        qos_of.apply(volume, plain)
+        qos_of.apply(volume, volume_type_id=plain)
         qos_of.apply(volume)
         self.assertEqual({'maxIOPS': 20}, self.limits(volume))
 
