@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import contextlib
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
@@ -155,12 +156,9 @@ class Copies:
         """
         names.check(source)
         temporary = names.temporary(name)
-        # One that an earlier, interrupted attempt left holds old data.
-        self._snapshots.delete(temporary)
-        with self._operation.undone(self._snapshots.delete, temporary):
+        with self._only_meanwhile(temporary):
             self._snapshots.create(temporary, source)
             make(temporary)
-        self._operation.remove_quietly(self._snapshots.delete, temporary)
 
     def clone_together(self, sources: Mapping[str, str],
                        make: Callable) -> None:
@@ -175,11 +173,17 @@ class Copies:
         temporaries = {names.temporary(name): source
                        for name, source in sources.items()}
         names.check(*sources.values())
+        with self._only_meanwhile(*temporaries):
+            self._snapshots.activate(temporaries)
+            for name in sources:
+                make(name, names.temporary(name))
+
+    @contextlib.contextmanager
+    def _only_meanwhile(self, *temporaries):
+        """Have snapshots only while the block makes and uses them."""
         for temporary in temporaries:
             # One that an earlier, interrupted attempt left holds old data.
             self._snapshots.delete(temporary)
         with self._operation.undone(self._snapshots.delete, *temporaries):
-            self._snapshots.activate(temporaries)
-            for name in sources:
-                make(name, names.temporary(name))
+            yield
         self._operation.remove_quietly(self._snapshots.delete, *temporaries)

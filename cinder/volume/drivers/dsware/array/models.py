@@ -19,7 +19,6 @@ the wire.
 from collections.abc import Mapping
 import dataclasses
 import re
-from typing import ClassVar
 from typing import Self
 
 from os_brick_dsware import fsc_cli
@@ -89,11 +88,8 @@ class _Object:
     lun_id: int | None
     wwn: str
 
-    # What the fields with its name and its size are called; in which states
-    # it is in work.
-    _NAME: ClassVar[str]
-    _SIZE: ClassVar[str]
-    _WORKING: ClassVar[tuple[int, ...]]
+    # A subclass says what the fields with its name and its size are called,
+    # and in which states it is in work.
 
     @classmethod
     def from_record(cls, record: Mapping[str, str]) -> Self:

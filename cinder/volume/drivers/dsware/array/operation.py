@@ -67,31 +67,6 @@ def note(series, failure, deadline, plan=LOOK_OR_REPEAT):
         series.note(logging.INFO, failure, f'That is waited for, {left}.')
 
 
-class _Late:
-    """What requests in doubt may make after all.
-
-    How late a request may be nobody has published. It is given as much time
-    again as a call has, from when it was given up.
-    """
-
-    def __init__(self, seconds):
-        self._seconds = seconds
-        # Deadline by name.
-        self._expected = {}
-
-    def expect(self, *names):
-        for name, deadline in list(self._expected.items()):
-            if deadline.expired:
-                self._expected.pop(name, None)
-        self._expected.update(
-            (name, waiting.Deadline(self._seconds)) for name in names)
-
-    def looks(self, name):
-        """Pause between looks at what may be made, as long as it may."""
-        deadline = self._expected.get(name)
-        return waiting.pauses(deadline) if deadline else ()
-
-
 class Operation:
     """Changes, waiting and cleaning up on one cluster.
 
@@ -104,8 +79,8 @@ class Operation:
         self.client = client
         self.queries = queries
         self._copy_timeout = copy_timeout
-        self._late = _Late(client.request_timeout)
-        self.expect = self._late.expect
+        # Until when an object may be made, by its name.
+        self._expected = {}
 
     def change(self, op: str, settle: Callable, *,
                deadline: waiting.Deadline | None = None,
@@ -196,7 +171,7 @@ class Operation:
             return self.change(op, settle, deadline=deadline, **args)
         except exceptions.DSWareError as error:
             if error.in_doubt:
-                self._late.expect(name)
+                self.expect(name)
             if isinstance(error, exceptions.ObjectExists):
                 raise error.advised(self.queries.what_is_there(name, args),
                                     op=op, name=name) from error
@@ -235,17 +210,44 @@ class Operation:
                     break
         return gone
 
-    def outlast(self, query, remove, name):
-        """Remove what a request in doubt makes when it has been removed.
+    def expect(self, *names):
+        """Expect objects that requests in doubt may make after all.
 
-        :param query: gives the object of a name, or None
-        :param remove: removes it
-        :param name: its name
+        How late a request may be nobody has published. It is given as much
+        time again as a call has, from when it was given up.
         """
-        for _elapsed in self._late.looks(name):
+        for name, deadline in list(self._expected.items()):
+            if deadline.expired:
+                self._expected.pop(name, None)
+        self._expected.update((name, self.client.deadline())
+                              for name in names)
+
+    def delete(self, op, name, query, *, patience=None, **args):
+        """Delete an object, and what a request in doubt makes after that.
+
+        :param query: called with the name and a deadline, gives the object
+            or None
+        :param patience: as for :meth:`change`; with it nothing is waited for
+        :returns: whether a request that is still under way could delete what
+            gets this name next
+        """
+        def delete():
+            try:
+                return self.change(
+                    op, lambda deadline: query(name, deadline) is None,
+                    patience=patience, **args)
+            except exceptions.ObjectAbsent as error:
+                LOG.log(logging.DEBUG if names.is_temporary(name)
+                        else logging.INFO, '%s is gone already.', name)
+                return error.in_doubt
+
+        late = delete()
+        expected = self._expected.get(name) if patience is None else None
+        for _elapsed in waiting.pauses(expected) if expected else ():
             if query(name) is not None:
                 LOG.info('%s was made late, and is removed again.', name)
-                remove(name)
+                delete()
+        return late
 
     def wait(self, query, name, op, deadline=None):
         """Wait until an object that is in work is ready.

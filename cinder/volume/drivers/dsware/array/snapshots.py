@@ -67,20 +67,9 @@ class Snapshots:
         :raises ObjectBusy: it is in use or in work
         :raises DSWareError: for all other reasons
         """
-        late = self._delete(name, patience)
-        if patience is None:
-            self._operation.outlast(self._queries.snapshot, self._delete, name)
-        return late
-
-    def _delete(self, name, patience=None):
-        try:
-            return self._operation.change(
-                'deleteSnapshot',
-                lambda deadline: not self._queries.snapshot(name, deadline),
-                patience=patience, told=operation.attached, snapName=name)
-        except exceptions.ObjectAbsent as error:
-            LOG.debug('Snapshot %s is gone already.', name)
-            return error.in_doubt
+        return self._operation.delete(
+            'deleteSnapshot', name, self._queries.snapshot,
+            patience=patience, told=operation.attached, snapName=name)
 
     def together(self, sources: Mapping[str, str]) -> None:
         """Make snapshots of volumes at one point in time, all or none.
@@ -97,14 +86,11 @@ class Snapshots:
         # When the outcome is not known, what is there afterwards is this
         # call's own, and may be removed, only if it was not there before.
         for name in sources:
-            self._check_free(name)
+            if self._queries.snapshot(name) is not None:
+                raise exceptions.ObjectExists(
+                    op=_TOGETHER, name=name, advice=self._queries
+                    .what_is_there(name, {'snapName': name}))
         self.activate(sources)
-
-    def _check_free(self, name):
-        if self._queries.snapshot(name) is not None:
-            raise exceptions.ObjectExists(
-                op=_TOGETHER, name=name,
-                advice=self._queries.what_is_there(name, {'snapName': name}))
 
     def activate(self, sources):
         """Make snapshots whose names are known to be free."""

@@ -75,20 +75,9 @@ class Volumes:
         :raises ObjectBusy: it is attached, is cloned, or is in work
         :raises DSWareError: for all other reasons
         """
-        late = self._delete(name, patience)
-        if patience is None:
-            self._operation.outlast(self._queries.volume, self._delete, name)
-        return late
-
-    def _delete(self, name, patience=None):
-        try:
-            return self._operation.change(
-                'deleteVolume',
-                lambda deadline: not self._queries.volume(name, deadline),
-                patience=patience, told=self._with_holder, volName=name)
-        except exceptions.ObjectAbsent as error:
-            LOG.info('Volume %s is gone already.', name)
-            return error.in_doubt
+        return self._operation.delete(
+            'deleteVolume', name, self._queries.volume, patience=patience,
+            told=self._with_holder, volName=name)
 
     def _with_holder(self, error, deadline):
         """Add to an error about an object in use what uses it."""

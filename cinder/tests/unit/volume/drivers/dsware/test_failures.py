@@ -120,7 +120,7 @@ class ResultCodesTestCase(LogTestCase):
         if op in ('deleteVolume', 'deleteSnapshot') and (
                 kind is Class.ABSENT):
             # That is what was wanted.
-            return {'INFO': 1} if op == 'deleteVolume' else {}
+            return {'INFO': 1}
         return _BY_CLASS[kind]
 
     @ddt.data(*OPS)
