@@ -61,28 +61,23 @@ def logged(method):
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
         started = time.monotonic()
-        given = *args, *kwargs.values()
-        if LOG.isEnabledFor(logging.DEBUG):
-            LOG.debug('%s begins.', _about(method.__name__, given))
+        about = _about(method.__name__, (*args, *kwargs.values()))
+        LOG.debug('%s begins.', about)
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
-            _log(method.__name__, given, error, time.monotonic() - started)
+            # What is not the cluster's word is logged by Cinder's manager.
+            if reporting.source_of(error) is not None:
+                reporting.log_once(
+                    LOG, logging.ERROR, error,
+                    f'{about} is given up after '
+                    f'{time.monotonic() - started:.1f} s; Cinder gets '
+                    f'{type(error).__name__}.')
             raise
 
     # For those who look at a driver's parameters without unwrapping.
     wrapper.__signature__ = inspect.signature(method)
     return wrapper
-
-
-def _log(operation, args, error, seconds):
-    if reporting.source_of(error) is None:
-        # Not the cluster's word; Cinder's manager logs it.
-        return
-    reporting.log_once(
-        LOG, logging.ERROR, error,
-        f'{_about(operation, args)} is given up after {seconds:.1f} s; Cinder '
-        f'gets {type(error).__name__}.')
 
 
 def _about(operation, args):

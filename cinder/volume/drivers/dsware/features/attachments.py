@@ -38,16 +38,14 @@ class Attachments:
         self._configuration = backend.configuration
         agents = connectors.HostAgents(backend.configuration)
         self._detacher = detacher.Detacher(backend.array, agents)
-        self._by_type = {
-            host_attacher.DRIVER_VOLUME_TYPE: host_attacher.HostAttacher(
-                agents, backend.configuration),
-            manager_attacher.LOCAL_VOLUME_TYPE:
-                manager_attacher.ManagerAttacher(backend.array, agents,
-                                                 self._detacher)}
-        self._configured = self._by_type[
-            manager_attacher.LOCAL_VOLUME_TYPE
-            if self._configuration.dsware_attach_by == 'manager'
-            else host_attacher.DRIVER_VOLUME_TYPE]
+        by_host = host_attacher.HostAttacher(agents, backend.configuration)
+        by_manager = manager_attacher.ManagerAttacher(backend.array, agents,
+                                                      self._detacher)
+        self._by_type = {host_attacher.DRIVER_VOLUME_TYPE: by_host,
+                         manager_attacher.LOCAL_VOLUME_TYPE: by_manager}
+        self._configured = (
+            by_manager if self._configuration.dsware_attach_by == 'manager'
+            else by_host)
         self.online_extend = self._configured.online_extend
         self.release = self._configured.release
         self.let_go = self._configured.let_go

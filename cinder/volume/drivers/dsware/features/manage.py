@@ -300,7 +300,8 @@ def _entry(found, managed, info):
 
 
 def _volume_info(found):
-    return dict(_info(found), lun_id=_text(found.lun_id),
+    lun_id = None if found.lun_id is None else str(found.lun_id)
+    return dict(_info(found), lun_id=lun_id,
                 linked_clone_of=_shown(found.father or '') or None)
 
 
@@ -317,10 +318,6 @@ def _reference(name):
 def _shown(name):
     """Make a name fit for a terminal; a legal one stays as it is."""
     return exceptions.printable(name)
-
-
-def _text(number):
-    return None if number is None else str(number)
 
 
 def _date(seconds):
