@@ -15,8 +15,10 @@
 from oslo_log import log as logging
 from oslo_utils import netutils
 
+from cinder import context
 from cinder import coordination
 from cinder import exception
+from cinder import objects
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import connectors
@@ -53,7 +55,7 @@ class Detacher:
         failed = []
         hosts = {self._place_of(connector): connector for connector
                  in map(connectors.of_attachment,
-                        volume.volume_attachment or []) if connector}
+                        now(volume).volume_attachment) if connector}
         for place in sorted(hosts):
             try:
                 self._detach_from_host(volume, hosts[place])
@@ -122,6 +124,16 @@ class Detacher:
                     f'{naming.described(volume)} is detached from its '
                     f'host by way of another agent.')
                 self._array.hosts.detach_by_ip(name, agent.host)
+
+
+def now(volume):
+    """Read a volume with its attachments as they are now.
+
+    The one that Cinder hands over may be as old as the upload that ends.
+
+    :param volume: the Cinder volume
+    """
+    return objects.Volume.get_by_id(context.get_admin_context(), volume.id)
 
 
 def _is_of_all(error):

@@ -23,11 +23,9 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from cinder import context
 from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
-from cinder import objects
 from cinder.objects import fields
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
@@ -98,7 +96,7 @@ class ManagerAttacher:
 
     def _attach_anew(self, volume, found, connector, agent):
         """Attach again what was attached without telling where."""
-        _own, others = self._attachments_at(_now(volume), connector)
+        _own, others = self._attachments_at(detacher.now(volume), connector)
         if others:
             return ''
         self._array.hosts.detach(found.name, agent)
@@ -116,7 +114,7 @@ class ManagerAttacher:
         :raises VolumeBackendAPIException: it could not be detached
         """
         agent = self._agents.needed_of(connector)
-        now = _now(volume)
+        now = detacher.now(volume)
         own, others = self._attachments_at(now, connector)
         # Without an attachment of its own it is Cinder itself that leaves.
         if others or own and now.status in _OWN_USES:
@@ -143,7 +141,7 @@ class ManagerAttacher:
 
     def _let_go(self, volume, connector, agent):
         """Detach what nobody has, by force if the agent is silent."""
-        own, others = self._attachments_at(_now(volume), connector)
+        own, others = self._attachments_at(detacher.now(volume), connector)
         # Who has it already may be attaching it again.
         if own or others:
             return False
@@ -170,14 +168,6 @@ class ManagerAttacher:
         own += [attachment for attachment in here if not attachment.connector]
         return own[:1], [attachment for attachment in here
                          if attachment not in own[:1]]
-
-
-def _now(volume):
-    """Read a volume with its attachments as they are now.
-
-    The one that Cinder hands over may be as old as the upload that ends.
-    """
-    return objects.Volume.get_by_id(context.get_admin_context(), volume.id)
 
 
 def _device(found, path, agent):
