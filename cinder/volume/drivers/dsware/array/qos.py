@@ -106,7 +106,8 @@ class QoS:
         name = names.policy(volume)
         if self._has(volume, name, {}, None):
             self._disassociate(name, volume)
-            self.delete(volume)
+        # It may be left of an attempt that broke off here.
+        self.delete(volume)
 
     def delete(self, volume: str,
                patience: float | None = None) -> None:

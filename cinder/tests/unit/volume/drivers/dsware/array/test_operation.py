@@ -121,9 +121,6 @@ class OutcomeTestCase(base.ArrayTestCase):
         super().setUp()
         self.fill(self.cluster)
         self.cluster.add_volume('limited')
-        self.limit()
-
-    def limit(self):
         self.cluster.qos['limited.qos'] = {'maxIOPS': 1}
         self.cluster.qos_of['limited'] = 'limited.qos'
 
@@ -216,7 +213,6 @@ class UnsettledTestCase(OutcomeTestCase):
     @ddt.unpack
     def test_interrupted(self, change):
         for kind in ('stopped', 'interrupted'):
-            self.limit()
             self.cluster.fail(CHANGES[change][0], kind)
             self.assertRaises(fakes.Interrupted, CHANGES[change][1],
                               self.array)

@@ -32,7 +32,7 @@ from cinder.volume import volume_types
 MOVED, COPY = (True, None), (False, None)
 RETYPED = True
 # What takes limits away, also those that are not there.
-QOS_ASKED = ['queryVolumeQoSInfo']
+QOS_ASKED = ['queryVolumeQoSInfo', 'deleteQoS']
 
 
 class MigrationTestCase(base.DriverTestCase):

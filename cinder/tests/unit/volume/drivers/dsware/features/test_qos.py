@@ -219,8 +219,8 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.driver.create_volume(volume)
         self.driver.extend_volume(volume, 5)
         self.assertIsNone(self.limits(volume))
-        # It is looked for, and nothing is changed.
-        self.assertEqual(['queryVolumeQoSInfo'], [
+        # Nothing is there, not even of an attempt that broke off.
+        self.assertEqual(['queryVolumeQoSInfo', 'deleteQoS'], [
             op for op in self.cluster.ops() if 'QoS' in op])
 
     def test_a_wrong_spec_makes_nothing(self):
