@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import stats
+from cinder.volume.drivers.dsware.features import volume_types
 from cinder.volume import volume_utils
 from dsware_doctor import findings
 
@@ -72,7 +73,7 @@ def _pool(configuration, pool):
             'max_over_subscription_ratio = %s' % (
                 pool.pool_id, stats.gib(pool.total), stats.gib(pool.free),
                 stats.gib(pool.provisioned),
-                stats.provisioning(configuration), ratio))
+                volume_types.provisioning(configuration), ratio))
     reserved = pool.total * configuration.reserved_percentage / 100
     if pool.free <= reserved:
         return findings.problem(

@@ -17,6 +17,7 @@ Every call of Cinder is here, and is left to one of the features.
 
 from oslo_log import log as logging
 
+from cinder import coordination
 from cinder.i18n import _
 from cinder import interface
 from cinder.objects import fields
@@ -25,10 +26,10 @@ from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import attachments
+from cinder.volume.drivers.dsware.features import detacher
 from cinder.volume.drivers.dsware.features import groups
 from cinder.volume.drivers.dsware.features import images
 from cinder.volume.drivers.dsware.features import manage
-from cinder.volume.drivers.dsware.features import manager_attacher
 from cinder.volume.drivers.dsware.features import migration
 from cinder.volume.drivers.dsware.features import qos
 from cinder.volume.drivers.dsware.features import stats
@@ -97,7 +98,7 @@ class DSWareDriver(driver.VolumeDriver):
                                       self.configuration.dsware_pools)
         self._attachments = attachments.Attachments(backend)
         self._volumes = volumes.Volumes(backend, limiter, self._attachments)
-        self._groups = groups.Groups(backend, self._volumes, limiter, self)
+        self._groups = groups.Groups(backend, self._volumes, limiter)
         self._images = images.Images(backend, self._volumes)
         self._manage = manage.Manage(backend, self._pools, limiter)
         self._migration = migration.Migration(backend, self._pools, limiter)
@@ -122,7 +123,7 @@ class DSWareDriver(driver.VolumeDriver):
                 'The Dsware cluster cannot be reached. The backend starts '
                 'down and comes up when the cluster answers.')
         else:
-            self._attachments.start()
+            self._attachments.release()
             self._log_start(pools)
 
     def _log_start(self, pools):
@@ -258,7 +259,7 @@ class DSWareDriver(driver.VolumeDriver):
 
     def clean_volume_file_locks(self, volume_id):
         """Remove the files of the locks of a deleted volume."""
-        manager_attacher.remove_locks(volume_id)
+        coordination.synchronized_remove(detacher.LOCK + volume_id)
 
     def ensure_export(self, context, volume):
         """Do nothing: a Dsware volume needs no export."""

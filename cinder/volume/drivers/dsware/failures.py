@@ -61,13 +61,18 @@ def logged(method):
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
         started = time.monotonic()
-        given = *args, *kwargs.values()
-        if LOG.isEnabledFor(logging.DEBUG):
-            LOG.debug('%s begins.', _about(method.__name__, given))
+        about = _about(method.__name__, (*args, *kwargs.values()))
+        LOG.debug('%s begins.', about)
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
-            _log(method.__name__, given, error, time.monotonic() - started)
+            # What is not the cluster's word is logged by Cinder's manager.
+            if reporting.source_of(error) is not None:
+                reporting.log_once(
+                    LOG, logging.ERROR, error,
+                    f'{about} is given up after '
+                    f'{time.monotonic() - started:.1f} s; Cinder gets '
+                    f'{type(error).__name__}.')
             raise
 
     # For those who look at a driver's parameters without unwrapping.
@@ -75,74 +80,33 @@ def logged(method):
     return wrapper
 
 
-def _log(operation, args, error, seconds):
-    if reporting.source_of(error) is None:
-        # Not the cluster's word; Cinder's manager logs it.
-        return
-    reporting.log_once(
-        LOG, logging.ERROR, error,
-        f'{_about(operation, args)} is given up after {seconds:.1f} s; Cinder '
-        f'gets {type(error).__name__}.')
-
-
 def _about(operation, args):
-    return ' of '.join([operation, *_described(args)])
-
-
-def _described(args):
-    """Name the first of Cinder's objects among arguments."""
+    """Name an operation and the first of Cinder's objects it is given."""
     for arg in args:
         # A list of volumes is an object, too.
         if isinstance(arg, base.CinderObject) and 'id' in arg.fields:
             kind = _UPPER.sub(r' \1', arg.obj_name()).strip().lower()
-            return [f'{kind} {arg.id} ({_name_of(arg)})']
-    return []
+            return f'{operation} of {kind} {arg.id}'
+    return operation
 
 
-def _name_of(item):
-    # The name of a group is what a user typed, and may be missing: Cinder
-    # does not load it later. That of a volume is made of its id.
-    if 'name' in item.fields and not item.obj_attr_is_set('name'):
-        return ''
-    return exceptions.printable(item.name or '')
+def for_volume(*volumes, busy=None):
+    """Translate errors of a call that acts on a volume, or on several.
 
-
-def for_volume(volume):
-    """Translate errors of a call that acts on a volume.
-
-    :param volume: the Cinder volume, the source of a clone for example
-    :returns: a context manager for the call
-    :raises VolumeNotFound: it is not on the cluster
-    :raises VolumeIsBusy: its state forbids the call
-    :raises SnapshotLimitReached: it cannot have more snapshots or clones
-    :raises VolumeBackendAPIException: for all other reasons
-    """
-    return _for_volume(volume, functools.partial(
-        exception.VolumeIsBusy, volume_name=volume.name))
-
-
-def _for_volume(volume, busy):
-    return _translated(
-        volume.name, naming.volume_name(volume),
-        functools.partial(exception.VolumeNotFound, volume_id=volume.id),
-        busy)
-
-
-def for_volumes(volumes):
-    """Translate errors of a call that acts on several volumes at once.
-
-    :param volumes: the Cinder volumes; the error tells what it is about
+    :param volumes: the Cinder volumes, the source of a clone for example
+    :param busy: makes an exception of a message, in place of VolumeIsBusy
     :returns: a context manager for the call
     :raises VolumeNotFound: one is not on the cluster
     :raises VolumeIsBusy: the state of one forbids the call
     :raises SnapshotLimitReached: one cannot have more snapshots or clones
     :raises VolumeBackendAPIException: for all other reasons
     """
-    ids = ', '.join(volume.id for volume in volumes)
+    name = ', '.join(volume.name for volume in volumes)
     return _translated(
-        ids, ids,
-        functools.partial(exception.VolumeNotFound, volume_id=ids),
-        functools.partial(exception.VolumeIsBusy, volume_name=ids))
+        name, ', '.join(map(naming.volume_name, volumes)),
+        functools.partial(exception.VolumeNotFound, volume_id=', '.join(
+            volume.id for volume in volumes)),
+        busy or functools.partial(exception.VolumeIsBusy, volume_name=name))
 
 
 @contextlib.contextmanager
@@ -207,7 +171,7 @@ def for_deletion(volume):
     if _is_finished(volume):
         return for_volume(volume)
     host = volume_utils.extract_host(volume.host, level='host')
-    return _for_volume(volume, lambda message: _unfinished(
+    return for_volume(volume, busy=lambda message: _unfinished(
         message, _('Its creation was never finished. If it is attached, '
                    'that is most likely to host %s, which was filling it')
         % host))
@@ -224,25 +188,23 @@ def _is_finished(volume):
     return volume.launched_at is not None
 
 
-def for_snapshot(snapshot):
+def for_snapshot(snapshot, busy=None):
     """Translate errors of a call that acts on a snapshot.
 
     :param snapshot: the Cinder snapshot
+    :param busy: makes an exception of a message, in place of SnapshotIsBusy
     :returns: a context manager for the call
     :raises SnapshotNotFound: it is not on the cluster
     :raises SnapshotIsBusy: its state forbids the call
     :raises SnapshotLimitReached: it cannot have more clones
     :raises VolumeBackendAPIException: for all other reasons
     """
-    return _for_snapshot(snapshot, functools.partial(
-        exception.SnapshotIsBusy, snapshot_name=snapshot.name))
-
-
-def _for_snapshot(snapshot, busy):
     return _translated(
         snapshot.name, naming.snapshot_name(snapshot),
         functools.partial(exception.SnapshotNotFound,
-                          snapshot_id=snapshot.id), busy)
+                          snapshot_id=snapshot.id),
+        busy or functools.partial(exception.SnapshotIsBusy,
+                                  snapshot_name=snapshot.name))
 
 
 def for_snapshot_deletion(snapshot):
@@ -259,7 +221,7 @@ def for_snapshot_deletion(snapshot):
     if (snapshot.progress == '100%' or snapshot.provider_id
             or not snapshot.use_quota):
         return for_snapshot(snapshot)
-    return _for_snapshot(snapshot, _unfinished)
+    return for_snapshot(snapshot, busy=_unfinished)
 
 
 @contextlib.contextmanager

@@ -69,7 +69,7 @@ def volume_provider_id(volume, name):
     :param name: the object's name on the cluster
     :returns: for Cinder's database; None when Cinder derives that very name
     """
-    return None if name == volume.name else _bind(name, volume.name_id)
+    return None if name == volume.name else bound(name) + volume.name_id
 
 
 def snapshot_provider_id(snapshot, name):
@@ -79,7 +79,7 @@ def snapshot_provider_id(snapshot, name):
     :param name: the object's name on the cluster
     :returns: for Cinder's database; None when Cinder derives that very name
     """
-    return None if name == snapshot.name else _bind(name, snapshot.id)
+    return None if name == snapshot.name else bound(name) + snapshot.id
 
 
 def bound(name):
@@ -104,10 +104,6 @@ def complete_exchange(volume, other):
         volume.provider_id = other.provider_id
     else:
         volume._name_id = None
-
-
-def _bind(name, owner):
-    return bound(name) + owner
 
 
 def pool_id(host):

@@ -14,17 +14,15 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
-
-from oslo_log import log as logging
+import contextlib
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware import reporting
 
-LOG = logging.getLogger(__name__)
 _LINKED = 'createVolumeFromSnap'
 _FULL = 'createFullVolumeFromSnap'
 
@@ -57,48 +55,48 @@ class Copies:
         :raises CapacityExceeded: no room, or too many clones
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        names.check(snapshot)
-
         def created(deadline):
             found = self._queries.volume(name, deadline)
             wanted = size
             if found is not None and found.size < size:
-                # It is grown below, then.
+                # It is grown when it is ready.
                 source = self._queries.snapshot(snapshot, deadline)
                 wanted = source.size if source else size
             return queries.matches(found, size=wanted, father=snapshot)
 
-        deadline = self._client.deadline()
-        late = self._operation.create(
-            _LINKED, name, created, deadline, volName=name,
-            volSize=size, snapNameSrc=snapshot)
-        with operation.marked(late), self._operation.undone(
-                self._volumes.delete, name):
-            made = self._operation.wait(self._queries.volume, name, _LINKED,
-                                        deadline)
+        def grow(made):
             if made.size < size:
                 # Over REST some clusters make it as large as the snapshot.
                 self._volumes.expand(name, size)
 
+        self._operation.create(
+            _LINKED, name, created, self._queries.volume,
+            self._volumes.delete, finish=grow, volName=name, volSize=size,
+            snapNameSrc=snapshot)
+
+    def source(self, snapshot: str) -> models.Snapshot:
+        """Find the snapshot that a volume is to be made from.
+
+        :param snapshot: the snapshot's name
+        :raises ObjectAbsent: there is no such snapshot
+        :raises DSWareError: when the cluster does not answer
+        """
+        return queries.needed(self._queries.snapshot(snapshot),
+                              'querySnapshot', snapshot)
+
     def full(self, name: str, pool_id: int, size: int, thin: bool,
-             snapshot: str) -> None:
+             source: models.Snapshot) -> None:
         """Make a volume with a copy of a snapshot's data, and wait for it.
 
         :param name: the new volume's name
         :param pool_id: the pool of the new volume
         :param size: in MiB, at least the snapshot's
         :param thin: whether the new volume is thin
-        :param snapshot: the snapshot's name
-        :raises ObjectAbsent: there is no such snapshot
+        :param source: the snapshot, from :meth:`source`
         :raises CapacityExceeded: no room, or too many copies
         :raises BackendFault: the copy failed, or took too long
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        source = self._queries.snapshot(snapshot)
-        if source is None:
-            raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
         doubts = []
         with operation.marked(doubts):
             self._copy(name, pool_id, source, size, thin, doubts)
@@ -130,25 +128,21 @@ class Copies:
 
         :param doubts: gets the errors of requests that may be carried out
         """
-        deadline = self._client.deadline()
-        series = reporting.Series(LOG)
-        for _elapsed in operation.tries(deadline):
-            try:
-                self._client.call(_FULL, volName=name,
-                                  snapName=source.name, deadline=deadline)
+        def begun(deadline):
+            found = self._queries.volume(name, deadline)
+            if found is not None and found.working:
                 return True
-            except exceptions.CapacityExceeded as error:
-                raise self._queries.with_room(
-                    error, {'volSize': source.size}) from error
-            except exceptions.ObjectBusy as error:
-                failure = error
-                operation.note(series, error, deadline)
-            except exceptions.OutcomeUnknown as error:
-                doubts.append(error)
-                operation.note(series, error, deadline, operation.LOOK)
-                found = self._queries.volume(name)
-                return found is not None and found.working
-        raise failure
+            # It may be over already, or begin yet.
+            raise exceptions.OutcomeUnknown(op='queryVolume', name=name)
+
+        try:
+            self._operation.change(_FULL, begun, volName=name,
+                                   snapName=source.name,
+                                   room={'volSize': source.size})
+            return True
+        except exceptions.OutcomeUnknown as error:
+            doubts.append(error)
+            return False
 
     def clone(self, name: str, source: str, make: Callable) -> None:
         """Make a volume from another volume, through a snapshot of now.
@@ -162,12 +156,9 @@ class Copies:
         """
         names.check(source)
         temporary = names.temporary(name)
-        # One that an earlier, interrupted attempt left holds old data.
-        self._snapshots.delete(temporary)
-        with self._operation.undone(self._snapshots.delete, temporary):
+        with self._only_meanwhile(temporary):
             self._snapshots.create(temporary, source)
             make(temporary)
-        self._operation.remove_quietly(self._snapshots.delete, temporary)
 
     def clone_together(self, sources: Mapping[str, str],
                        make: Callable) -> None:
@@ -181,12 +172,18 @@ class Copies:
         """
         temporaries = {names.temporary(name): source
                        for name, source in sources.items()}
-        for temporary, source in temporaries.items():
-            names.check(source)
-            # One that an earlier, interrupted attempt left holds old data.
-            self._snapshots.delete(temporary)
-        with self._operation.undone(self._snapshots.delete, *temporaries):
+        names.check(*sources.values())
+        with self._only_meanwhile(*temporaries):
             self._snapshots.activate(temporaries)
             for name in sources:
                 make(name, names.temporary(name))
+
+    @contextlib.contextmanager
+    def _only_meanwhile(self, *temporaries):
+        """Have snapshots only while the block makes and uses them."""
+        for temporary in temporaries:
+            # One that an earlier, interrupted attempt left holds old data.
+            self._snapshots.delete(temporary)
+        with self._operation.undone(self._snapshots.delete, *temporaries):
+            yield
         self._operation.remove_quietly(self._snapshots.delete, *temporaries)

@@ -56,7 +56,6 @@ class Hosts:
         :raises OutcomeUnknown: it may be attached all the same
         :raises DSWareError: for all other reasons; it was not attached
         """
-        names.check(name)
         try:
             reply = self._on_host('attachVolume', name, agent=agent)
         except exceptions.AlreadyAttached:
@@ -80,12 +79,8 @@ class Hosts:
         :raises ObjectBusy: the device is in use
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        try:
-            self._on_host('detachVolume', name, _DETACH_SECONDS,
-                          agent=agent, patience=_PATIENCE)
-        except (exceptions.NotAttached, exceptions.ObjectAbsent):
-            LOG.debug('Volume %s is not attached at %s.', name, agent)
+        self._detach('detachVolume', name, _DETACH_SECONDS, agent=agent,
+                     patience=_PATIENCE)
 
     def detach_by_ip(self, name: str, address: str) -> None:
         """Detach a volume from a host whatever the state of that host.
@@ -94,13 +89,17 @@ class Hosts:
         :param address: the IP address of the host's agent
         :raises DSWareError: when that does not work
         """
-        names.check(name)
+        self._detach('detachVolumeByIp', name, detachIp=address)
+
+    def _detach(self, op, name, seconds=math.inf, **args):
         try:
-            self._on_host('detachVolumeByIp', name, detachIp=address)
-        except (exceptions.NotAttached, exceptions.ObjectAbsent):
-            LOG.debug('Volume %s is not attached at %s.', name, address)
+            self._on_host(op, name, seconds, **args)
+        except (exceptions.NotAttached, exceptions.ObjectAbsent) as error:
+            LOG.debug('Volume %(name)s is not attached: %(error)s',
+                      {'name': name, 'error': error})
 
     def _on_host(self, op, name, seconds=math.inf, **args):
+        names.check(name)
         deadline = waiting.Deadline(min(seconds,
                                         self._client.request_timeout))
         failures = []

@@ -19,6 +19,7 @@ the wire.
 from collections.abc import Mapping
 import dataclasses
 import re
+from typing import Self
 
 from os_brick_dsware import fsc_cli
 
@@ -77,16 +78,7 @@ def _wwn(record: Mapping[str, str]) -> str:
 
 
 @dataclasses.dataclass(slots=True)
-class Volume:
-    """A volume record.
-
-    :ivar size: provisioned size in MiB
-    :ivar father: the snapshot that a linked clone was made from, or ''; None
-        when the cluster does not tell it
-    :ivar wwn: world wide name in hexadecimal digits, '' on clusters that do
-        not tell it
-    """
-
+class _Object:
     name: str
     father: str | None
     status: int
@@ -96,18 +88,21 @@ class Volume:
     lun_id: int | None
     wwn: str
 
+    # A subclass says what the fields with its name and its size are called,
+    # and in which states it is in work.
+
     @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> 'Volume':
-        """Read a volume record.
+    def from_record(cls, record: Mapping[str, str]) -> Self:
+        """Read a record.
 
         :param record: fields as the cluster sent them
-        :returns: the :class:`Volume`
+        :returns: the :class:`Volume` or :class:`Snapshot`
         :raises RecordError: when a field is missing or not a number
         """
-        return cls(name=_text(record, 'vol_name'),
+        return cls(name=_text(record, cls._NAME),
                    father=_text(record, 'father_name'),
                    status=_number(record, 'status'),
-                   size=_amount(record, 'vol_size'),
+                   size=_amount(record, cls._SIZE),
                    pool_id=_amount(record, 'pool_id'),
                    create_time=_number(record, 'create_time'),
                    lun_id=_optional_number(record, 'lun_id'),
@@ -119,50 +114,35 @@ class Volume:
 
     @property
     def working(self) -> bool:
-        """Whether the cluster is still copying or creating it."""
-        return self.status in (VOLUME_COPYING, VOLUME_CREATING)
+        """Whether the cluster still makes it, copies or rolls back."""
+        return self.status in self._WORKING
 
 
-@dataclasses.dataclass(slots=True)
-class Snapshot:
+class Volume(_Object):
+    """A volume record.
+
+    :ivar size: provisioned size in MiB
+    :ivar father: the snapshot that a linked clone was made from, or ''; None
+        when the cluster does not tell it
+    :ivar wwn: world wide name in hexadecimal digits, '' on clusters that do
+        not tell it
+    """
+
+    __slots__ = ()
+    _NAME, _SIZE = 'vol_name', 'vol_size'
+    _WORKING = (VOLUME_COPYING, VOLUME_CREATING)
+
+
+class Snapshot(_Object):
     """A snapshot record.
 
     :ivar father: the volume that it is a snapshot of
     :ivar size: provisioned size in MiB
     """
 
-    name: str
-    father: str
-    status: int
-    size: int
-    pool_id: int
-    create_time: int
-    wwn: str
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> 'Snapshot':
-        """Read a snapshot record.
-
-        :param record: fields as the cluster sent them
-        :returns: the :class:`Snapshot`
-        :raises RecordError: when a field is missing or not a number
-        """
-        return cls(name=_text(record, 'snap_name'),
-                   father=_text(record, 'father_name'),
-                   status=_number(record, 'status'),
-                   size=_amount(record, 'snap_size'),
-                   pool_id=_amount(record, 'pool_id'),
-                   create_time=_number(record, 'create_time'),
-                   wwn=_wwn(record))
-
-    @property
-    def ready(self) -> bool:
-        return self.status == READY
-
-    @property
-    def working(self) -> bool:
-        """Whether the cluster is still creating it, or rolls back to it."""
-        return self.status in (SNAPSHOT_CREATING, SNAPSHOT_ROLLING_BACK)
+    __slots__ = ()
+    _NAME, _SIZE = 'snap_name', 'snap_size'
+    _WORKING = (SNAPSHOT_CREATING, SNAPSHOT_ROLLING_BACK)
 
 
 @dataclasses.dataclass(slots=True)

@@ -24,14 +24,12 @@ from oslo_log import log as logging
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
 from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
-
-_OP = 'migrateVolumeCold'
-_EXCHANGE = 'exchangeVolumes'
 
 
 class Moves:
@@ -39,6 +37,8 @@ class Moves:
 
     :param changes: the :class:`operation.Operation` of the cluster
     """
+
+    _OP = 'migrateVolumeCold'
 
     def __init__(self, changes):
         self._queries = changes.queries
@@ -60,46 +60,46 @@ class Moves:
         :raises BackendFault: the move failed, or took too long
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        found = self._operation.at_rest(name, _OP)
+        found = self._at_rest(name)
         if found.pool_id == pool_id:
             LOG.info('Volume %(name)s is in pool %(pool)d already.',
                      {'name': name, 'pool': pool_id})
-            return
-        self._start_move(found, pool_id)
-        self._check_moved(
-            self._operation.wait(self._queries.volume, name, _OP), pool_id)
+        else:
+            self._move(found, pool_id)
 
-    def _start_move(self, found, pool_id):
+    def _at_rest(self, name):
+        return self._operation.at_rest(name, self._OP)
+
+    def _move(self, found, pool_id):
         def begun(deadline):
             now = self._queries.volume(found.name, deadline)
             return now is not None and (now.working
                                         or now.pool_id == pool_id)
 
-        try:
-            self._operation.change(_OP, begun, volNameSrc=found.name,
-                                   poolIdDst=pool_id)
-        except exceptions.CapacityExceeded as error:
-            raise self._queries.with_room(error, {
-                'poolId': pool_id, 'volSize': found.size}) from error
+        self._operation.change(
+            self._OP, begun, volNameSrc=found.name, poolIdDst=pool_id,
+            room={'poolId': pool_id, 'volSize': found.size})
+        self._check_moved(self._operation.wait(
+            self._queries.volume, found.name, self._OP), pool_id)
 
-    @staticmethod
-    def _check_moved(found, pool_id):
+    def _check_moved(self, found, pool_id):
         if found.pool_id != pool_id:
             raise exceptions.BackendFault(
-                op=_OP, name=found.name,
+                op=self._OP, name=found.name,
                 desc=_('the move to pool %(pool)d ended without success; '
                        'there is: %(found)s') % {
                            'pool': pool_id, 'found': found})
 
     def delete_leftovers(self, name: str) -> None:
-        """Do nothing: a move leaves nothing.
+        """Delete what an interrupted move of a volume has left: nothing.
 
         :param name: the volume's name
+        :raises ObjectBusy: it is being moved
+        :raises DSWareError: for all other reasons
         """
 
 
-class Exchanges:
+class Exchanges(Moves):
     """Moves volumes by letting them exchange their places with others.
 
     The other volume is made for that, and deleted, with the old data, when a
@@ -109,29 +109,15 @@ class Exchanges:
     :param volumes: the :class:`volumes.Volumes` of the cluster
     """
 
-    def __init__(self, changes, volumes):
-        self._queries = changes.queries
-        self._operation = changes
-        self._volumes = volumes
+    _OP = 'exchangeVolumes'
 
-    def move(self, name: str, pool_id: int) -> None:
-        """Move a volume to another pool, as :meth:`Moves.move` does."""
-        names.check(name)
-        found = self._at_rest(name)
-        if found.pool_id == pool_id:
-            LOG.info('Volume %(name)s is in pool %(pool)d already.',
-                     {'name': name, 'pool': pool_id})
-            return
-        target = names.moved(name)
-        self._volumes.create(target, pool_id, found.size, True)
-        remove = functools.partial(self._remove, name)
-        with self._operation.undone(remove, target):
-            self._exchange(found, self._volume(target))
-        self._operation.remove_quietly(remove, target)
+    def __init__(self, changes, volumes):
+        super().__init__(changes)
+        self._volumes = volumes
 
     def _at_rest(self, name):
         """Give a volume when what an earlier attempt left is gone."""
-        found = self._operation.at_rest(name, _EXCHANGE)
+        found = super()._at_rest(name)
         if self._is_under_way(found):
             LOG.info('Volume %s is being moved already; that is waited for.',
                      name)
@@ -140,13 +126,15 @@ class Exchanges:
         self.delete_leftovers(name)
         return found
 
-    def delete_leftovers(self, name: str) -> None:
-        """Delete what an interrupted move of a volume has left.
+    def _move(self, found, pool_id):
+        target = names.moved(found.name)
+        self._volumes.create(target, pool_id, found.size, True)
+        remove = functools.partial(self._remove, found.name)
+        with self._operation.undone(remove, target):
+            self._exchange(found, self._volume(target))
+        self._operation.remove_quietly(remove, target)
 
-        :param name: the volume's name
-        :raises ObjectBusy: it is being moved
-        :raises DSWareError: for all other reasons
-        """
+    def delete_leftovers(self, name):
         if self._queries.volume(names.moved(name)) is not None:
             self._remove(name, names.moved(name))
 
@@ -156,7 +144,7 @@ class Exchanges:
         if found is not None:
             if self._is_under_way(found):
                 raise exceptions.ObjectBusy(
-                    op=_EXCHANGE, name=found.name,
+                    op=self._OP, name=found.name,
                     result=result_codes.VOLUME_IS_MIGRATING)
             self._forget(found)
         return self._volumes.delete(target, patience)
@@ -177,27 +165,21 @@ class Exchanges:
 
         try:
             self._operation.change(
-                _EXCHANGE, begun, volName=found.name,
-                volIdSrc=found.lun_id, volIdDst=target.lun_id)
+                self._OP, begun, volName=found.name, volIdSrc=found.lun_id,
+                volIdDst=target.lun_id,
+                room={'poolId': target.pool_id, 'volSize': found.size})
         except exceptions.InvalidRequest:
             # A page in place of the answer is read as that, too.
             if not begun():
                 raise
-        except exceptions.CapacityExceeded as error:
-            raise self._queries.with_room(error, {
-                'poolId': target.pool_id, 'volSize': found.size}) from error
         self._wait(found)
-        if self._volume(found.name).pool_id != target.pool_id:
-            raise exceptions.BackendFault(
-                op=_EXCHANGE, name=found.name, desc=_(
-                    'the move to pool %d ended without success')
-                % target.pool_id)
+        self._check_moved(self._volume(found.name), target.pool_id)
 
     def _wait(self, found):
         self._operation.wait(
             lambda name, deadline: (self._migration(found, deadline)
                                     or self._queries.volume(name, deadline)),
-            found.name, _EXCHANGE)
+            found.name, self._OP)
 
     def _forget(self, found):
         """Have the manager forget a move that has ended."""
@@ -217,7 +199,4 @@ class Exchanges:
         return self._queries.migration(found.name, found.lun_id, deadline)
 
     def _volume(self, name):
-        found = self._queries.volume(name)
-        if found is None:
-            raise exceptions.ObjectAbsent(op=_EXCHANGE, name=name)
-        return found
+        return queries.needed(self._queries.volume(name), self._OP, name)

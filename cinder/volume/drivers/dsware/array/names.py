@@ -36,17 +36,18 @@ _WITH_ID = re.compile(r'.*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*',
 _CUT = re.compile(r'.*\.[0-9a-f]{%d}' % _DIGEST, re.ASCII)
 
 
-def check(name: str) -> None:
-    """Check a name before it is sent.
+def check(*given: str) -> None:
+    """Check names before they are sent.
 
-    :param name: the name of a volume or snapshot
-    :raises InvalidRequest: when the cluster could not take it
+    :param given: the names of volumes or snapshots
+    :raises InvalidRequest: when the cluster could not take one
     """
-    if not is_legal(name):
-        raise exceptions.InvalidRequest(
-            name=repr(name), desc=_(
-                'a name on the cluster has 1 to 95 of the characters '
-                'A-Z a-z 0-9 _ . - and does not start with - or .'))
+    for name in given:
+        if not is_legal(name):
+            raise exceptions.InvalidRequest(
+                name=repr(name), desc=_(
+                    'a name on the cluster has 1 to 95 of the characters '
+                    'A-Z a-z 0-9 _ . - and does not start with - or .'))
 
 
 def is_legal(name: str) -> bool:

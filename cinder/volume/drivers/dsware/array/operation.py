@@ -17,6 +17,7 @@ anything or reports success.
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import contextlib
 import itertools
 
@@ -24,6 +25,8 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.array import names
+from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
@@ -41,9 +44,12 @@ _LAST_LOOK = 5
 
 
 #: What is done about a request in doubt.
-LOOK = 'Whether it was carried out is found out by a query'
-LOOK_OR_REPEAT = LOOK + '; if not, it is repeated'
+LOOK_OR_REPEAT = ('Whether it was carried out is found out by a query; if '
+                  'not, it is repeated')
 REPEAT = 'Whether it was carried out is found out by repeating it'
+
+# Arguments that are names of volumes and snapshots.
+_NAMES = frozenset(('volName', 'snapName', 'volNameSrc', 'snapNameSrc'))
 
 
 def note(series, failure, deadline, plan=LOOK_OR_REPEAT):
@@ -61,31 +67,6 @@ def note(series, failure, deadline, plan=LOOK_OR_REPEAT):
         series.note(logging.INFO, failure, f'That is waited for, {left}.')
 
 
-class _Late:
-    """What requests in doubt may make after all.
-
-    How late a request may be nobody has published. It is given as much time
-    again as a call has, from when it was given up.
-    """
-
-    def __init__(self, seconds):
-        self._seconds = seconds
-        # Deadline by name.
-        self._expected = {}
-
-    def expect(self, *names):
-        for name, deadline in list(self._expected.items()):
-            if deadline.expired:
-                self._expected.pop(name, None)
-        self._expected.update(
-            (name, waiting.Deadline(self._seconds)) for name in names)
-
-    def looks(self, name):
-        """Pause between looks at what may be made, as long as it may."""
-        deadline = self._expected.get(name)
-        return waiting.pauses(deadline) if deadline else ()
-
-
 class Operation:
     """Changes, waiting and cleaning up on one cluster.
 
@@ -98,13 +79,14 @@ class Operation:
         self.client = client
         self.queries = queries
         self._copy_timeout = copy_timeout
-        self._late = _Late(client.request_timeout)
-        self.expect = self._late.expect
+        # Until when an object may be made, by its name.
+        self._expected = {}
 
     def change(self, op: str, settle: Callable, *,
                deadline: waiting.Deadline | None = None,
                patience: float | None = None,
-               told: Callable | None = None, **args) -> bool:
+               told: Callable | None = None,
+               room: Mapping | None = None, **args) -> bool:
         """Carry out a change; settle it when the outcome is unknown.
 
         Busy objects are waited for. Everything together ends by one
@@ -119,17 +101,26 @@ class Operation:
             be reached; by default the deadline decides
         :param told: called with an ObjectBusy and the deadline, gives an
             error that says more, or raises one when waiting cannot help
+        :param room: poolId and volSize of what needs room, as far as the
+            arguments do not tell
         :param args: the operation's arguments
         :returns: whether an earlier request may be carried out yet, besides
             the one that made the change
+        :raises InvalidRequest: before anything is sent: a name is not legal
+        :raises CapacityExceeded: no room, and how much there is; or a limit
+            is reached
         :raises DSWareError: when the change has not been made, or, as
             OutcomeUnknown, when that cannot be found out
         """
+        names.check(*(args[key] for key in _NAMES & args.keys()))
         doubts = []
-        with marked(doubts):
-            return self._repeated(op, settle, doubts,
-                                  deadline or self.client.deadline(),
-                                  patience, told, args)
+        try:
+            with marked(doubts):
+                return self._repeated(op, settle, doubts,
+                                      deadline or self.client.deadline(),
+                                      patience, told, args)
+        except exceptions.CapacityExceeded as error:
+            raise self.queries.with_room(error, room or args) from error
 
     def _repeated(self, op, settle, doubts, deadline, patience, told, args):
         doubt = failure = None
@@ -156,28 +147,34 @@ class Operation:
                 return len(doubts) > 1
         raise failure
 
-    def create(self, op, name, settle, deadline, **args):
-        """Make an object.
+    def create(self, op, name, settle, query, remove, *, finish=None, **args):
+        """Make an object, and wait until it is ready.
 
-        :returns: whether an earlier request may still make it
+        It is removed when it does not get ready or cannot be finished.
+
+        :param settle: as for :meth:`change`
+        :param query: called with the name and a deadline, gives the object
+            or None
+        :param remove: removes it
+        :param finish: called with the object when it is ready
         """
-        try:
-            with self._expected(name):
-                return self.change(op, settle, deadline=deadline, **args)
-        except exceptions.ObjectExists as error:
-            raise error.advised(self.queries.what_is_there(name, args),
-                                op=op, name=name) from error
-        except exceptions.CapacityExceeded as error:
-            raise self.queries.with_room(error, args) from error
+        deadline = self.client.deadline()
+        late = self._begun(op, name, settle, deadline, args)
+        with marked(late), self.undone(remove, name):
+            made = self.wait(query, name, op, deadline)
+            if finish:
+                finish(made)
 
-    @contextlib.contextmanager
-    def _expected(self, name):
-        """Expect what a request makes late, if the block leaves a doubt."""
+    def _begun(self, op, name, settle, deadline, args):
+        """Begin to make an object; tell whether it may be made again."""
         try:
-            yield
+            return self.change(op, settle, deadline=deadline, **args)
         except exceptions.DSWareError as error:
             if error.in_doubt:
-                self._late.expect(name)
+                self.expect(name)
+            if isinstance(error, exceptions.ObjectExists):
+                raise error.advised(self.queries.what_is_there(name, args),
+                                    op=op, name=name) from error
             raise
 
     @contextlib.contextmanager
@@ -213,17 +210,44 @@ class Operation:
                     break
         return gone
 
-    def outlast(self, query, remove, name):
-        """Remove what a request in doubt makes when it has been removed.
+    def expect(self, *names):
+        """Expect objects that requests in doubt may make after all.
 
-        :param query: gives the object of a name, or None
-        :param remove: removes it
-        :param name: its name
+        How late a request may be nobody has published. It is given as much
+        time again as a call has, from when it was given up.
         """
-        for _elapsed in self._late.looks(name):
+        for name, deadline in list(self._expected.items()):
+            if deadline.expired:
+                self._expected.pop(name, None)
+        self._expected.update((name, self.client.deadline())
+                              for name in names)
+
+    def delete(self, op, name, query, *, patience=None, **args):
+        """Delete an object, and what a request in doubt makes after that.
+
+        :param query: called with the name and a deadline, gives the object
+            or None
+        :param patience: as for :meth:`change`; with it nothing is waited for
+        :returns: whether a request that is still under way could delete what
+            gets this name next
+        """
+        def delete():
+            try:
+                return self.change(
+                    op, lambda deadline: query(name, deadline) is None,
+                    patience=patience, **args)
+            except exceptions.ObjectAbsent as error:
+                LOG.log(logging.DEBUG if names.is_temporary(name)
+                        else logging.INFO, '%s is gone already.', name)
+                return error.in_doubt
+
+        late = delete()
+        expected = self._expected.get(name) if patience is None else None
+        for _elapsed in waiting.pauses(expected) if expected else ():
             if query(name) is not None:
                 LOG.info('%s was made late, and is removed again.', name)
-                remove(name)
+                delete()
+        return late
 
     def wait(self, query, name, op, deadline=None):
         """Wait until an object that is in work is ready.
@@ -260,9 +284,7 @@ class Operation:
                      'waits for that.', {'name': name, 'op': op})
             # Its size or pool may be another one now.
             found = self.wait(self.queries.volume, name, op)
-        if found is None:
-            raise exceptions.ObjectAbsent(op=op, name=name)
-        return found
+        return queries.needed(found, op, name)
 
     def look(self, deadline):
         """Give a query time, at the very end of a deadline, too."""

@@ -22,7 +22,6 @@ again: the cluster then says that the name is taken, or that it is free.
 """
 
 from collections.abc import Mapping
-import contextlib
 
 from oslo_log import log as logging
 from oslo_utils import excutils
@@ -55,14 +54,6 @@ class QoS:
         self._queries = changes.queries
         self._operation = changes
         self._volumes = volumes
-
-    def is_limited(self, volume: str) -> bool:
-        """Tell whether a volume has limits that :meth:`limit` gave it.
-
-        :param volume: the volume's name
-        :raises DSWareError: when the cluster does not answer
-        """
-        return self._has(volume, names.policy(volume), {}, None)
 
     def limit(self, volume: str,
               limits: Mapping[str, int]) -> models.QoS | None:
@@ -112,7 +103,10 @@ class QoS:
         :param volume: the volume's name
         :raises DSWareError: when that does not work
         """
-        self._disassociate(names.policy(volume), volume)
+        name = names.policy(volume)
+        if self._has(volume, name, {}, None):
+            self._disassociate(name, volume)
+        # It may be left of an attempt that broke off here.
         self.delete(volume)
 
     def delete(self, volume: str,
@@ -140,7 +134,7 @@ class QoS:
 
     def _give(self, volume, limits, before):
         name = names.policy(volume)
-        with self._limits_undone(volume, before):
+        try:
             self._create_qos(name, limits)
             if before is not None:
                 LOG.info('Volume %(volume)s gets QoS %(name)s in place of '
@@ -149,6 +143,12 @@ class QoS:
                           'before': before.name})
                 self._disassociate(before.name, volume)
             self._associate(name, volume)
+        except BaseException as error:
+            with excutils.save_and_reraise_exception():
+                # A QoS of its name that others have is not this volume's.
+                if not (isinstance(error, exceptions.ObjectExists)
+                        and error.op == 'createQoS'):
+                    self.give_back(volume, before)
 
     def _create_qos(self, name, limits):
         deadline = self._client.deadline()
@@ -203,18 +203,6 @@ class QoS:
             return False
         return (found is not None and found.name == name
                 and found.has(limits))
-
-    @contextlib.contextmanager
-    def _limits_undone(self, volume, before):
-        """Give a volume back what it had, if the block fails."""
-        try:
-            yield
-        except BaseException as error:
-            with excutils.save_and_reraise_exception():
-                # A QoS of its name that others have is not this volume's.
-                if not (isinstance(error, exceptions.ObjectExists)
-                        and error.op == 'createQoS'):
-                    self.give_back(volume, before)
 
     def give_back(self, volume: str, before: models.QoS | None) -> None:
         """Take the limits of :meth:`limit` away, and put a QoS back.

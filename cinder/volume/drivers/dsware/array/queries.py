@@ -113,24 +113,10 @@ class Queries:
         # Names are compared whole: never trust a record of another object.
         exact = [item for item in found if item.name == name]
         if len(exact) != 1:
-            raise exceptions.OutcomeUnknown(
-                op=op, name=name, endpoint=str(reply.endpoint),
-                desc=_('records: %(found)d, of that name: %(exact)d')
-                % {'found': len(found), 'exact': len(exact)})
+            raise _odd(op, name, reply, _(
+                'records: %(found)d, of that name: %(exact)d') % {
+                    'found': len(found), 'exact': len(exact)})
         return exact[0]
-
-    def is_in_pool(self, snapshot: str, pool_id: int) -> bool:
-        """Tell whether a snapshot is in a pool.
-
-        :param snapshot: the snapshot's name
-        :param pool_id: the pool
-        :raises ObjectAbsent: there is no such snapshot
-        :raises DSWareError: when the cluster does not answer
-        """
-        found = self.snapshot(snapshot)
-        if found is None:
-            raise exceptions.ObjectAbsent(op='querySnapshot', name=snapshot)
-        return found.pool_id == pool_id
 
     def snapshots_of(self, volume: str,
                      deadline: waiting.Deadline | None = None) -> list[str]:
@@ -153,12 +139,9 @@ class Queries:
         wrong = [item for item in found if item.father != volume
                  or not names.is_legal(item.name)]
         if wrong:
-            raise exceptions.OutcomeUnknown(
-                op='querySnapOfVolume', name=volume,
-                endpoint=str(reply.endpoint),
-                desc=_('it names a snapshot that is of another volume, or '
-                       'has an illegal name: %s')
-                % (wrong[0],))
+            raise _odd('querySnapOfVolume', volume, reply, _(
+                'it names a snapshot that is of another volume, or has an '
+                'illegal name: %s') % (wrong[0],))
         return [item.name for item in found]
 
     def migration(self, volume: str, lun_id: int,
@@ -199,19 +182,15 @@ class Queries:
         reply = self._client.call('queryVolumeQoSInfo', deadline=deadline,
                                   volName=volume)
         if len(reply.records) != 1:
-            raise exceptions.OutcomeUnknown(
-                op='queryVolumeQoSInfo', name=volume,
-                endpoint=str(reply.endpoint),
-                desc=_('records: %d') % len(reply.records))
+            raise _odd('queryVolumeQoSInfo', volume, reply,
+                       _('records: %d') % len(reply.records))
         found = self._read(models.QoS, reply.records[0],
                            'queryVolumeQoSInfo', reply.endpoint)
         if not found.name:
             return None
         if not names.is_legal(found.name):
-            raise exceptions.OutcomeUnknown(
-                op='queryVolumeQoSInfo', name=volume,
-                endpoint=str(reply.endpoint),
-                desc=_('%r cannot be the name of a QoS') % found.name)
+            raise _odd('queryVolumeQoSInfo', volume, reply,
+                       _('%r cannot be the name of a QoS') % found.name)
         return found
 
     def volumes_of_pool(self, pool_id: int) -> Iterator[models.Volume]:
@@ -273,6 +252,21 @@ class Queries:
                  'alone; remove or rename it on the cluster if it is not in '
                  'use') % {'asked': asked, 'found': exceptions.printable(
                      str(found), _MAX_DESCRIPTION)}
+
+
+def _odd(op, name, reply, problem):
+    return exceptions.OutcomeUnknown(
+        op=op, name=name, endpoint=str(reply.endpoint), desc=problem)
+
+
+def needed(found, op, name):
+    """Give an object that has to be there.
+
+    :raises ObjectAbsent: it is None
+    """
+    if found is None:
+        raise exceptions.ObjectAbsent(op=op, name=name)
+    return found
 
 
 def matches(found, **expected):

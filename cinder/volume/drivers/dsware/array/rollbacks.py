@@ -22,8 +22,7 @@ from oslo_log import log as logging
 
 from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import models
-from cinder.volume.drivers.dsware.array import names
-from cinder.volume.drivers.dsware.array import operation
+from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
@@ -41,7 +40,6 @@ class Rollbacks:
     """
 
     def __init__(self, changes, volumes):
-        self._client = changes.client
         self._queries = changes.queries
         self._operation = changes
         self._volumes = volumes
@@ -57,9 +55,8 @@ class Rollbacks:
         :raises BackendFault: it is not ready
         :raises DSWareError: when the cluster does not answer
         """
-        found = self._queries.snapshot(snapshot)
-        if found is None:
-            raise exceptions.ObjectAbsent(op=_OP, name=snapshot)
+        found = queries.needed(self._queries.snapshot(snapshot), _OP,
+                               snapshot)
         if found.father != volume:
             raise exceptions.InvalidRequest(
                 op=_OP, name=snapshot,
@@ -92,7 +89,6 @@ class Rollbacks:
         :raises BackendFault: it broke off or took too long
         :raises DSWareError: for all other reasons
         """
-        names.check(volume)
         # What an interrupted attempt has begun, maybe with another snapshot.
         # After that a volume in work is this call's doing.
         before = self._operation.at_rest(volume, _OP)
@@ -113,27 +109,14 @@ class Rollbacks:
 
     def _start_rollback(self, before, source):
         """Start; return when it is certain that it runs, or was done."""
-        deadline = self._client.deadline()
-        series = reporting.Series(LOG)
-        for _elapsed in operation.tries(deadline):
-            try:
-                self._client.call(_OP, snapName=source.name,
-                                  volName=before.name, deadline=deadline)
-                return
-            except exceptions.OutcomeUnknown as error:
-                failure = error
-                operation.note(series, error, deadline)
-                if operation.settled(
-                        lambda limit: self._rolled_back(before, source,
-                                                        limit),
-                        error, deadline):
-                    return
-            except exceptions.ObjectBusy as error:
-                failure = error
-                operation.note(series, error, deadline)
-                if error.result == result_codes.SNAPSHOT_IS_ROLLING_BACK:
-                    return
-        raise failure
+        try:
+            self._operation.change(
+                _OP, lambda deadline: self._rolled_back(before, source,
+                                                        deadline),
+                told=_unless_begun, snapName=source.name, volName=before.name)
+        except exceptions.ObjectBusy as error:
+            if error.result != result_codes.SNAPSHOT_IS_ROLLING_BACK:
+                raise
 
     def _end_rollback(self, before, source):
         try:
@@ -166,3 +149,10 @@ class Rollbacks:
             yield
         except exceptions.DSWareError as error:
             raise error.advised(advice) from error
+
+
+def _unless_begun(error, _deadline):
+    """Have a snapshot in work waited for, unless a rollback goes on."""
+    if error.result == result_codes.SNAPSHOT_IS_ROLLING_BACK:
+        raise error
+    return error

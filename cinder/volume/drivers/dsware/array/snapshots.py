@@ -47,19 +47,13 @@ class Snapshots:
         :raises ObjectAbsent: there is no such volume
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        names.check(volume)
-
         def created(deadline):
             return queries.matches(self._queries.snapshot(name, deadline),
                                    father=volume)
 
-        deadline = self._client.deadline()
-        self._operation.create('createSnapshot', name, created, deadline,
-                               volName=volume, snapName=name, smartFlag=0)
-        with self._operation.undone(self.delete, name):
-            self._operation.wait(self._queries.snapshot, name,
-                                 'createSnapshot', deadline)
+        self._operation.create(
+            'createSnapshot', name, created, self._queries.snapshot,
+            self.delete, volName=volume, snapName=name, smartFlag=0)
 
     def delete(self, name: str,
                patience: float | None = None) -> bool:
@@ -73,21 +67,9 @@ class Snapshots:
         :raises ObjectBusy: it is in use or in work
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        late = self._delete(name, patience)
-        if patience is None:
-            self._operation.outlast(self._queries.snapshot, self._delete, name)
-        return late
-
-    def _delete(self, name, patience=None):
-        try:
-            return self._operation.change(
-                'deleteSnapshot',
-                lambda deadline: not self._queries.snapshot(name, deadline),
-                patience=patience, told=operation.attached, snapName=name)
-        except exceptions.ObjectAbsent as error:
-            LOG.debug('Snapshot %s is gone already.', name)
-            return error.in_doubt
+        return self._operation.delete(
+            'deleteSnapshot', name, self._queries.snapshot,
+            patience=patience, told=operation.attached, snapName=name)
 
     def together(self, sources: Mapping[str, str]) -> None:
         """Make snapshots of volumes at one point in time, all or none.
@@ -100,20 +82,15 @@ class Snapshots:
             for one request
         :raises DSWareError: for all other reasons
         """
-        for name, source in sources.items():
-            names.check(name)
-            names.check(source)
+        names.check(*sources, *sources.values())
         # When the outcome is not known, what is there afterwards is this
         # call's own, and may be removed, only if it was not there before.
         for name in sources:
-            self._check_free(name)
+            if self._queries.snapshot(name) is not None:
+                raise exceptions.ObjectExists(
+                    op=_TOGETHER, name=name, advice=self._queries
+                    .what_is_there(name, {'snapName': name}))
         self.activate(sources)
-
-    def _check_free(self, name):
-        if self._queries.snapshot(name) is not None:
-            raise exceptions.ObjectExists(
-                op=_TOGETHER, name=name,
-                advice=self._queries.what_is_there(name, {'snapName': name}))
 
     def activate(self, sources):
         """Make snapshots whose names are known to be free."""
@@ -131,8 +108,6 @@ class Snapshots:
                 self._operation.expect(*sources)
             if isinstance(error, exceptions.OutcomeUnknown):
                 self._operation.remove_quietly(self.delete, *sources)
-            if isinstance(error, exceptions.CapacityExceeded):
-                raise self._queries.with_room(error, {}) from error
             raise
         with self._operation.undone(self.delete, *sources):
             for name in sources:

@@ -36,7 +36,6 @@ class Volumes:
     """
 
     def __init__(self, changes, snapshots):
-        self._client = changes.client
         self._queries = changes.queries
         self._operation = changes
         self._snapshots = snapshots
@@ -55,19 +54,13 @@ class Volumes:
         :raises CapacityExceeded: the pool has no room
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-
         def created(deadline):
             return queries.matches(self._queries.volume(name, deadline),
                                    pool_id=pool_id, size=size, father='')
 
-        deadline = self._client.deadline()
-        late = self._operation.create(
-            'createVolume', name, created, deadline, volName=name,
-            poolId=pool_id, volSize=size, thinFlag=int(thin))
-        with operation.marked(late), self._operation.undone(self.delete, name):
-            self._operation.wait(self._queries.volume, name, 'createVolume',
-                                 deadline)
+        self._operation.create(
+            'createVolume', name, created, self._queries.volume, self.delete,
+            volName=name, poolId=pool_id, volSize=size, thinFlag=int(thin))
 
     def delete(self, name: str, patience: float | None = None) -> bool:
         """Delete a volume; one that is gone already is a success.
@@ -82,21 +75,9 @@ class Volumes:
         :raises ObjectBusy: it is attached, is cloned, or is in work
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-        late = self._delete(name, patience)
-        if patience is None:
-            self._operation.outlast(self._queries.volume, self._delete, name)
-        return late
-
-    def _delete(self, name, patience=None):
-        try:
-            return self._operation.change(
-                'deleteVolume',
-                lambda deadline: not self._queries.volume(name, deadline),
-                patience=patience, told=self._with_holder, volName=name)
-        except exceptions.ObjectAbsent as error:
-            LOG.info('Volume %s is gone already.', name)
-            return error.in_doubt
+        return self._operation.delete(
+            'deleteVolume', name, self._queries.volume, patience=patience,
+            told=self._with_holder, volName=name)
 
     def _with_holder(self, error, deadline):
         """Add to an error about an object in use what uses it."""
@@ -165,8 +146,6 @@ class Volumes:
         :raises ObjectAbsent: there is no such volume
         :raises DSWareError: for all other reasons
         """
-        names.check(name)
-
         def expanded(deadline):
             found = self._queries.volume(name, deadline)
             return found is not None and found.size == size
@@ -178,8 +157,6 @@ class Volumes:
             if (error.result != result_codes.VOLUME_SIZE_INVALID
                     or not expanded(None)):
                 raise
-        except exceptions.CapacityExceeded as error:
-            raise self._queries.with_room(error, {'volSize': size}) from error
 
 
 def _listed(found):

@@ -16,9 +16,11 @@ from oslo_log import log as logging
 
 from cinder import exception
 from cinder.volume.drivers.dsware.features import connectors
+from cinder.volume.drivers.dsware.features import detacher
 from cinder.volume.drivers.dsware.features import host_attacher
 from cinder.volume.drivers.dsware.features import manager_attacher
 from cinder.volume.drivers.dsware.features import volume_types
+from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import reporting
 
 LOG = logging.getLogger(__name__)
@@ -32,11 +34,13 @@ class Attachments:
     """
 
     def __init__(self, backend):
+        self._array = backend.array
         self._configuration = backend.configuration
-        by_host = host_attacher.HostAttacher(backend.array,
-                                             backend.configuration)
-        by_manager = manager_attacher.ManagerAttacher(backend.array,
-                                                      backend.configuration)
+        agents = connectors.HostAgents(backend.configuration)
+        self._detacher = detacher.Detacher(backend.array, agents)
+        by_host = host_attacher.HostAttacher(agents, backend.configuration)
+        by_manager = manager_attacher.ManagerAttacher(backend.array, agents,
+                                                      self._detacher)
         self._by_type = {host_attacher.DRIVER_VOLUME_TYPE: by_host,
                          manager_attacher.LOCAL_VOLUME_TYPE: by_manager}
         self._configured = (
@@ -45,7 +49,6 @@ class Attachments:
         self.online_extend = self._configured.online_extend
         self.release = self._configured.release
         self.let_go = self._configured.let_go
-        self.start = self._configured.start
 
     def check(self, connector):
         """Refuse a host that cannot attach, before anything is done.
@@ -59,8 +62,18 @@ class Attachments:
             raise exception.InvalidConnectorException(error.msg) from error
 
     def attach(self, volume, connector):
+        """Tell a host how to attach a volume, or attach it.
+
+        :param volume: the Cinder volume
+        :param connector: the host's connector properties
+        :returns: connection_info
+        :raises InvalidInput: the host cannot attach Dsware volumes
+        :raises VolumeNotFound: it is not on the cluster
+        :raises VolumeBackendAPIException: it could not be attached
+        """
+        self._configured.check(connector)
         return self._configured.attach(
-            volume, connector,
+            volume, volumes.existing(self._array, volume), connector,
             volume_types.discards(volume, self._configuration))
 
     def detach(self, volume, connector):
@@ -71,14 +84,12 @@ class Attachments:
             hosts
         :returns: whether it stays attached there for others
         :raises VolumeIsBusy: the device is in use
-        :raises VolumeBackendAPIException: it could not be detached
+        :raises VolumeBackendAPIException: it could not be detached; with
+            None: it is from as many hosts as possible
         """
-        if connector is not None and not self._could_attach(connector):
+        if connector is None:
+            self._detacher.detach_everywhere(volume)
             return False
-        return self._attacher_of(volume, connector).detach(volume, connector)
-
-    @staticmethod
-    def _could_attach(connector):
         try:
             connectors.check(connector)
         except exception.InvalidInput as error:
@@ -86,12 +97,12 @@ class Attachments:
                                'There is nothing to detach, because it could '
                                'not be attached either.')
             return False
-        return True
+        return self._attacher_of(volume, connector).detach(volume, connector)
 
     def _attacher_of(self, volume, connector):
         """Choose as the attachment says; the option may have changed."""
         for attachment in volume.volume_attachment or []:
-            if connector and attachment.connector == connector:
+            if attachment.connector == connector:
                 info = attachment.connection_info or {}
                 return self._by_type.get(info.get('driver_volume_type'),
                                          self._configured)

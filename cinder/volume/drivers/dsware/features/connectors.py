@@ -19,6 +19,7 @@ import ipaddress
 
 from cinder import exception
 from cinder.i18n import _
+from cinder.objects import fields
 from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
@@ -89,18 +90,20 @@ def agent_address(connector) -> str:
     return ''
 
 
-def names(connector) -> set[str]:
-    """Collect what tells a host from others, each in its one spelling.
+def of_attachment(attachment) -> dict:
+    """Tell the host of an attachment.
 
-    A host can have more than one name, as Nova and Cinder configure their
-    own, and more than one address.
-
-    :param connector: the connector properties of the host
+    :param attachment: Cinder's
+    :returns: the connector of its host, as far as Cinder recorded it; empty
+        for an attachment that is only reserved
     """
-    found = (connector.get(field)
-             for field in ('host', 'ip', 'dsware_agent_ip'))
-    return {endpoints.canonical(name) for name in found
-            if name and isinstance(name, str)}
+    if attachment.connector:
+        return attachment.connector
+    # Of a client that uses the API of before Cinder 3.27.
+    if (attachment.attach_status == fields.VolumeAttachStatus.ATTACHED
+            and attachment.attached_host):
+        return {'host': attachment.attached_host}
+    return {}
 
 
 class HostAgents:
@@ -133,6 +136,21 @@ class HostAgents:
             return self._by_host[host]
         address = agent_address(connector)
         return self._by_address.get(address) or self._in_network(address)
+
+    def names(self, connector) -> set[str]:
+        """Collect what tells a host from others, each in its one spelling.
+
+        A host can have more than one name, as Nova and Cinder configure
+        their own, and more than one address.
+
+        :param connector: the connector properties of the host, or none
+        """
+        agent = self.of(connector) if connector else None
+        found = [connector.get(field)
+                 for field in ('host', 'ip', 'dsware_agent_ip')]
+        found.append(agent and agent.host)
+        return {endpoints.canonical(name) for name in found
+                if name and isinstance(name, str)}
 
     def _in_network(self, address):
         try:

@@ -15,8 +15,10 @@
 from oslo_log import log as logging
 from oslo_utils import netutils
 
+from cinder import context
+from cinder import coordination
 from cinder import exception
-from cinder.objects import fields
+from cinder import objects
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import connectors
@@ -24,6 +26,10 @@ from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import reporting
 
 LOG = logging.getLogger(__name__)
+
+#: Attaching and detaching a volume take turns, with all services of the
+#: deployment; its id follows.
+LOCK = 'dsware-attach-'
 
 
 class Detacher:
@@ -37,18 +43,19 @@ class Detacher:
         self._array = array
         self._agents = agents
 
-    def detach_everywhere(self, volume, attachments):
-        """Detach a volume from the hosts of attachments.
+    @coordination.synchronized(LOCK + '{volume.id}')
+    def detach_everywhere(self, volume):
+        """Detach a volume from the hosts of all its attachments.
 
         :param volume: the Cinder volume
-        :param attachments: Cinder's
         :raises EndpointUnavailable: nobody answers, or one host's agent
         :raises InvalidInput: the agent of a host is not known
         :raises VolumeIsBusy: a device is in use
         """
         failed = []
         hosts = {self._place_of(connector): connector for connector
-                 in filter(None, map(connector_of, attachments))}
+                 in map(connectors.of_attachment,
+                        now(volume).volume_attachment) if connector}
         for place in sorted(hosts):
             try:
                 self._detach_from_host(volume, hosts[place])
@@ -119,6 +126,16 @@ class Detacher:
                 self._array.hosts.detach_by_ip(name, agent.host)
 
 
+def now(volume):
+    """Read a volume with its attachments as they are now.
+
+    The one that Cinder hands over may be as old as the upload that ends.
+
+    :param volume: the Cinder volume
+    """
+    return objects.Volume.get_by_id(context.get_admin_context(), volume.id)
+
+
 def _is_of_all(error):
     """Tell whether no agent can be asked, rather than that of one host."""
     return isinstance(error, exceptions.EndpointUnavailable) and (
@@ -132,19 +149,3 @@ def _is_silence(error):
     return bool(error.result is None and error.endpoint) and not isinstance(
         error, (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable))
-
-
-def connector_of(attachment) -> dict | None:
-    """Tell the host of an attachment.
-
-    :param attachment: Cinder's
-    :returns: the connector of its host, as far as Cinder recorded it; None
-        for an attachment that is only reserved
-    """
-    if attachment.connector:
-        return attachment.connector
-    # Of a client that uses the API of before Cinder 3.27.
-    if (attachment.attach_status == fields.VolumeAttachStatus.ATTACHED
-            and attachment.attached_host):
-        return {'host': attachment.attached_host}
-    return None

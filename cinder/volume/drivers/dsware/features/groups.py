@@ -24,7 +24,6 @@ from oslo_utils import timeutils
 
 from cinder import exception
 from cinder.objects import fields
-from cinder import utils
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import volume_types
@@ -46,52 +45,37 @@ class Groups:
     :param backend: the :class:`config.Backend`
     :param volumes: the :class:`volumes.Volumes`
     :param limiter: the :class:`qos.Limiter`
-    :param driver: the driver, whose locks go with deleted members
     """
 
-    def __init__(self, backend, volumes, limiter, driver):
+    def __init__(self, backend, volumes, limiter):
         self._array = backend.array
         self._configuration = backend.configuration
         self._volumes = volumes
         self._limiter = limiter
-        self._driver = driver
 
     def delete(self, volumes):
-        def delete(volume):
-            self._volumes.delete(volume)
-            utils.clean_volume_file_locks(volume.id, self._driver)
-
-        return _delete_each(volumes, delete)
+        return _delete_each(volumes, self._volumes.delete)
 
     def create_snapshot(self, group_snapshot, snapshots):
         if volume_utils.is_group_a_cg_snapshot_type(group_snapshot):
             self._snapshot_together(snapshots)
         else:
-            self._snapshot_each(snapshots)
+            _make_each(self._volumes.create_snapshot,
+                       self._volumes.delete_snapshot, snapshots)
         return ({'status': fields.GroupSnapshotStatus.AVAILABLE},
                 [{'id': snapshot.id,
                   'status': fields.SnapshotStatus.AVAILABLE}
                  for snapshot in snapshots])
 
     def _snapshot_together(self, snapshots):
-        with failures.for_volumes([s.volume for s in snapshots]):
+        with failures.for_volume(*(s.volume for s in snapshots)):
             self._array.snapshots.together({
                 naming.snapshot_name(snapshot):
                     naming.volume_name(snapshot.volume)
                 for snapshot in snapshots})
 
-    def _snapshot_each(self, snapshots):
-        with _all_or_none(self._volumes.delete_snapshot) as made:
-            for snapshot in snapshots:
-                self._volumes.create_snapshot(snapshot)
-                made.append(snapshot)
-
     def delete_snapshot(self, snapshots):
-        def delete(snapshot):
-            self._volumes.delete_snapshot(snapshot)
-            utils.clean_snapshot_file_locks(snapshot.id, self._driver)
-
-        return _delete_each(snapshots, delete)
+        return _delete_each(snapshots, self._volumes.delete_snapshot)
 
     def create_from_source(self, group, volumes, snapshots, source_vols):
         """Make the volumes of a group, from snapshots or from volumes."""
@@ -103,46 +87,41 @@ class Groups:
             self._limiter.wanted(volume)
             _move_to_pool_of(volume, source)
         if snapshots:
-            updates = self._make_each(self._volumes.create_from_snapshot,
-                                      volumes, snapshots)
+            _make_each(self._volumes.create_from_snapshot,
+                       self._volumes.delete, volumes, snapshots)
         elif volume_utils.is_group_a_cg_snapshot_type(group):
-            updates = self._clone_together(volumes, source_vols)
+            self._clone_together(volumes, source_vols)
         else:
-            updates = self._make_each(self._volumes.clone, volumes,
-                                      source_vols)
+            _make_each(self._volumes.clone, self._volumes.delete, volumes,
+                       source_vols)
         # Cinder itself notes of no such volume that it was made.
         now = timeutils.utcnow()
         return {'status': fields.GroupStatus.AVAILABLE}, [
-            {**(update or {}), 'id': volume.id, 'host': volume.host,
-             'status': fields.VolumeStatus.AVAILABLE, 'launched_at': now}
-            for volume, update in zip(volumes, updates)]
-
-    def _make_each(self, make, volumes, sources):
-        updates = []
-        with _all_or_none(self._volumes.delete) as made:
-            for volume, source in zip(volumes, sources):
-                updates.append(make(volume, source))
-                made.append(volume)
-        return updates
+            {**(naming.for_new(volume) or {}), 'id': volume.id,
+             'host': volume.host, 'status': fields.VolumeStatus.AVAILABLE,
+             'launched_at': now} for volume in volumes]
 
     def _clone_together(self, volumes, source_vols):
-        members = {naming.volume_name(volume): (volume, source)
-                   for volume, source in zip(volumes, source_vols)}
-        updates = []
+        members = {naming.volume_name(volume): volume for volume in volumes}
 
         def make(name, snapshot):
-            volume = members[name][0]
+            volume = members[name]
             with self._limiter.of_new(volume):
                 self._volumes.make_from(volume, snapshot)
-            updates.append(naming.for_new(volume))
             made.append(volume)
 
         with (_all_or_none(self._volumes.delete) as made,
-              failures.for_volumes(source_vols)):
-            self._array.copies.clone_together(
-                {name: naming.volume_name(source)
-                 for name, (_volume, source) in members.items()}, make)
-        return updates
+              failures.for_volume(*source_vols)):
+            self._array.copies.clone_together(dict(zip(
+                members, map(naming.volume_name, source_vols))), make)
+
+
+def _make_each(make, delete, items, *sources):
+    """Make the members of a group one after the other, all or none."""
+    with _all_or_none(delete) as made:
+        for item, *source in zip(items, *sources):
+            make(item, *source)
+            made.append(item)
 
 
 @contextlib.contextmanager
@@ -157,20 +136,7 @@ def _all_or_none(delete):
         yield made
     except BaseException:
         with excutils.save_and_reraise_exception():
-            _delete_made(made, delete)
-
-
-def _delete_made(items, delete):
-    for item in items:
-        try:
-            delete(item)
-        except exception.CinderException as error:
-            reporting.log_once(
-                LOG, logging.WARNING, error,
-                f'{item.name} of a group that could not be made stays on '
-                f'the cluster until it is deleted in Cinder.')
-            if _is_unreachable(error):
-                return
+            _delete_each(made, delete)
 
 
 def _move_to_pool_of(volume, source):
@@ -183,10 +149,6 @@ def _move_to_pool_of(volume, source):
     pool = volume_utils.extract_host(source.host, level='pool')
     backend = volume_utils.extract_host(volume.host, level='backend')
     volume.host = volume_utils.append_host(backend, pool)
-
-
-def _is_unreachable(error):
-    return isinstance(error, exceptions.EndpointUnavailable)
 
 
 def _delete_each(items, delete):
@@ -218,7 +180,7 @@ def _delete_each(items, delete):
                 LOG, logging.ERROR, error,
                 f'{item.name} of a group is not deleted; delete it again.')
             statuses[item.id] = 'error_deleting'
-            unreachable = _is_unreachable(error)
+            unreachable = isinstance(error, exceptions.EndpointUnavailable)
     deleted = set(statuses.values()) <= {'deleted'}
     return ({'status': 'deleted' if deleted else 'error'},
             [{'id': id_, 'status': status}

@@ -19,8 +19,6 @@ from cinder.i18n import _
 from cinder import utils
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware.features import connectors
-from cinder.volume.drivers.dsware.features import detacher
-from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
 from os_brick_dsware import connector as brick
 
@@ -32,17 +30,15 @@ FORMAT_VERSION = 1
 class HostAttacher:
     """The os-brick connector of each host attaches, with fsc_cli.
 
-    :param array: the :class:`array.Array`
+    :param agents: the :class:`connectors.HostAgents`
     :param configuration: the backend's configuration
     """
 
     online_extend = True
 
-    def __init__(self, array, configuration):
-        self._array = array
+    def __init__(self, agents, configuration):
         self._manage_ip = config.manager_address(configuration)
-        self._agents = connectors.HostAgents(configuration)
-        self._detacher = detacher.Detacher(array, self._agents)
+        self._agents = agents
 
     def check(self, connector):
         """Refuse a host that cannot attach Dsware volumes.
@@ -59,21 +55,14 @@ class HostAttacher:
                 'manager for this backend')
                 % connector['host'])
 
-    def attach(self, volume, connector, discard):
+    def attach(self, _volume, found, connector, discard):
         """Tell the host how to attach a volume.
 
-        :param volume: the Cinder volume
+        :param found: the :class:`models.Volume`
         :param connector: the host's connector properties
         :param discard: whether the volume gives back discarded space
         :returns: connection_info
-        :raises VolumeNotFound: it is not on the cluster
-        :raises InvalidInput: the host cannot attach Dsware volumes
         """
-        self.check(connector)
-        found = volumes.existing(self._array, volume)
-        return self._told(found, connector, discard)
-
-    def _told(self, found, connector, discard):
         agent = self._agents.hint_for(connector)
         hints = {'manager_ip': self._manage_ip}
         if agent:
@@ -91,39 +80,21 @@ class HostAttacher:
             },
         }
 
-    def detach(self, volume, connector):
-        """Let go of a host.
+    def detach(self, _volume, _connector):
+        """Do nothing: the host's connector has detached it.
 
-        The host's connector has detached the volume; only the host itself
-        knows whether another of its users still needs it.
-
-        :param volume: the Cinder volume
-        :param connector: the host's connector properties, or None for all
-            hosts
-        :raises VolumeIsBusy: with None: a device is in use
-        :raises VolumeBackendAPIException: with None: it could not be
-            detached from every host; it is from as many as possible
+        Only the host knows whether another of its users still needs it.
         """
-        if connector is None:
-            self._detacher.detach_everywhere(volume,
-                                             volume.volume_attachment or [])
-
-    def start(self):
-        """Detach what processes of this host that were killed left."""
-        self._release_abandoned()
-
-    def release(self, volume):
-        """Let go of a volume that is deleted.
-
-        The hosts have; but for a process of this one that was killed.
-        """
-        self._release_abandoned(naming.volume_name(volume))
-
-    def let_go(self, volume):
-        """Do nothing: it has been released already."""
         return False
 
-    @staticmethod
-    def _release_abandoned(name=None):
-        brick.DSWareConnector(
-            utils.get_root_helper()).release_abandoned(name)
+    def release(self, volume=None):
+        """Detach what processes of this host that were killed have left.
+
+        :param volume: a Cinder volume that is deleted; None for all
+        """
+        brick.DSWareConnector(utils.get_root_helper()).release_abandoned(
+            volume and naming.volume_name(volume))
+
+    def let_go(self, _volume):
+        """Do nothing: it has been released already."""
+        return False

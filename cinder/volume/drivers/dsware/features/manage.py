@@ -15,7 +15,6 @@
 They keep their names there: no published operation renames an object.
 """
 
-import contextlib
 import datetime
 import operator
 
@@ -38,6 +37,8 @@ LOG = logging.getLogger(__name__)
 
 # The key in a reference, as in Cinder's own drivers.
 _SOURCE_NAME = 'source-name'
+# Who manages an object takes turns with all services of the deployment.
+_LOCK = 'dsware-manage-{name}'
 _ORDERS = {'size': operator.itemgetter('size'),
            'reference': lambda entry: entry['reference'][_SOURCE_NAME]}
 
@@ -74,25 +75,25 @@ class Manage:
         that Cinder's size is true.
         """
         found = self._manageable_volume(volume, existing_ref)
-        self._claim(found.name, volume, owners.volume_owner,
-                    naming.volume_provider_id(volume, found.name))
-        with _given_back(volume), failures.for_volume(volume):
-            # Cinder sets the size only afterwards, and limits depend on it.
-            volume.size = whole_gib(found.size)
-            before = self._limiter.apply(volume)
-            # At the very end, because nobody can make it smaller again.
-            with self._limits_given_back(found.name, before):
-                self._grow(found)
-        return {'provider_id': volume.provider_id}
+        return self._take_over(found.name, volume, found)
 
-    @contextlib.contextmanager
-    def _limits_given_back(self, name, before):
-        """Let the volume have the limits that it had, if the block fails."""
-        try:
-            yield
-        except BaseException:
-            with excutils.save_and_reraise_exception():
-                self._array.qos.give_back(name, before)
+    @coordination.synchronized(_LOCK)
+    def _take_over(self, name, volume, found):
+        _check_owner(name, owners.volume_owner)
+        # As Cinder's will be when all has gone well: the limits depend on the
+        # size.
+        managed = volume.obj_clone()
+        managed.provider_id = naming.volume_provider_id(volume, name)
+        managed.size = whole_gib(found.size)
+        with failures.for_volume(managed):
+            before = self._limiter.apply(managed)
+            try:
+                # Nobody can make it smaller again.
+                self._grow(found)
+                return _claimed(volume, managed.provider_id)
+            except BaseException:
+                with excutils.save_and_reraise_exception():
+                    self._array.qos.give_back(name, before)
 
     def _grow(self, found):
         size = whole_gib(found.size) * models.MIB_PER_GIB
@@ -157,9 +158,12 @@ class Manage:
     def snapshot(self, snapshot, existing_ref):
         """Make a snapshot on the cluster a Cinder snapshot."""
         found = self._manageable_snapshot(snapshot, existing_ref)
-        self._claim(found.name, snapshot, owners.snapshot_owner,
-                    naming.snapshot_provider_id(snapshot, found.name))
-        return {'provider_id': snapshot.provider_id}
+        return self._take_over_snapshot(found.name, snapshot)
+
+    @coordination.synchronized(_LOCK)
+    def _take_over_snapshot(self, name, snapshot):
+        _check_owner(name, owners.snapshot_owner)
+        return _claimed(snapshot, naming.snapshot_provider_id(snapshot, name))
 
     def _manageable_snapshot(self, snapshot, reference):
         name = _legal_name(reference, _('snapshot'))
@@ -187,13 +191,6 @@ class Manage:
 
     # -- both -------------------------------------------------------------
 
-    @coordination.synchronized('dsware-manage-{name}')
-    def _claim(self, name, thing, owner_of, provider_id):
-        """Note in Cinder's database whose object it is, if nobody's."""
-        _check_owner(name, owner_of)
-        thing.provider_id = provider_id
-        thing.save()
-
     def _choose(self, listing, page):
         """Choose the objects of one page."""
         pools = [pool.pool_id for pool in self._pools.query()]
@@ -218,17 +215,14 @@ def _chosen(listing, pools, marker, limit, offset, keys, directions):
         entries, marker, limit, offset, keys, directions)]
 
 
-@contextlib.contextmanager
-def _given_back(thing):
-    """Let another attempt manage the object, if the block fails."""
-    size = thing.size
-    try:
-        yield
-    except BaseException:
-        with excutils.save_and_reraise_exception():
-            thing.provider_id = None
-            thing.size = size
-            thing.save()
+def _claimed(thing, provider_id):
+    """Note whose an object is while others wait, who look when it is noted.
+
+    Cinder itself notes it when the driver has returned, which may be too late.
+    """
+    thing.provider_id = provider_id
+    thing.save()
+    return {'provider_id': provider_id}
 
 
 def _refused(reference, reason):
@@ -306,7 +300,8 @@ def _entry(found, managed, info):
 
 
 def _volume_info(found):
-    return dict(_info(found), lun_id=_text(found.lun_id),
+    lun_id = None if found.lun_id is None else str(found.lun_id)
+    return dict(_info(found), lun_id=lun_id,
                 linked_clone_of=_shown(found.father or '') or None)
 
 
@@ -323,10 +318,6 @@ def _reference(name):
 def _shown(name):
     """Make a name fit for a terminal; a legal one stays as it is."""
     return exceptions.printable(name)
-
-
-def _text(number):
-    return None if number is None else str(number)
 
 
 def _date(seconds):

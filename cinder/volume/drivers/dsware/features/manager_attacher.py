@@ -23,19 +23,15 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from cinder import context
 from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
-from cinder import objects
 from cinder.objects import fields
-from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware.features import connectors
 from cinder.volume.drivers.dsware.features import detacher
 from cinder.volume.drivers.dsware.features import host_attacher
-from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import reporting
 
@@ -44,8 +40,6 @@ LOG = logging.getLogger(__name__)
 
 # Stock os-brick and Nova know it.
 LOCAL_VOLUME_TYPE = 'local'
-# Attaching and detaching take turns, with all services of the deployment.
-_LOCK = 'dsware-attach-{volume.id}'
 # States in which Cinder has a volume attached itself, without an attachment,
 # and detaches it when it is done. Users may leave meanwhile. That is not so
 # when one in use is backed up (a copy is read) or retyped (Nova copies it).
@@ -58,15 +52,16 @@ class ManagerAttacher:
     """The driver attaches, through the agent of the host.
 
     :param array: the :class:`array.Array`
-    :param configuration: the backend's configuration
+    :param agents: the :class:`connectors.HostAgents`
+    :param detaching: the :class:`detacher.Detacher`
     """
 
     online_extend = False
 
-    def __init__(self, array, configuration):
+    def __init__(self, array, agents, detaching):
         self._array = array
-        self._agents = connectors.HostAgents(configuration)
-        self._detacher = detacher.Detacher(array, self._agents)
+        self._agents = agents
+        self._detacher = detaching
 
     def check(self, connector):
         """Refuse a host whose agent the driver may not ask.
@@ -77,25 +72,18 @@ class ManagerAttacher:
         connectors.check(connector)
         self._agents.needed_of(connector)
 
-    def attach(self, volume, connector, discard):
+    @coordination.synchronized(detacher.LOCK + '{volume.id}')
+    def attach(self, volume, found, connector, discard):
         """Attach a volume to a host.
 
         :param volume: the Cinder volume
+        :param found: the :class:`models.Volume`
         :param connector: the host's connector properties
         :param discard: whether the volume gives back discarded space
         :returns: connection_info
-        :raises InvalidInput: the agent of the host is not known
-        :raises VolumeNotFound: it is not on the cluster
         :raises VolumeBackendAPIException: it could not be attached
         """
-        connectors.check(connector)
         agent = self._agents.needed_of(connector)
-        found = volumes.existing(self._array, volume)
-        return _connection_info(
-            found, self._attach(volume, found, connector, agent), discard)
-
-    @coordination.synchronized(_LOCK)
-    def _attach(self, volume, found, connector, agent):
         with failures.for_volume(volume):
             try:
                 path = self._array.hosts.attach(found.name, agent)
@@ -104,38 +92,42 @@ class ManagerAttacher:
                     self._let_go(volume, connector, agent)
             if not path and not found.wwn:
                 path = self._attach_anew(volume, found, connector, agent)
-        return _device(found, path, agent)
+        return _connection_info(found, _device(found, path, agent), discard)
 
     def _attach_anew(self, volume, found, connector, agent):
         """Attach again what was attached without telling where."""
-        _own, others = self._attachments_at(_now(volume), connector, agent)
+        _own, others = self._attachments_at(detacher.now(volume), connector)
         if others:
             return ''
         self._array.hosts.detach(found.name, agent)
         return self._array.hosts.attach(found.name, agent)
 
+    @coordination.synchronized(detacher.LOCK + '{volume.id}')
     def detach(self, volume, connector):
         """Detach a volume from a host, unless another use is left there.
 
         :param volume: the Cinder volume
-        :param connector: the host's connector properties, or None for all
-            hosts
+        :param connector: the host's connector properties
         :returns: whether it stays attached there for others
         :raises InvalidInput: the agent of the host is not known
         :raises VolumeIsBusy: the device is in use
         :raises VolumeBackendAPIException: it could not be detached
         """
-        if connector is None:
-            self._leave_everywhere(volume)
-            return False
-        return self._leave(volume, connector,
-                           self._agents.needed_of(connector))
+        agent = self._agents.needed_of(connector)
+        now = detacher.now(volume)
+        own, others = self._attachments_at(now, connector)
+        # Without an attachment of its own it is Cinder itself that leaves.
+        if others or own and now.status in _OWN_USES:
+            LOG.info('Volume %(volume)s stays attached to host %(host)s, '
+                     'where it is used otherwise.', {
+                         'volume': naming.described(volume),
+                         'host': connector['host']})
+            return True
+        self._detacher.detach_from(volume, agent)
+        return False
 
-    def start(self):
+    def release(self, volume=None):
         """Do nothing: what was left attached is not known."""
-
-    def release(self, volume):
-        """Do nothing, as at the start."""
 
     def let_go(self, volume):
         """Detach from this host what a service that was killed left there.
@@ -149,7 +141,7 @@ class ManagerAttacher:
 
     def _let_go(self, volume, connector, agent):
         """Detach what nobody has, by force if the agent is silent."""
-        own, others = self._attachments_at(_now(volume), connector, agent)
+        own, others = self._attachments_at(detacher.now(volume), connector)
         # Who has it already may be attaching it again.
         if own or others:
             return False
@@ -163,32 +155,12 @@ class ManagerAttacher:
             return False
         return True
 
-    @coordination.synchronized(_LOCK)
-    def _leave_everywhere(self, volume):
-        self._detacher.detach_everywhere(
-            volume, _now(volume).volume_attachment)
-
-    @coordination.synchronized(_LOCK)
-    def _leave(self, volume, connector, agent):
-        if self._is_needed(_now(volume), connector, agent):
-            LOG.info('Volume %(volume)s stays attached to host %(host)s, '
-                     'where it is used otherwise.', {
-                         'volume': naming.described(volume),
-                         'host': connector.get('host')})
-            return True
-        self._detacher.detach_from(volume, agent)
-        return False
-
-    def _is_needed(self, volume, connector, agent):
-        own, others = self._attachments_at(volume, connector, agent)
-        # Without an attachment of its own it is Cinder itself that leaves.
-        return bool(others) or bool(own) and volume.status in _OWN_USES
-
-    def _attachments_at(self, volume, connector, agent):
+    def _attachments_at(self, volume, connector):
         """Find the attachments on a host: a connector's own, and others."""
-        names = _names(connector, agent)
+        names = self._agents.names(connector)
         here = [attachment for attachment in volume.volume_attachment
-                if names & self._names_of(attachment)]
+                if names & self._agents.names(
+                    connectors.of_attachment(attachment))]
         # Cinder hands the connector over as it recorded it. It records none
         # for clients that use its API of before 3.27.
         own = [attachment for attachment in here
@@ -196,32 +168,6 @@ class ManagerAttacher:
         own += [attachment for attachment in here if not attachment.connector]
         return own[:1], [attachment for attachment in here
                          if attachment not in own[:1]]
-
-    def _names_of(self, attachment):
-        connector = detacher.connector_of(attachment)
-        return _names(connector, self._agents.of(connector)) if (
-            connector) else set()
-
-
-def remove_locks(volume_id):
-    """Remove what the locks of a deleted volume left.
-
-    :param volume_id: the volume's id
-    """
-    coordination.synchronized_remove('dsware-attach-' + volume_id)
-
-
-def _now(volume):
-    """Read a volume with its attachments as they are now.
-
-    The one that Cinder hands over may be as old as the upload that ends.
-    """
-    return objects.Volume.get_by_id(context.get_admin_context(), volume.id)
-
-
-def _names(connector, agent):
-    at_agent = {endpoints.canonical(agent.host)} if agent else set()
-    return connectors.names(connector) | at_agent
 
 
 def _device(found, path, agent):

@@ -70,9 +70,8 @@ class Migration:
         if obstacle is None:
             # A copy by Cinder would get the limits that its type has now,
             # too. A new type, if it gets one, has the same.
-            self._limiter.renew(volume)
-            if not self._move(volume, host):
-                obstacle = _('the cluster refuses to move it')
+            self._limiter.apply(volume)
+            obstacle = self._move(volume, host)
         if obstacle is not None:
             LOG.info('Volume %(volume)s is not moved to %(host)s by the '
                      'cluster, Cinder has to copy it: %(obstacle)s.', {
@@ -124,10 +123,9 @@ class Migration:
     def _other_thinness(self, volume, host):
         # Without an extra spec each backend has a default of its own.
         wanted = (host['capabilities'].get(stats.PROVISIONING)
-                  or stats.provisioning(self._configuration))
+                  or volume_types.provisioning(self._configuration))
         is_thin = volume_types.wishes(volume, self._configuration).thin
-        if is_thin != volume_types.is_thin(volume.volume_type,
-                                           wanted == 'thin'):
+        if is_thin != volume_types.is_thin(volume.volume_type, wanted):
             return _('its new backend makes it %s, which it is not') % wanted
         return None
 
@@ -139,7 +137,7 @@ class Migration:
         return None
 
     def _move(self, volume, host):
-        """Move a volume; tell whether the cluster did it."""
+        """Move a volume; say why the cluster does not, or give None."""
         with failures.for_volume(volume):
             try:
                 self._array.moves.move(naming.volume_name(volume),
@@ -147,8 +145,8 @@ class Migration:
             except exceptions.InvalidRequest as error:
                 reporting.log_once(LOG, logging.WARNING, error,
                                    'Cinder is asked to copy the volume.')
-                return False
-        return True
+                return _('the cluster refuses to move it')
+        return None
 
     def retype(self, context, volume, new_type, diff, host):
         """Change a type, without a copy by Cinder if possible.
@@ -158,31 +156,15 @@ class Migration:
         """
         wanted = volume_types.of_type(new_type, self._configuration)
         self._limiter.wanted(volume, volume_type_id=new_type.id)
-        obstacle = self._needs_copy(volume, wanted, diff)
-        if obstacle is None:
-            return self._retype_in_place(context, volume, new_type, diff,
-                                         host)
-        self._leave_to_cinder(volume, new_type, obstacle)
-        return False
-
-    def _retype_in_place(self, context, volume, new_type, diff, host):
-        """Change the type, if the cluster can; tell whether it did."""
-        moves = (naming.pool_id(host['host'])
-                 != naming.pool_id(volume.host))
-        obstacle = self._obstacle(context, volume, host) if moves else None
-        if obstacle is None and not self._change_in_place(
-                volume, new_type, diff, host if moves else None):
-            obstacle = _('the cluster refuses to move it')
+        obstacle = (self._needs_copy(volume, wanted, diff)
+                    or self._change_in_place(context, volume, new_type, diff,
+                                             host))
         if obstacle is not None:
-            self._leave_to_cinder(volume, new_type, obstacle)
+            LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
+                     'Cinder has to copy it: %(obstacle)s.', {
+                         'volume': naming.described(volume),
+                         'type': new_type.name, 'obstacle': obstacle})
         return obstacle is None
-
-    @staticmethod
-    def _leave_to_cinder(volume, new_type, obstacle):
-        LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
-                 'Cinder has to copy it: %(obstacle)s.', {
-                     'volume': naming.described(volume),
-                     'type': new_type.name, 'obstacle': obstacle})
 
     def _needs_copy(self, volume, wanted, diff):
         """Say why a change of type needs a copy; None when it does not."""
@@ -194,23 +176,25 @@ class Migration:
                     else _('a thin volume is to be thick'))
         return None
 
-    def _change_in_place(self, volume, new_type, diff, host):
-        """Change the limits, and the pool when there is a destination.
+    def _change_in_place(self, context, volume, new_type, diff, host):
+        """Change the limits, and the pool; say why not, or give None.
 
         The limits come first: to take them back is quick. What its old type
         says now need not be what the volume has.
-
-        :returns: False when the cluster refuses to move it
         """
+        moves = naming.pool_id(host['host']) != naming.pool_id(volume.host)
+        obstacle = self._obstacle(context, volume, host) if moves else None
+        if obstacle is not None:
+            return obstacle
         before = self._limiter.apply(volume, volume_type_id=new_type.id)
-        done = host is None
+        refused = moves
         try:
-            done = done or self._move(volume, host)
+            refused = moves and self._move(volume, host)
         finally:
             # Else both types want the same.
-            if diff.get('qos_specs') and not done:
+            if diff.get('qos_specs') and refused:
                 self._restore_limits(volume, before)
-        return done
+        return refused or None
 
     def _restore_limits(self, volume, before):
         name = naming.described(volume)
@@ -258,13 +242,10 @@ def leads_here(context, backend, destination) -> bool:
     cluster = destination.get('cluster_name')
     if cluster and _backend(cluster) == _backend(backend.cluster_name):
         return True
-    if _host(destination['host']) == _host(backend.host):
-        return True
-    return _has_witness(context, backend.array, destination['host'], cluster)
-
-
-def _host(host):
-    return volume_utils.extract_host(host, level='host')
+    here, there = (volume_utils.extract_host(host, level='host')
+                   for host in (backend.host, destination['host']))
+    return here == there or _has_witness(context, backend.array,
+                                         destination['host'], cluster)
 
 
 def _has_witness(context, array, host, cluster):

@@ -21,8 +21,10 @@ from cinder.volume import volume_utils
 
 # Records that are read at a time, and ids that are asked for.
 _AT_ONCE = 500
-# Names that are asked for one by one, which reads the whole table each time.
-_FEW = 5
+# Cinder's filters compare the names that objects were taken over with only one
+# by one, by reading all records. So for many names all records that have one
+# are looked through, of which there are few.
+_TAKEN_OVER = {'provider_id~': naming.bound('')}
 
 
 def volume_owner(name: str):
@@ -31,10 +33,10 @@ def volume_owner(name: str):
     :param name: the object's name, a legal one
     :returns: the Cinder volume, or None
     """
-    found = volume_utils.extract_id_from_volume_name(name)
-    return _owner(objects.VolumeList, naming.volume_name, name,
-                  {'provider_id~': naming.bound(name)},
-                  {'id': found}, {'_name_id': found})
+    return _owners(
+        objects.VolumeList, naming.volume_name, {name},
+        {'provider_id~': naming.bound(name)}, *_volume_searches([name])
+    ).get(name)
 
 
 def is_forgotten(name):
@@ -61,14 +63,11 @@ def other_record(volume):
         # Neither such a copy nor what was copied.
         return None
     name = naming.volume_name(volume)
-    context = cinder_context.get_admin_context()
-    for field in ('_name_id', 'id'):
-        for found in objects.VolumeList.get_all(
-                context, filters={field: volume.name_id}):
-            if (found.id != volume.id
-                    and naming.volume_name(found) == name):
-                return found
-    return None
+    return next((found for field in ('_name_id', 'id')
+                 for found in _all(objects.VolumeList,
+                                   {field: volume.name_id})
+                 if found.id != volume.id
+                 and naming.volume_name(found) == name), None)
 
 
 def snapshot_owner(name: str):
@@ -77,9 +76,10 @@ def snapshot_owner(name: str):
     :param name: the object's name, a legal one
     :returns: the Cinder snapshot, or None
     """
-    found = volume_utils.extract_id_from_snapshot_name(name)
-    return _owner(objects.SnapshotList, naming.snapshot_name, name,
-                  {'provider_id~': naming.bound(name)}, {'id': found})
+    return _owners(
+        objects.SnapshotList, naming.snapshot_name, {name},
+        {'provider_id~': naming.bound(name)}, *_snapshot_searches([name])
+    ).get(name)
 
 
 def volume_owners(names) -> dict:
@@ -89,8 +89,7 @@ def volume_owners(names) -> dict:
     :returns: a dict of name to Cinder volume, without what is nobody's
     """
     return _owners(objects.VolumeList, naming.volume_name, names,
-                   volume_owner, _ids_at_once(
-                       names, volume_utils.extract_id_from_volume_name))
+                   *_volume_searches(names), _TAKEN_OVER)
 
 
 def snapshot_owners(names) -> dict:
@@ -99,63 +98,44 @@ def snapshot_owners(names) -> dict:
     :param names: the objects' names, legal ones, a page of a listing
     :returns: a dict of name to Cinder snapshot, without what is nobody's
     """
+    return _owners(objects.SnapshotList, naming.snapshot_name, names,
+                   *_snapshot_searches(names), _TAKEN_OVER)
+
+
+def _snapshot_searches(names):
     # For snapshots Cinder's filter takes no list of ids.
     found = map(volume_utils.extract_id_from_snapshot_name, names)
-    return _owners(objects.SnapshotList, naming.snapshot_name, names,
-                   snapshot_owner, ({'id': one} for one in found if one))
+    return [{'id': one} for one in found if one]
 
 
-def _ids_at_once(names, id_in):
-    ids = list(filter(None, map(id_in, names)))
+def _volume_searches(names):
+    ids = list(filter(None, map(volume_utils.extract_id_from_volume_name,
+                                names)))
     for field in ('id', '_name_id'):
         for start in range(0, len(ids), _AT_ONCE):
             yield {field: ids[start:start + _AT_ONCE]}
 
 
-def _owners(kind, name_of, names, owner, searches):
-    """Find owners of many objects with few questions to the database.
-
-    Cinder's filters compare names that objects were taken over with only
-    one by one, by reading all records. So where many names are in doubt,
-    all records with such a name are looked through, of which there are few.
-    """
+def _owners(kind, name_of, names, *searches):
+    """Find owners of objects with as few searches as are needed."""
     found = {}
     for filters in searches:
-        _take(found, kind, name_of, names, filters)
-    left = set(names) - set(found)
-    if len(left) > _FEW:
-        _take(found, kind, name_of, left,
-              {'provider_id~': naming.bound('')})
-    else:
-        owned = ((name, owner(name)) for name in left)
-        found.update((name, thing) for name, thing in owned if thing)
+        if names - found.keys():
+            # The database may take a name for a pattern, or ignore case.
+            found.update((name_of(thing), thing)
+                         for thing in _all(kind, filters)
+                         if name_of(thing) in names)
     return found
 
 
-def _take(found, kind, name_of, names, filters):
-    """Note the owners among the records that pass a filter."""
+def _all(kind, filters):
+    """Read the records that pass a filter, some at a time."""
+    # Whoever manages may not see the volumes of all projects.
     context = cinder_context.get_admin_context()
-    marker = None
-    while True:
+    page, marker = None, None
+    while page is None or len(page) == _AT_ONCE:
         page = list(kind.get_all(context, marker=marker, limit=_AT_ONCE,
                                  sort_keys=['id'], sort_dirs=['asc'],
                                  filters=filters))
-        for thing in page:
-            if name_of(thing) in names:
-                found[name_of(thing)] = thing
-        if len(page) < _AT_ONCE:
-            return
-        marker = page[-1].id
-
-
-def _owner(kind, name_of, name, *searches):
-    # Whoever manages may not see the volumes of all projects.
-    context = cinder_context.get_admin_context()
-    for filters in searches:
-        if None in filters.values():
-            continue
-        # The database may take a name for a pattern, or ignore case.
-        for found in kind.get_all(context, filters=filters):
-            if name_of(found) == name:
-                return found
-    return None
+        yield from page
+        marker = page and page[-1].id

@@ -224,45 +224,17 @@ class Limiter:
         if wanted:
             self._array.qos.limit_new(naming.volume_name(volume), wanted)
 
-    @contextlib.contextmanager
-    def of_resized(self, volume, size):
-        """Adapt the limits of the volume that the block makes larger.
-
-        The qos spec, as it is now, is checked before the block begins.
-
-        :param volume: the Cinder volume
-        :param size: its new size in GiB
-        :raises InvalidQoSSpecs: when the type's qos spec is not valid
-        :raises VolumeBackendAPIException: when the limits cannot be set
-        """
-        wanted = self.wanted(volume, size=size)
-        change = self._needs_change(volume, wanted)
-        yield
-        if change:
-            self._set(volume, wanted)
-
-    def renew(self, volume):
-        """Give a volume the limits that its type has now, if they differ.
-
-        :param volume: the Cinder volume
-        :raises Exception: as :meth:`apply`
-        """
-        wanted = self.wanted(volume)
-        with failures.for_volume(volume):
-            if self._needs_change(volume, wanted):
-                self._set(volume, wanted)
-
-    def apply(self, volume, volume_type_id=None):
+    def apply(self, volume, **changes):
         """Give a volume the limits of its type, or take them away.
 
-        For volumes that are there already, in use or not: retyped or taken
-        over. It may be repeated, and a volume that has the right limits
-        stays untouched. A QoS that others than this driver gave the volume
-        is replaced when the type has limits, and else left alone.
+        For volumes that are there already, in use or not: retyped, moved,
+        extended or taken over. It may be repeated, and a volume that has the
+        right limits stays untouched. A QoS that others than this driver gave
+        the volume is replaced when the type has limits, and else left alone.
 
         :param volume: the Cinder volume; it is found by
             :func:`naming.volume_name`
-        :param volume_type_id: the id of its new type; its own when None
+        :param changes: its new size or type, as for :meth:`wanted`
         :returns: the QoS of others that was replaced, or None
         :raises InvalidQoSSpecs: when the type's qos spec is not valid;
             :meth:`wanted` checks that before anything else is changed
@@ -271,27 +243,14 @@ class Limiter:
         :raises VolumeBackendAPIException: for all other reasons; the
             volume has the limits that it had
         """
-        wanted = self.wanted(volume, volume_type_id=volume_type_id)
-        with failures.for_volume(volume):
-            return self._set(volume, wanted)
-
-    def _needs_change(self, volume, wanted):
-        """Tell whether a volume may have other limits than wanted.
-
-        One whose type lost its qos spec still has those of before.
-        """
-        if wanted:
-            return True
-        with self._qos_optional():
-            return self._array.qos.is_limited(naming.volume_name(volume))
-        return False
-
-    def _set(self, volume, wanted):
+        wanted = self.wanted(volume, **changes)
         name = naming.volume_name(volume)
-        if wanted:
-            return self._array.qos.limit(name, wanted)
-        with self._qos_optional():
-            self._array.qos.unlimit(name)
+        with failures.for_volume(volume):
+            if wanted:
+                return self._array.qos.limit(name, wanted)
+            # A type that lost its qos spec may have had limits.
+            with self._qos_optional():
+                self._array.qos.unlimit(name)
         return None
 
     def forget(self, volume):

@@ -21,8 +21,9 @@ from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import config
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import host_attacher
+from cinder.volume.drivers.dsware.features import volume_types
 from cinder.volume.drivers.dsware import reporting
-from cinder.volume import volume_types
+from cinder.volume import volume_types as cinder_types
 from cinder.volume import volume_utils
 
 LOG = logging.getLogger(__name__)
@@ -41,15 +42,6 @@ def gib(mib: int) -> float:
     :returns: GiB, rounded to two digits
     """
     return round(mib / models.MIB_PER_GIB, 2)
-
-
-def provisioning(configuration) -> str:
-    """Tell how a backend makes volumes whose type does not say.
-
-    :param configuration: the backend's configuration
-    :returns: thin or thick
-    """
-    return 'thin' if configuration.san_thin_provision else 'thick'
 
 
 class PoolWatch:
@@ -155,7 +147,7 @@ def _of_pool(pool, up, driver, online_extend):
         'reserved_percentage': configuration.reserved_percentage,
         'multiattach': True,
         'location_info': config.location_info(configuration),
-        PROVISIONING: provisioning(configuration),
+        PROVISIONING: volume_types.provisioning(configuration),
         'online_extend_support': online_extend,
         'QoS_support': True,
         'consistent_group_snapshot_enabled': True,
@@ -191,7 +183,7 @@ def _encryption_changes():
                                              filters={'status': 'retyping'}):
         for copy in objects.VolumeList.get_all(context, filters={
                 'migration_status': 'target:' + volume.id}):
-            if volume_types.volume_types_encryption_changed(
+            if cinder_types.volume_types_encryption_changed(
                     context, volume.volume_type_id, copy.volume_type_id):
                 return True
     return False

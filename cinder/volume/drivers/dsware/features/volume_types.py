@@ -64,7 +64,7 @@ def of_type(volume_type, configuration) -> Wishes:
         two of them contradict each other
     """
     specs = _specs(volume_type)
-    thin = is_thin(volume_type, configuration.san_thin_provision)
+    thin = is_thin(volume_type, provisioning(configuration))
     clone = _choice(specs, CLONE_KEY, CLONE_CHOICES,
                     configuration.dsware_clone)
     # A linked clone allocates space when it is written, so it is thin.
@@ -80,20 +80,29 @@ def discards(volume, configuration) -> bool:
     :param configuration: the backend's configuration
     """
     specs = (volume.volume_type.extra_specs if volume.volume_type else None)
-    default = 'thin' if configuration.san_thin_provision else 'thick'
-    return (specs or {}).get(PROVISIONING_KEY, default) != 'thick'
+    return (specs or {}).get(PROVISIONING_KEY,
+                             provisioning(configuration)) != 'thick'
+
+
+def provisioning(configuration) -> str:
+    """Tell how a backend makes volumes whose type does not say.
+
+    :param configuration: the backend's configuration
+    :returns: thin or thick
+    """
+    return 'thin' if configuration.san_thin_provision else 'thick'
 
 
 def is_thin(volume_type, default) -> bool:
     """Tell whether volumes of a type are thin.
 
     :param volume_type: the Cinder volume type, or None
-    :param default: whether they are when the type does not say
+    :param default: what they are when the type does not say
     :raises InvalidInput: when an extra spec, or its value, is unknown, or
         two of them contradict each other
     """
     return _choice(_specs(volume_type), PROVISIONING_KEY, ('thin', 'thick'),
-                   'thin' if default else 'thick') == 'thin'
+                   default) == 'thin'
 
 
 def _specs(volume_type):

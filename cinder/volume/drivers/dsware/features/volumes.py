@@ -108,10 +108,12 @@ class Volumes:
                  {'volume': volume.id, 'name': name})
 
     def extend(self, volume, new_size):
-        with failures.for_extension(volume), failures.for_volume(volume), \
-                self._limiter.of_resized(volume, new_size):
+        with failures.for_extension(volume), failures.for_volume(volume):
+            # A qos spec that is wrong is refused before anything is changed.
+            self._limiter.wanted(volume, size=new_size)
             self._array.volumes.expand(naming.volume_name(volume),
                                        new_size * models.MIB_PER_GIB)
+            self._limiter.apply(volume, size=new_size)
 
     def pool(self, volume):
         return str(existing(self._array, volume).pool_id)
@@ -148,26 +150,14 @@ class Volumes:
         wishes = volume_types.wishes(volume, self._configuration)
         pool_id = naming.pool_of(volume)
         size = volume.size * models.MIB_PER_GIB
+        source = self._array.copies.source(snapshot)
         # A linked clone is always in its snapshot's pool.
-        if wishes.full_clone or not self._array.queries.is_in_pool(
-                snapshot, pool_id):
-            self._array.copies.full(name, pool_id, size, wishes.thin,
-                                    snapshot)
+        if wishes.full_clone or source.pool_id != pool_id:
+            self._array.copies.full(name, pool_id, size, wishes.thin, source)
         else:
             self._array.copies.linked(name, size, snapshot)
 
     def revert(self, volume, snapshot):
-        try:
-            self._put_back(volume, snapshot)
-        except (AttributeError, NotImplementedError) as error:
-            # Cinder takes these to say that the driver cannot revert, and
-            # would go on to copy the snapshot over the volume.
-            raise exception.VolumeBackendAPIException(data=_(
-                'Volume %(volume)s was not reverted: %(error)r') % {
-                    'volume': naming.described(volume),
-                    'error': error}) from error
-
-    def _put_back(self, volume, snapshot):
         name = naming.volume_name(volume)
         with failures.for_snapshot(snapshot):
             source = self._array.rollbacks.source(

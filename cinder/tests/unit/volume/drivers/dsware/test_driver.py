@@ -20,7 +20,7 @@ import ddt
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware.features import host_attacher
+from os_brick_dsware import connector
 from tools import secret_marks
 
 
@@ -58,10 +58,10 @@ class StartTestCase(base.DriverTestCase):
     @ddt.unpack
     def test_what_killed_processes_left_attached(self, options, times):
         made = self.make_driver(**options)
-        with mock.patch.object(host_attacher.HostAttacher,
-                               '_release_abandoned') as release:
+        with mock.patch.object(connector.DSWareConnector,
+                               'release_abandoned') as release:
             made.check_for_setup_error()
-        self.assertEqual([mock.call()] * times, release.mock_calls)
+        self.assertEqual([mock.call(None)] * times, release.mock_calls)
 
     @ddt.data(('unsent', None), ('lost', None), ('hangs', None),
               ('result', 50150016), ('result', 50150017))

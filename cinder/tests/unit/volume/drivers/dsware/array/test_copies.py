@@ -63,7 +63,8 @@ class LinkedCloneTestCase(CopyTestCase):
 class FullCopyTestCase(CopyTestCase):
 
     def copy(self, size=2048, pool_id=1, thin=True):
-        self.array.copies.full('new', pool_id, size, thin, 's')
+        self.array.copies.full('new', pool_id, size, thin,
+                               self.array.copies.source('s'))
 
     @ddt.data(2048, 4096)
     def test_copy(self, size):

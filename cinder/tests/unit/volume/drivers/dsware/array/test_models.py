@@ -46,7 +46,7 @@ class ModelsTestCase(testtools.TestCase):
 
     def test_snapshot(self):
         self.assertEqual(
-            models.Snapshot('snap-1', 'volume-1', 0, 1024, 3, 1420070400,
+            models.Snapshot('snap-1', 'volume-1', 0, 1024, 3, 1420070400, None,
                             '6888603000000010'),
             models.Snapshot.from_record(SNAPSHOT))
 

@@ -12,6 +12,7 @@
 
 """Names on the cluster: which are legal, and those of temporary objects."""
 
+from unittest import mock
 import uuid
 
 import ddt
@@ -40,11 +41,11 @@ class NamesTestCase(base.ArrayTestCase):
         self.assertTrue(str(error).isprintable())
 
     def test_every_name_is_checked_before_anything_is_sent(self):
+        snapshot = mock.Mock(size=1024)
         calls = (
             lambda name: self.array.queries.volume(name),
             lambda name: self.array.queries.snapshot(name),
             lambda name: self.array.queries.snapshots_of(name),
-            lambda name: self.array.queries.is_in_pool(name, 0),
             lambda name: self.array.volumes.create(name, 0, 1024, True),
             lambda name: self.array.volumes.delete(name),
             lambda name: self.array.volumes.delete_leftovers(name),
@@ -54,8 +55,8 @@ class NamesTestCase(base.ArrayTestCase):
             lambda name: self.array.snapshots.delete(name),
             lambda name: self.array.copies.linked(name, 1024, 's'),
             lambda name: self.array.copies.linked('v', 1024, name),
-            lambda name: self.array.copies.full(name, 0, 1024, True, 's'),
-            lambda name: self.array.copies.full('v', 0, 1024, True, name),
+            lambda name: self.array.copies.full(name, 0, 1024, True, snapshot),
+            lambda name: self.array.copies.source(name),
             lambda name: self.array.copies.clone(name, 'v', self.fail),
             lambda name: self.array.copies.clone('v', name, self.fail),
             lambda name: self.array.moves.move(name, 1),

@@ -52,11 +52,12 @@ CHANGES = {
         lambda c: c.volumes['new']['father_name'] == 's'),
     'full copy': (
         'createFullVolumeFromSnap',
-        lambda a: a.copies.full('new', 1, 4096, True, 's'),
+        lambda a: a.copies.full('new', 1, 4096, True, a.copies.source('s')),
         lambda c: (c.volumes['new']['data'] == 'data' and
                    c.volumes['new']['vol_size'] == 4096)),
     'volume of a full copy': (
-        'createVolume', lambda a: a.copies.full('new', 1, 2048, True, 's'),
+        'createVolume',
+        lambda a: a.copies.full('new', 1, 2048, True, a.copies.source('s')),
         lambda c: c.volumes['new']['data'] == 'data'),
     'attach': (
         'attachVolume', lambda a: a.hosts.attach('v', ONE),
@@ -372,7 +373,8 @@ class AnyFaultsTestCase(OutcomeTestCase):
 
         def make(snapshot):
             if full:
-                found.copies.full('new', 1, 4096, True, snapshot)
+                found.copies.full('new', 1, 4096, True,
+                                  found.copies.source(snapshot))
             else:
                 found.copies.linked('new', 4096, snapshot)
         made = self.attempt(found.copies.clone, 'new', 'v', make)

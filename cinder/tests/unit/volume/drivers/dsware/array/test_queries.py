@@ -105,14 +105,6 @@ class QueriesTestCase(base.ArrayTestCase):
         self.raises(exceptions.OutcomeUnknown,
                     self.array.queries.volume, 'vol-1')
 
-    def test_is_in_pool(self):
-        self.assertTrue(self.array.queries.is_in_pool('snap-1', 1))
-        self.assertFalse(self.array.queries.is_in_pool('snap-1', 0))
-        error = self.raises(exceptions.ObjectAbsent,
-                            self.array.queries.is_in_pool,
-                            'snap-2', 0)
-        self.assertEqual('snap-2', error.name)
-
     def test_snapshots_of(self):
         self.cluster.add_snapshot('snap-2', 'vol-1')
         self.assertEqual(['snap-1', 'snap-2'],

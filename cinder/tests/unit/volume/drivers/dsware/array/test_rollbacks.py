@@ -172,10 +172,3 @@ class RevertTestCase(base.DriverTestCase):
         self.assertEqual('old', self.record['data'])
         self.revert()
         self.check(rollbacks=2)
-
-    @ddt.data(AttributeError('x'), NotImplementedError())
-    def test_cinder_never_copies_instead(self, error):
-        with mock.patch.object(self.driver._array.rollbacks, 'roll_back',
-                               side_effect=error):
-            self.fails(exception.VolumeBackendAPIException, 'not reverted',
-                       self.volume.name)

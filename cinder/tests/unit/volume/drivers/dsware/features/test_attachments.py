@@ -54,6 +54,8 @@ class AttachTestCase(base.AttachingTestCase):
         self.volume.volume_attachment = None
         found = self.attachments(*connectors)
         self.patch('cinder.objects.Volume.volume_attachment', found)
+        self.patch('cinder.objects.Volume.get_by_id',
+                   lambda *_args: mock.Mock(volume_attachment=found))
 
 
 @ddt.ddt

@@ -13,7 +13,6 @@
 """Groups of volumes, with Cinder's own objects, on a cluster in memory."""
 
 import datetime
-from unittest import mock
 
 import ddt
 from oslo_utils import fixture
@@ -154,13 +153,6 @@ class DeleteTestCase(GroupTestCase):
         self.assertEqual({'status': 'error'}, group)
         self.assertEqual(
             self.statuses(self.volumes, *['error_deleting'] * 3), volumes)
-
-    def test_locks_are_removed(self):
-        with mock.patch.object(self.driver,
-                               'clean_volume_file_locks') as clean:
-            self.delete()
-        self.assertEqual([mock.call(volume.id) for volume in self.volumes],
-                         clean.mock_calls)
 
     def test_delete_snapshots(self):
         self.snapshot_on_cluster()

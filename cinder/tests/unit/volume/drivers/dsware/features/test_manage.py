@@ -23,7 +23,6 @@ from cinder import objects
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.volume.drivers.dsware import exceptions
-from cinder.volume.drivers.dsware.features import owners
 from cinder.volume.drivers.dsware import naming
 from cinder.volume import qos_specs
 from cinder.volume import volume_types
@@ -334,10 +333,8 @@ class ListTestCase(ManageTestCase):
         self.stored(volume)
         return volume
 
-    @ddt.data(0, owners._FEW)
-    def test_what_another_backend_has(self, few):
+    def test_what_another_backend_has(self):
         """By its own name, after a migration, and as it was taken over."""
-        self.patch('cinder.volume.drivers.dsware.features.owners._FEW', few)
         self.patch('cinder.volume.drivers.dsware.features.owners._AT_ONCE', 1)
         taken = ['taken_over', 'takenXover', 'TAKEN_OVER']
         theirs = [self.others_volume(),
@@ -359,9 +356,7 @@ class ListTestCase(ManageTestCase):
             name for name, entry in found.items()
             if entry['safe_to_manage']})
 
-    @ddt.data(0, owners._FEW)
-    def test_what_another_backend_has_snapshots_of(self, few):
-        self.patch('cinder.volume.drivers.dsware.features.owners._FEW', few)
+    def test_what_another_backend_has_snapshots_of(self):
         taken = self.make_stored_snapshot(self.managed)
         taken.provider_id = naming.snapshot_provider_id(taken, 'monday')
         taken.save()

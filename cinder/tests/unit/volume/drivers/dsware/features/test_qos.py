@@ -219,8 +219,8 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.driver.create_volume(volume)
         self.driver.extend_volume(volume, 5)
         self.assertIsNone(self.limits(volume))
-        # It is looked for, and nothing is changed.
-        self.assertEqual(['queryVolumeQoSInfo'], [
+        # Nothing is there, not even of an attempt that broke off.
+        self.assertEqual(['queryVolumeQoSInfo', 'deleteQoS'], [
             op for op in self.cluster.ops() if 'QoS' in op])
 
     def test_a_wrong_spec_makes_nothing(self):
@@ -270,12 +270,12 @@ class DriverQoSTestCase(base.DriverTestCase):
         volume = self.make_limited()
         self.driver.create_volume(volume)
         qos_of = self.driver._limiter
-        qos_of.apply(volume, self.make_type(maxMBPS='7'))
+        qos_of.apply(volume, volume_type_id=self.make_type(maxMBPS='7'))
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
         plain = volume_types.create(self.context, 'plain')['id']
-        qos_of.apply(volume, plain)
+        qos_of.apply(volume, volume_type_id=plain)
         self.assertEqual({}, self.cluster.qos)
-        qos_of.apply(volume, plain)
+        qos_of.apply(volume, volume_type_id=plain)
         qos_of.apply(volume)
         self.assertEqual({'maxIOPS': 20}, self.limits(volume))
 
@@ -314,7 +314,7 @@ class DriverQoSTestCase(base.DriverTestCase):
               {'total_iops_sec_per_gb': '0'})
     def test_limits_do_not_outlive_their_spec(self, how):
         for change in (lambda volume: self.driver.extend_volume(volume, 3),
-                       self.driver._limiter.renew, self.driver._limiter.apply):
+                       self.driver._limiter.apply):
             volume = self.make_limited()
             self.driver.create_volume(volume)
             self.lose_spec(volume, how)
@@ -329,7 +329,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.cluster.qos_of[volume.name] = 'gold'
         self.lose_spec(volume, 'disassociated')
         self.driver.extend_volume(volume, 3)
-        self.driver._limiter.renew(volume)
+        self.driver._limiter.apply(volume)
         self.assertEqual({'maxIOPS': 5}, self.limits(volume))
 
     def test_limits_without_a_spec_are_not_forgotten(self):

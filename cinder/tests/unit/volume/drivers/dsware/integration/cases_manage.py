@@ -24,9 +24,7 @@ from cinder.volume.drivers.dsware.array import names
 class Manage(cases.Operation):
     """A volume that grows to a whole number of GiB."""
 
-    steps = ('disassociateQoSWithVolume', 'deleteQoS', 'expandVolume')
-    # No limits are left of an earlier time.
-    empty_steps = ('disassociateQoSWithVolume', 'deleteQoS')
+    steps = ('expandVolume',)
     needs_room = True
     name = 'legacy'
 

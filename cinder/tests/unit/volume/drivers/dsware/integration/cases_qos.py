@@ -95,7 +95,8 @@ class TakeLimits(DeleteLimited):
     halfway = ('deleteQoS',)
 
     def run(self, dsware):
-        dsware._limiter.apply(self.new, base.make_limited_type())
+        dsware._limiter.apply(self.new,
+                              volume_type_id=base.make_limited_type())
 
     def changes(self):
         return self.policy(), set()

@@ -55,7 +55,8 @@ class LimitTests:
         self.host.attach(volume.name)
         self.dsware.extend_volume(volume, 3)
         self.assertEqual({'maxIOPS': 30}, self.limits(volume))
-        self.dsware._limiter.apply(volume, base.make_limited_type(maxMBPS='9'))
+        self.dsware._limiter.apply(
+            volume, volume_type_id=base.make_limited_type(maxMBPS='9'))
         self.assertEqual({'maxMBPS': 9}, self.limits(volume))
         self.assertRaises(exception.VolumeIsBusy,
                           self.driver_in_a_hurry().delete_volume, volume)
