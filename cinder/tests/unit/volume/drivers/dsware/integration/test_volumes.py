@@ -36,15 +36,6 @@ class VolumeTests:
         self.dsware.delete_volume(volume)
         self.assertHolds()
 
-    def test_extend_shows_zeros(self):
-        volume = self.created(self.dsware)
-        end = 1 << 30
-        self.host.write(volume.name, end - 4096, b'x' * 4096)
-        self.dsware.extend_volume(volume, 3)
-        self.assertEqual(3 << 30, self.host.size(volume.name))
-        self.assertEqual(b'x' * 4096 + bytes(4096),
-                         self.host.read(volume.name, end - 4096, 8192))
-
 
 class SocketVolumeTestCase(VolumeTests, base.SocketTestCase):
 
