@@ -10,11 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Pools, statistics, outages of agents and of the whole cluster."""
+"""Statistics, and clusters of an older release."""
 
-import socket
-
-from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 
@@ -47,74 +44,6 @@ class StatisticsTests:
                 'provisioned_capacity_gb', 'backend_state', 'multiattach',
                 'thin_provisioning_support', 'thick_provisioning_support',
                 'online_extend_support')))
-
-    def dsware_is(self, state, dsware):
-        """Wait until the driver reports a state."""
-        def refreshed():
-            stats = dsware.get_volume_stats(refresh=True)
-            return stats if stats['backend_state'] == state else None
-
-        stats = base.wait_until(refreshed, state)
-        for pool in stats['pools']:
-            self.assertEqual(state, pool['backend_state'])
-        return stats
-
-    def dsware_works(self, dsware):
-        dsware.delete_volume(self.created(dsware))
-        self.assertHolds()
-
-    def cluster_down(self):
-        for address in self.doors():
-            self.control.agent_down(address)
-
-    def cluster_up(self):
-        for address in self.doors():
-            self.control.agent_up(address)
-
-    def test_cluster_that_is_down_at_the_start(self):
-        self.cluster_down()
-        dsware = self.make_driver(dsware_pools=[3])
-        stats = self.dsware_is('down', dsware)
-        self.assertEqual(
-            [('3', 0)], [(pool['pool_name'], pool['free_capacity_gb'])
-                         for pool in stats['pools']])
-        dsware.set_initialized()
-        self.cluster_up()
-        stats = self.dsware_is('up', dsware)
-        self.assertEqual(50, stats['pools'][0]['free_capacity_gb'])
-        self.dsware_works(dsware)
-
-    def test_outage(self):
-        dsware = self.make_driver()
-        self.dsware_is('up', dsware)
-        self.cluster_down()
-        stats = self.dsware_is('down', dsware)
-        self.assertEqual([0, 0], [pool['free_capacity_gb']
-                                  for pool in stats['pools']])
-        self.assertEqual([100, 50], [pool['total_capacity_gb']
-                                     for pool in stats['pools']])
-        self.assertRaises(exception.VolumeBackendAPIException,
-                          dsware.create_volume, base.make_volume())
-        self.cluster_up()
-        self.dsware_is('up', dsware)
-        self.dsware_works(dsware)
-
-    def test_cluster_that_answers_nonsense(self):
-        dsware = self.make_driver()
-        for kind in ('garbage', 'hang'):
-            fault = self.control.add_fault(kind=kind,
-                                           op='queryAllPoolInfo')
-            self.dsware_is('down', dsware)
-            self.control.clear_faults(fault)
-            self.dsware_is('up', dsware)
-
-    def test_the_other_agent_carries_on(self):
-        dsware = self.make_driver(dsware_request_timeout=5)
-        for down in self.simulator.agents:
-            self.control.agent_down(down[0])
-            for _n in range(3):
-                self.dsware_works(dsware)
-            self.control.agent_up(down[0])
 
 
 class OlderClusterTests:
@@ -171,11 +100,3 @@ class CLIOlderClusterTestCase(OlderClusterTests, base.CLITestCase):
 class RESTStatisticsTestCase(StatisticsTests, base.RESTTestCase):
 
     thick = False
-
-    def test_the_other_agent_carries_on(self):
-        """A manager, here."""
-        with socket.create_server((self.ADDRESS, 0)) as listening:
-            nobody = listening.getsockname()
-        dsware = self.make_driver([nobody, self.manager])
-        for _n in range(3):
-            self.dsware_works(dsware)
