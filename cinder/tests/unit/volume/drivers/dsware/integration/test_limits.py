@@ -14,7 +14,6 @@
 
 from concurrent import futures
 
-from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.volume.drivers.dsware.array import models
 
@@ -49,47 +48,10 @@ class LimitTests:
         self.dsware.create_volume(volume)
         self.assertEqual(wanted, self.limits(volume))
 
-    def test_changed_in_use(self):
-        volume = self.limited()
-        self.dsware.create_volume(volume)
-        self.host.attach(volume.name)
-        self.dsware.extend_volume(volume, 3)
-        self.assertEqual({'maxIOPS': 30}, self.limits(volume))
-        self.dsware._limiter.apply(volume, base.make_limited_type(maxMBPS='9'))
-        self.assertEqual({'maxMBPS': 9}, self.limits(volume))
-        self.assertRaises(exception.VolumeIsBusy,
-                          self.driver_in_a_hurry().delete_volume, volume)
-        self.assertEqual({'maxMBPS': 9}, self.limits(volume))
-        self.host.detach(volume.name)
-        self.dsware.delete_volume(volume)
-        self.assertEqual(set(), self.policies())
-
-    def driver_in_a_hurry(self):
-        return self.make_driver(dsware_request_timeout=1)
-
     def arrays(self):
         # Without Cinder's database, which these tests have for one thread.
         return [dsware._array for dsware in (self.dsware,
                                              self.make_driver())]
-
-    def test_two_services_at_once(self):
-        arrays = self.arrays()
-        volumes = [base.make_volume() for _each in range(8)]
-
-        def live(number):
-            array, volume = arrays[number % 2], volumes[number]
-            array.volumes.create(volume.name, 0, base.GIB, True)
-            array.qos.limit_new(volume.name, self.only(maxIOPS=number + 1))
-            array.qos.limit(volume.name, self.only(maxMBPS=number + 1))
-            found = self.limits(volume)
-            array.volumes.delete(volume.name)
-            array.qos.delete(volume.name)
-            return found
-
-        with futures.ThreadPoolExecutor(4) as pool:
-            self.assertEqual([{'maxMBPS': number + 1} for number in range(8)],
-                             list(pool.map(live, range(8))))
-        self.assertEqual((set(), set()), (self.policies(), self.contents()))
 
     @staticmethod
     def only(**limits):

@@ -56,26 +56,6 @@ class StartTests:
             dsware.delete_volume(self.created(dsware))
         self.assertHolds()
 
-    def test_wrong_options(self):
-        for options, pattern in (
-                ({'san_ip': ''}, 'san_ip.*missing'),
-                ({'san_ip': '10.0.0.300'}, 'san_ip = 10.0.0.300'),
-                ({'san_ip': '10.0.0.3:99'}, 'san_api_port'),
-                ({'dsware_agents': ['10.0.0.3:99999']}, '99999'),
-                ({'dsware_agents': ['a b']}, 'dsware_agents = a b'),
-                ({'dsware_host_agents': {'h': '1.2.3'}},
-                 'dsware_host_agents = 1.2.3'),
-                ({'san_password': 'x', 'driver_use_ssl': False},
-                 'without TLS|no effect'),
-                ({'driver_ssl_cert_path': '/etc/passwd'},
-                 'driver_use_ssl')):
-            with self.subTest(**options):
-                dsware = self.raw_driver(**options)
-                self.assertRaisesRegex(
-                    exception.InvalidConfigurationValue, pattern,
-                    dsware.do_setup, None)
-        self.assertEqual([], self.ops())
-
 
 class SocketStartTestCase(StartTests, base.SocketTestCase):
 
