@@ -60,16 +60,6 @@ class CreateVolumeTestCase(base.ArrayTestCase):
         self.assertIn('Pool 1, asked for 2048 MiB; free MiB by pool: '
                       '0: 1048576, 1: 1024', str(error))
 
-    @ddt.data((50151003, exceptions.InvalidRequest),
-              (50090153, exceptions.BackendFault),
-              (10000003, exceptions.AccessDenied),
-              (50151010, exceptions.ObjectAbsent))
-    @ddt.unpack
-    def test_refusals_are_not_repeated(self, code, error):
-        self.cluster.fail('createVolume', 'result', code, times=9)
-        self.raises(error, self.create)
-        self.assertEqual(['createVolume'], self.cluster.ops())
-
     def test_a_failed_volume_is_removed(self):
         self.cluster.edit = lambda record: {**record, 'status': '3'}
         error = self.raises(exceptions.BackendFault, self.create)
@@ -91,15 +81,6 @@ class DeleteVolumeTestCase(base.ArrayTestCase):
     def setUp(self):
         super().setUp()
         self.cluster.add_volume('v')
-
-    def test_delete(self):
-        self.array.volumes.delete('v')
-        self.assertEqual({}, self.cluster.volumes)
-        self.assertEqual(['deleteVolume'], self.cluster.ops())
-
-    def test_gone_already(self):
-        self.array.volumes.delete('w')
-        self.assertIn('v', self.cluster.volumes)
 
     @ddt.data('attached', 'cloned')
     def test_in_use(self, use):
@@ -130,19 +111,6 @@ class DeleteVolumeTestCase(base.ArrayTestCase):
         self.assertEqual(1, self.cluster.count('deleteVolume'))
         self.assertEqual(7, len(self.cluster.snapshots))
 
-    def test_in_use_for_a_while(self):
-        self.cluster.fail('deleteVolume', 'result', 50150013, times=5)
-        self.array.volumes.delete('v')
-        self.assertEqual({}, self.cluster.volumes)
-
-    def test_leftovers(self):
-        self.cluster.add_volume('source')
-        self.cluster.add_snapshot('v.clone', 'source')
-        self.cluster.add_snapshot('v.clone2', 'source')
-        self.array.volumes.delete_leftovers('v')
-        self.assertEqual(['v.clone2'], list(self.cluster.snapshots))
-        self.array.volumes.delete_leftovers('v')
-
 
 class ExpandVolumeTestCase(base.ArrayTestCase):
 
@@ -152,11 +120,6 @@ class ExpandVolumeTestCase(base.ArrayTestCase):
 
     def size(self):
         return self.cluster.volumes['v']['vol_size']
-
-    def test_expand(self):
-        self.array.volumes.expand('v', 2048)
-        self.assertEqual(2048, self.size())
-        self.assertEqual(['expandVolume'], self.cluster.ops())
 
     def test_of_that_size_already(self):
         self.array.volumes.expand('v', 1024)

@@ -361,18 +361,15 @@ class ConnectionTestCase(testtools.TestCase):
         self.assertRaises(protocol.RemoteProtocolError, take,
                           protocol.Connection(), reply(0, 0))
 
-    def test_data_after_the_end_of_a_reply(self):
-        self.assertRaises(protocol.RemoteProtocolError, take, asked(),
-                          reply(1, 0) + b'\0')
-
-    def test_the_result_cannot_change_within_a_reply(self):
-        self.assertRaises(
-            protocol.RemoteProtocolError, take, asked(),
-            reply(1, 0, more=True) + reply(1, 50150005))
-
-    def test_the_number_cannot_change_within_a_reply(self):
-        self.assertRaises(protocol.RemoteProtocolError, take, asked(),
-                          reply(1, 0, more=True) + reply(2, 0))
+    def test_what_no_reply_may_have(self):
+        for what, data in (
+                ('data after its end', reply(1, 0) + b'\0'),
+                ('another result',
+                 reply(1, 0, more=True) + reply(1, 50150005)),
+                ('another number', reply(1, 0, more=True) + reply(2, 0))):
+            with self.subTest(what=what):
+                self.assertRaises(protocol.RemoteProtocolError, take,
+                                  asked(), data)
 
     def test_the_end_of_the_stream(self):
         for part in (b'', b'\0', b'\0\0\0\x0fseq=1'):
