@@ -10,9 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""An agent that means harm, on a real socket or as a program."""
+"""An agent that means harm, on a real socket."""
 
-import os
 import socket
 import ssl
 import threading
@@ -29,19 +28,6 @@ def frame(text):
     :param text: the payload
     """
     return codec.frame(text.encode() if isinstance(text, str) else text)
-
-
-def reply(request, *records, result=0, **headers):
-    """Make a whole reply.
-
-    :param request: what it answers
-    :param records: lines
-    :param headers: further headers, as they stand on the line
-    """
-    lines = [f'seq={request.seq}', f'result={result}']
-    lines += [f'{key}={value}' for key, value in headers.items()]
-    body = '\n\n' + '\n'.join(records) if records else ''
-    return frame('\n'.join(lines) + body)
 
 
 class Agent:
@@ -61,7 +47,6 @@ class Agent:
         self._greeting = greeting
         self.ops = []
         self.sent = 0
-        self.connections = 0
         self.ended = threading.Event()
         self._listener = socket.create_server(('127.0.0.1', 0))
         self.address = self._listener.getsockname()
@@ -80,7 +65,6 @@ class Agent:
                 connection, _address = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
             threading.Thread(target=self._serve, args=(connection,),
                              daemon=True).start()
 
@@ -159,15 +143,3 @@ class _Wire:
             return data
         self._tls.write(data)
         return self._out.read()
-
-
-def write_program(directory, script):
-    """Write an fsc_cli that does what a shell script says.
-
-    :param directory: where
-    :param script: lines of a shell script
-    """
-    path = os.path.join(directory, 'fsc_cli')
-    with open(path, 'w') as program:
-        program.write(f'#!/bin/sh\n{script}\n')
-    os.chmod(path, 0o755)
