@@ -12,12 +12,10 @@
 
 """What is said when the service starts and something is not right."""
 
-import os
 import socket
 
 import fixtures
 
-from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 
 ADDRESS = '127.0.78.1'
@@ -103,37 +101,3 @@ class CLIStartTestCase(StartTests, base.CLITestCase):
         dsware = self.make_driver(dsware_request_timeout=4)
         dsware.delete_volume(self.created(dsware))
         self.assertHolds()
-
-    def only_on_path(self, **programs):
-        """Let PATH have certain programs and no others.
-
-        :param programs: (shell script, mode) by name
-        """
-        directory = self.useFixture(fixtures.TempDir()).path
-        for name, (script, mode) in programs.items():
-            path = os.path.join(directory, name)
-            with open(path, 'w') as program:
-                program.write('#!/bin/sh\n' + script + '\n')
-            os.chmod(path, mode)
-        self.useFixture(fixtures.EnvironmentVariable('PATH', directory))
-
-    def test_no_fsc_cli(self):
-        self.only_on_path()
-        self.assertRaisesRegex(
-            exception.VolumeBackendAPIException,
-            'fsc_cli was not started.*PATH', self.make_driver)
-
-    def test_fsc_cli_that_cannot_be_run(self):
-        self.only_on_path(fsc_cli=('echo result=0', 0o644))
-        self.assertRaisesRegex(
-            exception.VolumeBackendAPIException,
-            'fsc_cli was not started', self.make_driver)
-
-    def test_fsc_cli_that_does_something_else(self):
-        for script in ('true', 'echo hello', 'echo result=0; exit 3',
-                       'echo result=zero', 'echo result=0; echo result=1'):
-            with self.subTest(script=script):
-                self.only_on_path(fsc_cli=(script, 0o755))
-                dsware = self.raw_driver()
-                dsware.do_setup(None)
-                self.assertDown(dsware)
