@@ -23,15 +23,12 @@ from unittest import mock
 
 import hypothesis
 from hypothesis import strategies
-import testtools
 
 from cinder import exception
 from cinder.privsep import dsware as privileged
 from cinder.tests.unit.privsep.dsware import test_abuse
-from cinder.tests.unit.privsep.dsware import test_command
 from cinder.tests.unit.volume.drivers.dsware import base
 from cinder.tests.unit.volume.drivers.dsware import fakes
-from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import protocol
 from cinder.volume import volume_types
 from os_brick_dsware import fsc_cli
@@ -107,34 +104,6 @@ class Judge:
             # A shell would take it as it is.
             self._test.assertEqual(value, shlex.quote(value))
         return True
-
-
-class RequestTestCase(testtools.TestCase):
-    """Requests in which one argument is any text."""
-
-    def setUp(self):
-        super().setUp()
-        self.judge = Judge(self)
-
-    @hypothesis.given(
-        strategies.sampled_from([sample for sample in test_command.REQUESTS
-                                 if sample[1]]),
-        strategies.integers(0, 20), TEXTS)
-    @fakes.HYPOTHESIS
-    def test_an_argument_that_is_any_text(self, sample, index, text):
-        op, args = sample
-        key = list(args)[index % len(args)]
-        request = endpoints.Request(op, {**args, key: text})
-        if not self.judge.is_passed(request):
-            # What no encoding has cannot be sent at all.
-            hypothesis.assume('\ud800' not in text)
-        self.judge.check_lines(request)
-
-    def test_what_is_no_text_is_refused(self):
-        request = endpoints.Request('queryVolume', {'volName': '\ud800'})
-        self.assertFalse(self.judge.is_passed(request))
-        self.assertRaises(protocol.LocalProtocolError,
-                          self.judge.check_lines, request)
 
 
 class DriverTestCase(base.DriverTestCase):
