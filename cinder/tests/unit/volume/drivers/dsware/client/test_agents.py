@@ -175,36 +175,6 @@ class PlaceTestCase(AgentsTestCase):
         self.interrupt(self.agents.give_back)
         self.assertIdle()
 
-    def test_many_threads(self):
-        """As many work as may, and each gets its turn."""
-        self.one.capacity, self.two.capacity = 2, 3
-        most = dict.fromkeys(self.both, 0)
-        working = dict.fromkeys(self.both, 0)
-        lock = threading.Lock()
-        done = []
-
-        def work():
-            for _n in range(50):
-                place = self.take(*self.both, seconds=_PATIENCE)
-                agent = place.agent
-                with lock:
-                    working[agent] += 1
-                    most[agent] = max(most[agent], working[agent])
-                with lock:
-                    working[agent] -= 1
-                self.agents.give_back(place)
-                done.append(agent)
-
-        threads = [threading.Thread(target=work) for _n in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(_PATIENCE)
-        self.assertEqual(16 * 50, len(done))
-        for agent in self.both:
-            self.assertLessEqual(most[agent], agent.capacity)
-        self.assertIdle()
-
 
 class PauseTestCase(AgentsTestCase):
     """Which agents are left alone, and until when."""

@@ -11,8 +11,6 @@
 # under the License.
 """To whom a password is sent, and when to nobody."""
 
-import threading
-
 import testtools
 
 from cinder.tests.unit.volume.drivers.dsware import fakes
@@ -106,25 +104,6 @@ class SignInTestCase(testtools.TestCase):
 
 class TogetherTestCase(testtools.TestCase):
     """Many connections at a time."""
-
-    def test_one_tries_what_is_not_known_to_be_good(self):
-        signing = login.SignIn(CREDENTIALS)
-        sent = []
-        ready = threading.Barrier(8)
-
-        def sign():
-            ready.wait(30)
-            with signing.turn(waiting.Deadline(60)) as credentials:
-                if credentials:
-                    sent.append(credentials)
-                    signing.refused(str(AGENT))
-
-        threads = [threading.Thread(target=sign) for _number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        self.assertEqual([CREDENTIALS], sent)
 
     def test_an_agent_that_hangs_holds_nobody_up_for_ever(self):
         signing = login.SignIn(CREDENTIALS)
