@@ -260,29 +260,21 @@ class SnapshotTestCase(ManageTestCase):
         self.driver.delete_snapshot(snapshot)
         self.assertEqual({}, self.cluster.snapshots)
 
-    def test_absent(self):
-        self.refused(exception.ManageExistingInvalidReference,
-                     'no snapshot of that name',
-                     reference={'source-name': 'gone'})
-
-    def test_of_another_volume(self):
+    def test_what_is_no_snapshot_of_it(self):
         self.cluster.add_volume('other')
         self.cluster.add_snapshot('theirs', 'other')
-        self.refused(exception.ManageExistingInvalidReference,
-                     'a snapshot of other, not of volume',
-                     'legacy on the cluster',
-                     reference={'source-name': 'theirs'})
-
-    def test_of_no_volume(self):
-        self.cluster.snapshots['monday']['father_name'] = ''
-        self.refused(exception.ManageExistingInvalidReference, 'no volume')
-
-    def test_a_temporary_one(self):
-        name = self.make_volume().name + '.clone'
-        self.cluster.add_snapshot(name, 'legacy')
-        self.refused(exception.ManageExistingInvalidReference,
-                     'only while Cinder clones or moves a volume',
-                     reference={'source-name': name})
+        temporary = self.make_volume().name + '.clone'
+        self.cluster.add_snapshot(temporary, 'legacy')
+        self.cluster.add_snapshot('orphan', 'legacy')['father_name'] = ''
+        for name, *words in (
+                ('gone', 'no snapshot of that name'),
+                ('theirs', 'a snapshot of other, not of volume',
+                 'legacy on the cluster'),
+                ('orphan', 'no volume'),
+                (temporary, 'only while Cinder clones or moves a volume')):
+            with self.subTest(name=name):
+                self.refused(exception.ManageExistingInvalidReference, *words,
+                             reference={'source-name': name})
 
     def test_managed_already(self):
         owner = self.manage_snapshot(self.volume)
