@@ -25,8 +25,6 @@ from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import owners
 from cinder.volume.drivers.dsware import naming
-from cinder.volume import qos_specs
-from cinder.volume import volume_types
 
 GIB = base.GIB
 LEGACY = {'source-name': 'legacy'}
@@ -186,16 +184,10 @@ class VolumeTestCase(ManageTestCase):
                 self.driver.manage_existing, volume, LEGACY)
         self.assertIn(owner.id, str(error))
 
-    def make_type(self, **values):
-        made = volume_types.create(self.context, 'limited')
-        spec = qos_specs.create(self.context, 'limits',
-                                {'consumer': 'back-end', **values})
-        qos_specs.associate_qos_with_type(self.context, spec.id, made['id'])
-        return made['id']
-
     def test_it_gets_the_limits_of_its_type(self):
         self.cluster.volumes['legacy']['vol_size'] = 1536
-        self.manage(volume_type_id=self.make_type(total_iops_sec_per_gb='10'))
+        self.manage(volume_type_id=self.make_type(
+            total_iops_sec_per_gb='10').id)
         self.assertEqual({'maxIOPS': 20}, self.cluster.limits_of('legacy'))
 
     def make_typed(self, kind):

@@ -52,22 +52,6 @@ class MigrationTestCase(base.DriverTestCase):
         return {'host': host, 'cluster_name': None,
                 'capabilities': {**own, **capabilities}}
 
-    def make_type(self, specs=None, **limits):
-        """Make a volume type in Cinder's database.
-
-        :param specs: its extra specs
-        :param limits: its qos spec, if it has one
-        :returns: the volume type
-        """
-        name = self.make_id()
-        made = volume_types.create(self.context, name, specs or {})
-        if limits:
-            spec = qos_specs.create(self.context, name,
-                                    {'consumer': 'back-end', **limits})
-            qos_specs.associate_qos_with_type(self.context, spec.id,
-                                              made['id'])
-        return objects.VolumeType.get_by_id(self.context, made['id'])
-
     def pool_of(self, volume):
         return self.cluster.volumes[
             naming.volume_name(volume)]['pool_id']

@@ -24,7 +24,6 @@ from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import qos
 from cinder.volume import qos_specs
-from cinder.volume import volume_types
 
 MIB = 1024 ** 2
 
@@ -179,25 +178,12 @@ class DriverQoSTestCase(base.DriverTestCase):
     def setUp(self):
         super().setUp()
         self.driver = self.make_started_driver()
-        self._types = 0
-
-    def make_type(self, consumer='back-end', **values):
-        """Make a volume type with a qos spec in Cinder's database.
-
-        :returns: the type's id
-        """
-        self._types += 1
-        made = volume_types.create(self.context, 'type-%d' % self._types)
-        self.spec = qos_specs.create(self.context, 'spec-%d' % self._types,
-                                     {'consumer': consumer, **values})
-        qos_specs.associate_qos_with_type(self.context, self.spec.id,
-                                          made['id'])
-        return made['id']
 
     def make_limited(self, size=2, **values):
         """Make a Cinder volume with limits; it is not on the cluster."""
         values.setdefault('total_iops_sec_per_gb', '10')
-        return self.make_volume(size, volume_type_id=self.make_type(**values))
+        return self.make_volume(
+            size, volume_type_id=self.make_type(**values).id)
 
     def limits(self, volume):
         return self.cluster.limits_of(volume.name)
@@ -215,7 +201,8 @@ class DriverQoSTestCase(base.DriverTestCase):
     def test_no_limits(self, values):
         values = {'total_iops_sec_per_gb': '0', **values}
         volume = self.make_limited(**values) if 'maxIOPS' not in values \
-            else self.make_volume(volume_type_id=self.make_type(maxIOPS='0'))
+            else self.make_volume(
+                volume_type_id=self.make_type(maxIOPS='0').id)
         self.driver.create_volume(volume)
         self.driver.extend_volume(volume, 5)
         self.assertIsNone(self.limits(volume))
@@ -270,9 +257,9 @@ class DriverQoSTestCase(base.DriverTestCase):
         volume = self.make_limited()
         self.driver.create_volume(volume)
         qos_of = self.driver._limiter
-        qos_of.apply(volume, self.make_type(maxMBPS='7'))
+        qos_of.apply(volume, self.make_type(maxMBPS='7').id)
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
-        plain = volume_types.create(self.context, 'plain')['id']
+        plain = self.make_type().id
         qos_of.apply(volume, plain)
         self.assertEqual({}, self.cluster.qos)
         qos_of.apply(volume, plain)
