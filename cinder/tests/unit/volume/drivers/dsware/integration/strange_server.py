@@ -20,43 +20,6 @@ import threading
 import fixtures
 
 
-class Server(fixtures.Fixture):
-    """Listens on a port and treats each connection in its own way.
-
-    :param treat: called with the socket of each connection; what it raises
-        ends the connection
-    :ivar agents: the address and port, as tests have them
-    """
-
-    def __init__(self, treat):
-        super().__init__()
-        self._treat = treat
-        self.agents = None
-
-    def _setUp(self):
-        self._socket = socket.create_server(('127.0.0.1', 0))
-        self.agents = [self._socket.getsockname()]
-        self._stopping = False
-        thread = threading.Thread(target=self._serve, daemon=True)
-        thread.start()
-        self.addCleanup(thread.join, 30)
-        self.addCleanup(self._stop)
-
-    def _stop(self):
-        self._stopping = True
-        # Wakes the one who waits for a connection, unless it has seen that.
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(self.agents[0]).close()
-
-    def _serve(self):
-        with self._socket:
-            while not self._stopping:
-                connection, _address = self._socket.accept()
-                connection.settimeout(10)
-                with connection, contextlib.suppress(OSError):
-                    self._treat(connection)
-
-
 class Relay(fixtures.Fixture):
     """Another way to a server, which may end.
 
@@ -118,7 +81,7 @@ def tls(certificate, key, client_ca=None, oldest=None, newest=None):
     :param client_ca: what the certificates of clients are checked with
     :param oldest: the oldest version that it speaks
     :param newest: the newest version that it speaks
-    :returns: a function for :class:`Server`
+    :returns: what treats a connection of :class:`http_server.Server`
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

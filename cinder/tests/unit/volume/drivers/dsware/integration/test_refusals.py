@@ -18,6 +18,7 @@ import ddt
 import fixtures
 
 from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
+from cinder.tests.unit.volume.drivers.dsware.fakes import http_server
 from cinder.tests.unit.volume.drivers.dsware.integration import strange_server
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
 
@@ -79,10 +80,10 @@ class StrangeServerTestCase(test_security.SecureTestCase):
 
         :returns: what it logs or raises
         """
-        server = self.useFixture(strange_server.Server(treat))
+        server = self.useFixture(http_server.Server(treat=treat))
         try:
-            dsware = self.secure_driver(server, **{
-                'dsware_request_timeout': 1, **options})
+            dsware = self.make_driver([server.address], **self.options(**{
+                'dsware_request_timeout': 1, **options}))
             self.assertEqual('down', self.state(dsware))
         except Exception as error:
             return str(error)
