@@ -12,6 +12,7 @@
 
 """fsc_cli in a real privileged daemon, which programs stand in to start."""
 
+from concurrent import futures
 import os
 import signal
 import threading
@@ -86,22 +87,10 @@ class DaemonTestCase(testtools.TestCase):
     def in_threads(self, number, call):
         """Call something in many threads.
 
-        :returns: what it gave, or raised
+        :returns: what it gave
         """
-        results = []
-
-        def one():
-            try:
-                results.append(call())
-            except exceptions.DSWareError as error:
-                results.append(error)
-
-        threads = [threading.Thread(target=one) for _number in range(number)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
+        with futures.ThreadPoolExecutor(number) as pool:
+            return list(pool.map(lambda _number: call(), range(number)))
 
     def test_many_start_one_daemon_and_run_at_a_time(self):
         # None ends before the last one has begun.
