@@ -72,6 +72,11 @@ class CallingTestCase(base.ClientTestCase):
         """Tell how often each agent has failed since it answered."""
         return [agent.failures for agent in self.client._agents._rotation]
 
+    def exchange_by(self, exchange):
+        """Let all agents exchange a request in this way."""
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+
     def down(self, endpoint, kind='unsent', times=10 ** 6):
         """Let an agent fail every request."""
         carrier = self.transports[endpoint]
@@ -416,8 +421,7 @@ class StreamTestCase(CallingTestCase):
                 yield frame([{'a': '2'}])
             finally:
                 closed.append(True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         records = self.stream()
         next(records)
         records.close()
@@ -430,8 +434,7 @@ class StreamTestCase(CallingTestCase):
                     raise exceptions.OutcomeUnknown(desc='too late')
                 self.clock.now += 0.1
                 yield frame([{'a': str(number)}], more=number < 9)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         found = []
         for record in self.stream(deadline=waiting.Deadline(10)):
             self.clock.now += 100
@@ -444,8 +447,7 @@ class StreamTestCase(CallingTestCase):
                 self.clock.now += 1
                 yield frame([{'a': '1'}], more=True)
             raise exceptions.OutcomeUnknown(desc='too late')
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         self.raises(exceptions.OutcomeUnknown, list,
                     self.stream(deadline=waiting.Deadline(10)))
 
@@ -459,8 +461,7 @@ class StreamTestCase(CallingTestCase):
                     yield many
             finally:
                 closed.append(True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         error = self.raises(exceptions.OutcomeUnknown,
                             collections.deque, self.stream(), 0)
         self.assertIn('more than 2000000 records', str(error))
@@ -480,8 +481,7 @@ class BoundTestCase(CallingTestCase):
                     yield frame([{'a': '1'}] * 1000, more=True)
             finally:
                 closed.append(True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         error = self.raises(exceptions.OutcomeUnknown, self.query,
                             deadline=waiting.Deadline(0.001))
         self.assertIn('more than 4096 records', str(error))
@@ -497,8 +497,7 @@ class BoundTestCase(CallingTestCase):
             while True:
                 taken.append(1)
                 yield endless
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         self.raises(exceptions.OutcomeUnknown, self.query,
                     deadline=waiting.Deadline(0.001))
         bound = 5 if endless.records else 4097

@@ -273,15 +273,6 @@ class DecodeTestCase(testtools.TestCase):
         self.assertEqual([protocol.Frame(1, result, desc, False, records)],
                          frames)
 
-    @hypothesis.given(data=strategies.binary(max_size=300))
-    @fakes.HYPOTHESIS
-    def test_any_payload_is_a_frame_or_a_protocol_error(self, data):
-        try:
-            for part in protocol.decode_reply(data):
-                self.assertIsInstance(part, protocol.Frame)
-        except protocol.RemoteProtocolError:
-            pass
-
     @hypothesis.given(
         data=strategies.text(
             strategies.sampled_from('seqrutlmo=01%,\nAa\x00\xe4'),
