@@ -412,12 +412,6 @@ class ListTestCase(ManageTestCase):
         self.cluster.fail('queryAllVolume', 'hangs', times=10 ** 9)
         self.assertRaises(exceptions.OutcomeUnknown, self.names)
 
-    def test_the_beginning_is_for_debugging(self):
-        with self.assertLogs('cinder.volume.drivers.dsware', 'DEBUG') as logs:
-            self.names()
-        self.assertEqual('get_manageable_volumes begins.',
-                         logs.records[0].getMessage())
-
     def test_snapshots(self):
         temporary = self.make_volume().name + '.clone'
         self.cluster.add_snapshot(temporary, 'legacy')
