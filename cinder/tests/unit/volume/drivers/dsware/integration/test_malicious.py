@@ -13,14 +13,12 @@
 """An agent that means harm, on a real socket, cannot exhaust."""
 
 import resource
-import ssl
 
 import ddt
 import fixtures
 import testtools
 
-from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
-from cinder.tests.unit.volume.drivers.dsware.integration import malicious
+from cinder.tests.unit.volume.drivers.dsware.fakes import http_server
 from cinder.volume.drivers.dsware.array import array
 from cinder.volume.drivers.dsware.client import client
 from cinder.volume.drivers.dsware.client import connection
@@ -28,6 +26,7 @@ from cinder.volume.drivers.dsware.client import endpoints
 from cinder.volume.drivers.dsware.client import tls
 from cinder.volume.drivers.dsware.client import transport
 from cinder.volume.drivers.dsware import exceptions
+from dsware_sim import codec
 
 MANAGER = '192.0.2.10'
 SECONDS = 2
@@ -66,15 +65,14 @@ class MaliciousTestCase(testtools.TestCase):
         self.assertTrue(line.isprintable(), repr(line)[:300])
         self.assertLess(len(line), 2000)
 
-    def agent(self, answer, **kwargs):
-        made = malicious.Agent(answer, **kwargs)
-        self.addCleanup(made.stop)
-        return made
+    def of(self, treat, **settings):
+        """Make an array that has one agent.
 
-    def of(self, agent, **settings):
-        """Make an array that has one agent."""
+        :param treat: what the agent does with the socket of a connection
+        """
+        server = self.useFixture(http_server.Server(treat=treat))
         made = client.Client(
-            [endpoints.Endpoint(*agent.address)],
+            [endpoints.Endpoint(*server.address)],
             lambda endpoint: transport.SocketTransport(
                 endpoint, connection.SocketSettings(
                     MANAGER, connect_timeout=1, **settings)), SECONDS)
@@ -84,40 +82,17 @@ class MaliciousTestCase(testtools.TestCase):
     @ddt.data(b'a=\n' * 340_000, b'a=' + b'x' * (MIB * 9 // 10),
               b','.join(b'k%d=' % n for n in range(100_000)))
     def test_a_frame_that_takes_much_memory(self, body):
-        def answer(request):
-            yield malicious.frame(b'seq=%d\nresult=0\n\n%s' % (
-                request.seq, body))
-        self.refused(self.of(self.agent(answer)).queries.pools)
+        def answer(peer):
+            peer.recv(65536)
+            peer.sendall(codec.frame(b'seq=1\nresult=0\n\n' + body))
+            http_server.hanging(peer)
 
-    def drips(self, agent, call, *args, error=exceptions.OutcomeUnknown):
-        self.refused(call, *args, error=error)
-        self.assertGreater(agent.sent, 1)
-        # At this pace the whole would take a quarter of an hour; who waits
-        # for it does not see the end of this test.
-        self.assertLess(agent.sent, 2000)
-
-    def secure(self, **kwargs):
-        directory = self.useFixture(fixtures.TempDir()).path
-        authority = certificates.Authority(directory, 'ca')
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*authority.issue('agent', ['127.0.0.1']))
-        return authority, self.agent(context=context, **kwargs)
+        self.refused(self.of(answer).queries.pools)
 
     def test_a_handshake_that_drips(self):
-        # A record of a handshake, 16,384 bytes of it.
-        authority, agent = self.secure(
-            answer=None, greeting=b'\x16\x03\x03\x40\0\x02' + b'\0' * 16_383)
-        made = self.of(agent, tls_settings=tls.TLSSettings(
-            True, authority.path))
-        self.drips(agent, made.queries.pools,
-                   error=exceptions.EndpointUnavailable)
-
-    def test_a_reply_that_drips_through_tls(self):
-        authority, agent = self.secure(
-            answer=lambda request: [malicious.frame(
-                f'seq={request.seq}\nresult=0\n\na=' + 'x' * 16_000)],
-            drip=True)
-        made = self.of(agent, tls_settings=tls.TLSSettings(
-            True, authority.path))
-        self.drips(agent, made.queries.pools)
-        self.assertEqual({'getDSwareIdentifier'}, set(agent.ops))
+        """At this pace the whole record would take minutes."""
+        raised = self.refused(
+            self.of(http_server.dripping(b'\x16\x03\x03\x40\0\x02', b'\0'),
+                    tls_settings=tls.TLSSettings(True)).queries.pools,
+            error=exceptions.EndpointUnavailable)
+        self.assertIn('timed out', str(raised))
