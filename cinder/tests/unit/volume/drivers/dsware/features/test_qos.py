@@ -62,7 +62,13 @@ class LimitsTestCase(testtools.TestCase):
         ({'total_iops_sec': '500', 'burstIOPS': '500'},
          {'maxIOPS': 500, 'burstIOPS': 500}),
         ({'total_iops_sec': '0', 'maxMBPS': '3'}, {'maxMBPS': 3}),
-        ({'maxIOPS': '10', 'burstIOPS': '0'}, {'maxIOPS': 10}))
+        ({'maxIOPS': '10', 'burstIOPS': '0'}, {'maxIOPS': 10}),
+        ({'total_bytes_sec_per_gb': str(MIB - 1),
+          'read_bytes_sec_per_gb': str(MIB)},
+         {'maxMBPS': 9, 'readLimitMBPS': 10}),
+        # No limit at all.
+        ({}, None), ({'maxIOPS': '0'}, None), ({'total_bytes_sec': '0'}, None),
+        ({'total_iops_sec_per_gb': '0'}, None))
     @ddt.unpack
     def test_standard_keys(self, values, expected):
         self.assertEqual(expected, self.limits(**values))
@@ -79,17 +85,6 @@ class LimitsTestCase(testtools.TestCase):
         self.assertEqual(
             {'maxIOPS': expected},
             self.limits(total_iops_sec_per_gb='100', **more))
-
-    def test_bytes_for_each_gib(self):
-        self.assertEqual(
-            {'maxMBPS': 9, 'readLimitMBPS': 10},
-            self.limits(total_bytes_sec_per_gb=str(MIB - 1),
-                        read_bytes_sec_per_gb=str(MIB)))
-
-    @ddt.data({}, {'maxIOPS': '0'}, {'total_bytes_sec': '0'},
-              {'total_iops_sec_per_gb': '0'})
-    def test_no_limit_at_all(self, values):
-        self.assertIsNone(self.limits(**values))
 
     @ddt.data('-1', '1.5', '', ' 1', '1 ', '1e3', 'many', '0x10', '1_000',
               '\u0661', None, True, '9' * 19, '1\n', '+1')

@@ -25,10 +25,9 @@ class LimitTests:
         self.host = base.Host(self.simulator)
         self.dsware = self.make_driver()
 
-    def limited(self, size=1, **specs):
-        specs = specs or {'total_iops_sec_per_gb': '10'}
+    def limited(self, **specs):
         return base.make_volume(
-            size, volume_type_id=base.make_limited_type(**specs))
+            volume_type_id=base.make_limited_type(**specs))
 
     def limits(self, volume):
         """The limits of a volume, as the cluster prints them."""
@@ -48,23 +47,16 @@ class LimitTests:
         self.dsware.create_volume(volume)
         self.assertEqual(wanted, self.limits(volume))
 
-    def arrays(self):
-        # Without Cinder's database, which these tests have for one thread.
-        return [dsware._array for dsware in (self.dsware,
-                                             self.make_driver())]
-
-    @staticmethod
-    def only(**limits):
-        return {**dict.fromkeys(models.QOS_LIMITS, 0), **limits}
-
     def test_both_services_change_one_volume(self):
-        volume = self.limited()
+        volume = self.limited(maxIOPS='10')
         self.dsware.create_volume(volume)
-        arrays = self.arrays() * 3
+        # Without Cinder's database, which these tests have for one thread.
+        arrays = [self.dsware._array, self.make_driver()._array] * 3
 
         def change(number):
-            arrays[number].qos.limit(volume.name,
-                                     self.only(maxIOPS=number + 1))
+            arrays[number].qos.limit(volume.name, {
+                **dict.fromkeys(models.QOS_LIMITS, 0),
+                'maxIOPS': number + 1})
 
         with futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(change, range(6)))
