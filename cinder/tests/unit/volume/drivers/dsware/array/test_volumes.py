@@ -53,6 +53,12 @@ class CreateVolumeTestCase(base.ArrayTestCase):
         found = (self.cluster.volumes | self.cluster.snapshots)['v']
         self.assertEqual('old', found['data'])
 
+    def test_what_exists_cannot_be_looked_at(self):
+        self.cluster.add_volume('v')
+        self.cluster.fail('query', 'unsent', times=10 ** 9)
+        error = self.raises(exceptions.ObjectExists, self.create)
+        self.assertRegex(str(error), 'There is: .*cannot connect')
+
     def test_a_full_pool(self):
         self.cluster.pools[1] = 1024
         error = self.raises(exceptions.CapacityExceeded, self.create)
@@ -98,6 +104,13 @@ class DeleteVolumeTestCase(base.ArrayTestCase):
                        }[use], str(error))
         self.assertIn('v', self.cluster.volumes)
         self.assertAlmostEqual(60, self.clock.now - start, delta=0.1)
+
+    def test_in_use_by_nobody_knows_what(self):
+        self.cluster.attached['v'].add('192.0.2.1')
+        self.cluster.fail('querySnapOfVolume', 'unsent', times=10 ** 9)
+        error = self.raises(exceptions.ObjectBusy, self.array.volumes.delete,
+                            'v')
+        self.assertEqual(50150013, error.result)
 
     def test_snapshots_are_not_waited_for(self):
         for number in range(7):
