@@ -309,7 +309,6 @@ FAULTS = strategies.lists(strategies.builds(
                         or fault['op'].startswith('query'))), max_size=4)
 
 
-
 def cloned(cluster):
     """Tell whether there is a whole clone of the volume."""
     made = cluster.volumes['new']

@@ -128,7 +128,7 @@ class StrangeServerTestCase(test_security.SecureTestCase):
 
     def test_only_old_versions(self):
         treat = tls(*self.pair, oldest=ssl.TLSVersion.TLSv1,
-                                   newest=ssl.TLSVersion.TLSv1_1)
+                    newest=ssl.TLSVersion.TLSv1_1)
         self.assertIn('no TLS version from 1.2 on', self.says(treat))
 
     def test_no_tls(self):
@@ -144,7 +144,7 @@ class StrangeServerTestCase(test_security.SecureTestCase):
     @ddt.data(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
     def test_a_missing_client_certificate(self, version):
         treat = tls(*self.pair, newest=version,
-                                   client_ca=self.authority.path)
+                    client_ca=self.authority.path)
         said = self.says(treat)
         self.assertIn('wants a client certificate', said)
         self.assertIn('dsware_client_cert', said)
@@ -153,7 +153,7 @@ class StrangeServerTestCase(test_security.SecureTestCase):
     def test_a_wrong_client_certificate(self, version):
         cert, key = self.strangers
         treat = tls(*self.pair, newest=version,
-                                   client_ca=self.authority.path)
+                    client_ca=self.authority.path)
         said = self.says(treat, dsware_client_cert=cert,
                          dsware_client_key=key)
         self.assertRegex(said, '(refuses|does not accept) the client '
