@@ -164,6 +164,11 @@ def connector(host='compute-1', ip=fakes.ENDPOINTS[0].host, **more):
 class AttachingTestCase(DriverTestCase):
     """A test that attaches its volume, with its driver."""
 
+    def fail_only(self, op, *args):
+        """Let an operation fail for ever, whose name begins another's."""
+        self.cluster.fail(op, *args, times=10 ** 9)
+        self.cluster.faults[-1].hits = lambda request: request.op == op
+
     def attach(self, *args, volume=None, **kwargs):
         return self.driver.initialize_connection(
             volume or self.volume, connector(*args, **kwargs))
