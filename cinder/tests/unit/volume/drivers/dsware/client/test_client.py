@@ -77,6 +77,25 @@ class CallingTestCase(base.ClientTestCase):
         for carrier in self.transports.values():
             carrier.exchange = exchange
 
+    def endless(self, given):
+        """Let all agents answer without end.
+
+        :param given: the frame that they answer with, again and again
+        :returns: a list that gets an item for each answer that is closed
+        """
+        closed = []
+
+        def exchange(request, deadline):
+            self.cluster.requests.append((request, ONE))
+            try:
+                while True:
+                    yield given
+            finally:
+                closed.append(True)
+
+        self.exchange_by(exchange)
+        return closed
+
     def down(self, endpoint, kind='unsent', times=10 ** 6):
         """Let an agent fail every request."""
         carrier = self.transports[endpoint]
@@ -452,16 +471,7 @@ class StreamTestCase(CallingTestCase):
                     self.stream(deadline=waiting.Deadline(10)))
 
     def test_a_listing_without_an_end(self):
-        many = frame([{'a': '1'}] * 60_000, more=True)
-        closed = []
-
-        def exchange(request, deadline):
-            try:
-                while True:
-                    yield many
-            finally:
-                closed.append(True)
-        self.exchange_by(exchange)
+        closed = self.endless(frame([{'a': '1'}] * 60_000, more=True))
         error = self.raises(exceptions.OutcomeUnknown,
                             collections.deque, self.stream(), 0)
         self.assertIn('more than 2000000 records', str(error))
@@ -472,16 +482,7 @@ class StreamTestCase(CallingTestCase):
 class BoundTestCase(CallingTestCase):
 
     def test_a_reply_has_a_bound(self):
-        closed = []
-
-        def exchange(request, deadline):
-            self.cluster.requests.append((request, ONE))
-            try:
-                while True:
-                    yield frame([{'a': '1'}] * 1000, more=True)
-            finally:
-                closed.append(True)
-        self.exchange_by(exchange)
+        closed = self.endless(frame([{'a': '1'}] * 1000, more=True))
         error = self.raises(exceptions.OutcomeUnknown, self.query,
                             deadline=waiting.Deadline(0.001))
         self.assertIn('more than 4096 records', str(error))
