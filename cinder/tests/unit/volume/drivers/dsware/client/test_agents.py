@@ -30,12 +30,12 @@ _FAILURE = exceptions.EndpointUnavailable(desc='cannot connect')
 class Caller(threading.Thread):
     """Takes a place, and tells in which order that came."""
 
-    def __init__(self, places, chosen, order, deadline=_PATIENCE):
+    def __init__(self, places, chosen, order):
         super().__init__(daemon=True)
         self.places = places
         self.chosen = chosen
         self.order = order
-        self.deadline = waiting.Deadline(deadline)
+        self.deadline = waiting.Deadline(_PATIENCE)
         self.place = None
 
     def run(self):
@@ -82,9 +82,9 @@ class AgentsTestCase(testtools.TestCase):
 class PlaceTestCase(AgentsTestCase):
     """Who gets a place at agents that answer."""
 
-    def caller(self, *chosen, **kwargs):
+    def caller(self, *chosen):
         """Start a caller, and wait until it waits."""
-        made = Caller(self.agents, list(chosen), self.order, **kwargs)
+        made = Caller(self.agents, list(chosen), self.order)
         before = len(self.agents._waiting)
         made.start()
         self.wait(lambda: len(self.agents._waiting) > before)
