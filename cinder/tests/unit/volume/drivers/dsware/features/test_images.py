@@ -74,9 +74,9 @@ class LocationTestCase(test.TestCase):
              {'metadata': {}},
              {'url': f'cinder://store/{ONE}', 'metadata': {}}])))
 
-    @ddt.data(None, (), (None, None), (None, []))
-    def test_none(self, locations):
-        self.assertEqual([], images.image_volume_ids(locations))
+    def test_none(self):
+        for locations in (None, (), (None, None), (None, [])):
+            self.assertEqual([], images.image_volume_ids(locations))
 
 
 class ImageTestCase(base.DriverTestCase):

@@ -423,10 +423,3 @@ class ListTestCase(ManageTestCase):
              'source_reference': LEGACY}, first)
         self.assertEqual({'source-name': temporary}, second['reference'])
         self.assertIn('only while', second['reason_not_safe'])
-
-    def test_cinder_takes_the_entries(self):
-        for kind, found in (
-                (objects.ManageableVolumeList, self.volumes()),
-                (objects.ManageableSnapshotList, self.snapshots())):
-            made = kind.from_primitives(self.context, found)
-            self.assertEqual(len(found), len(made))
