@@ -25,10 +25,6 @@ class LimitTests:
         self.host = base.Host(self.simulator)
         self.dsware = self.make_driver()
 
-    def limited(self, **specs):
-        return base.make_volume(
-            volume_type_id=base.make_limited_type(**specs))
-
     def limits(self, volume):
         """The limits of a volume, as the cluster prints them."""
         printed = self.host.run('queryVolumeQoSInfo', volName=volume.name)
@@ -42,13 +38,14 @@ class LimitTests:
                   in enumerate(sorted(models.QOS_LIMITS))}
         wanted.update(minBaselineIOPS=1, minBaselineMBPS=2, burstIOPS=5000,
                       burstMBPSPerTB=6000)
-        volume = self.limited(**{key: str(value)
-                                 for key, value in wanted.items()})
+        volume = base.make_volume(volume_type_id=base.make_limited_type(
+            **{key: str(value) for key, value in wanted.items()}))
         self.dsware.create_volume(volume)
         self.assertEqual(wanted, self.limits(volume))
 
     def test_both_services_change_one_volume(self):
-        volume = self.limited(maxIOPS='10')
+        volume = base.make_volume(
+            volume_type_id=base.make_limited_type(maxIOPS='10'))
         self.dsware.create_volume(volume)
         # Without Cinder's database, which these tests have for one thread.
         arrays = [self.dsware._array, self.make_driver()._array] * 3

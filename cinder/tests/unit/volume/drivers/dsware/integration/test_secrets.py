@@ -24,7 +24,6 @@ from tools import secret_marks
 
 MARK = secret_marks.MARK
 WRONG = secret_marks.secret('wrong')
-ADDRESSES = test_security.ADDRESSES
 
 
 def reachable(root):
@@ -65,20 +64,7 @@ def command_lines():
                 continue
 
 
-class SecretsTestCase(test_security.SecureTestCase):
-
-    CREDENTIALS = {'user': test_security.USER,
-                   'password': test_security.PASSWORD}
-
-    def options(self, **options):
-        return super().options(**{
-            'san_login': test_security.USER,
-            'san_password': test_security.PASSWORD, **options})
-
-    def tearDown(self):
-        # All levels of all loggers.
-        self.assertNotIn(MARK, self.log.output)
-        super().tearDown()
+class SecretsTestCase(test_security.SignedInTestCase):
 
     def test_objects_do_not_show_it(self):
         dsware = self.secure_driver()

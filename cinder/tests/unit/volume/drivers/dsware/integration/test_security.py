@@ -131,7 +131,8 @@ class SecureTestCase(base.SocketTestCase):
         return dsware.get_volume_stats(refresh=True)['backend_state']
 
 
-class SignInTestCase(SecureTestCase):
+class SignedInTestCase(SecureTestCase):
+    """A cluster that wants to know who asks, too."""
 
     CREDENTIALS = {'user': USER, 'password': PASSWORD}
 
@@ -142,6 +143,9 @@ class SignInTestCase(SecureTestCase):
     def tearDown(self):
         self.assertNotIn(secret_marks.MARK, self.log.output)
         super().tearDown()
+
+
+class SignInTestCase(SignedInTestCase):
 
     def test_a_wrong_password_is_sent_once_whatever_is_asked(self):
         dsware = self.raw_driver(**self.options(
