@@ -121,7 +121,7 @@ class PrivilegesTestCase(testtools.TestCase):
                       info=strategies.one_of(strategies.none(), PROPERTIES),
                       answers=strategies.lists(ANSWERS, max_size=6),
                       force=strategies.booleans())
-    @hypothesis.settings(deadline=None, database=None, max_examples=300,
+    @hypothesis.settings(deadline=None, database=None, max_examples=60,
                          suppress_health_check=list(hypothesis.HealthCheck))
     def test_only_these_commands(self, properties, info, answers, force):
         self.commands, self.answers = [], list(answers)

@@ -180,8 +180,3 @@ class PrivilegedAbuseTestCase(testtools.TestCase):
         wrong = [mutant for mutant in mutations(*request)
                  if is_accepted(*mutant) != is_legal(*mutant)]
         self.assertEqual([], wrong[:5])
-
-    def test_there_are_many_changes(self):
-        count = sum(1 for op in REQUESTS
-                    for _mutant in mutations(*self.request(op)))
-        self.assertGreater(count, 30_000)

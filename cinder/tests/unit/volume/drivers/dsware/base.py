@@ -19,6 +19,7 @@ from oslo_config import cfg
 from oslo_utils import timeutils
 
 from cinder import context
+from cinder import objects
 from cinder.tests.unit import fake_snapshot
 from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
@@ -31,6 +32,8 @@ from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import options
 from cinder.volume.drivers.san import san
+from cinder.volume import qos_specs
+from cinder.volume import volume_types
 
 GIB = 1024
 
@@ -92,6 +95,23 @@ class DriverTestCase(test.TestCase):
                 self.context, extra_specs=specs)
         return volume
 
+    def make_type(self, specs=None, consumer='back-end', **limits):
+        """Make a volume type in Cinder's database.
+
+        :param specs: its extra specs
+        :param consumer: which end its qos spec is for
+        :param limits: its qos spec, if it has one; :attr:`spec`, then
+        :returns: the volume type
+        """
+        name = self.make_id()
+        made = volume_types.create(self.context, name, specs or {})
+        if limits:
+            self.spec = qos_specs.create(self.context, name,
+                                         {'consumer': consumer, **limits})
+            qos_specs.associate_qos_with_type(self.context, self.spec.id,
+                                              made['id'])
+        return objects.VolumeType.get_by_id(self.context, made['id'])
+
     def make_taken_over(self, name, **kwargs):
         """Make a Cinder volume that keeps its name on the cluster.
 
@@ -143,6 +163,11 @@ def connector(host='compute-1', ip=fakes.ENDPOINTS[0].host, **more):
 
 class AttachingTestCase(DriverTestCase):
     """A test that attaches its volume, with its driver."""
+
+    def fail_only(self, op, *args):
+        """Let an operation fail for ever, whose name begins another's."""
+        self.cluster.fail(op, *args, times=10 ** 9)
+        self.cluster.faults[-1].hits = lambda request: request.op == op
 
     def attach(self, *args, volume=None, **kwargs):
         return self.driver.initialize_connection(

@@ -80,18 +80,16 @@ class AddressTestCase(BackendTestCase):
                              san_api_port=8080,
                              dsware_host_agents={'h': '192.0.2.1'})))
 
-    @ddt.data('', None)
-    def test_no_manager(self, address):
-        self.refused('san_ip', 'missing', 'floating', san_ip=address)
-
-    @ddt.data('192.0.2.10:80', '[2001:db8::1]:80', '[2001:db8::1]')
-    def test_a_manager_with_a_port(self, address):
-        self.refused('san_ip', address, 'san_api_port', san_ip=address)
-
-    @ddt.data('256.0.0.1', '1.2.3', 'a b', 'http://192.0.2.1', '-v', ' ',
-              '[::1]')
-    def test_a_malformed_manager(self, address):
-        self.refused('san_ip', address, san_ip=address)
+    @ddt.data(
+        *((address, 'missing', 'floating') for address in ('', None)),
+        *((address, 'san_api_port') for address in (
+            '192.0.2.10:80', '[2001:db8::1]:80', '[2001:db8::1]')),
+        *((address, f'san_ip = {address}') for address in (
+            '256.0.0.1', '1.2.3', 'a b', 'http://192.0.2.1', '-v', ' ',
+            '[::1]')))
+    @ddt.unpack
+    def test_a_wrong_manager(self, address, *words):
+        self.refused('san_ip', address or '', *words, san_ip=address)
 
     @ddt.data('', 'a b', '192.0.2.1:0', '192.0.2.1:x', '[::1', '1.2.3')
     def test_a_malformed_agent(self, text):

@@ -282,39 +282,27 @@ class TranslationTestCase(testtools.TestCase):
         self.assertEqual(3, for_volume(lambda: 3))
         self.assertEqual(3, for_snapshot(lambda: 3))
 
-    @ddt.data(None, 50150005, 50150006, 50151404)
-    def test_absent(self, code):
-        error = self.make(exceptions.ObjectAbsent, code)
-        self.assertIs(exception.VolumeNotFound,
-                      type(self.translated(for_volume, error)))
-        self.assertIs(exception.SnapshotNotFound,
-                      type(self.translated(for_snapshot, error)))
-
-    @ddt.data(50150021, 50151010, -157210)
-    def test_an_absent_pool_or_qos_is_no_absent_volume(self, code):
-        error = self.make(exceptions.ObjectAbsent, code)
-        self.assertIs(error, self.translated(for_volume, error))
-        self.assertIs(error, self.translated(for_snapshot, error))
-
-    def test_busy(self):
-        error = self.make(exceptions.ObjectBusy, 50150013)
-        self.assertIs(exception.VolumeIsBusy,
-                      type(self.translated(for_volume, error)))
-        self.assertIs(exception.SnapshotIsBusy,
-                      type(self.translated(for_snapshot, error)))
-
-    @ddt.data(*LIMITS)
-    def test_limits_of_a_source(self, code):
-        error = self.make(exceptions.CapacityExceeded, code)
-        for translate in (for_volume, for_snapshot):
-            self.assertIs(exception.SnapshotLimitReached,
+    @ddt.data(
+        *((exceptions.ObjectAbsent, code, exception.VolumeNotFound,
+           exception.SnapshotNotFound)
+          for code in (None, 50150005, 50150006, 50151404)),
+        # An absent pool or QoS is no absent volume.
+        *((exceptions.ObjectAbsent, code, None, None)
+          for code in (50150021, 50151010, -157210)),
+        (exceptions.ObjectBusy, 50150013, exception.VolumeIsBusy,
+         exception.SnapshotIsBusy),
+        # Limits of a source, and others.
+        *((exceptions.CapacityExceeded, code, exception.SnapshotLimitReached,
+           exception.SnapshotLimitReached) for code in LIMITS),
+        *((exceptions.CapacityExceeded, code, None, None)
+          for code in (50150009, 50150011, 50151402, 50151409)))
+    @ddt.unpack
+    def test_by_class_and_code(self, error_class, code, *expected):
+        """None of Cinder's where the error stays what it is."""
+        error = self.make(error_class, code)
+        for translate, cinders in zip((for_volume, for_snapshot), expected):
+            self.assertIs(cinders or error_class,
                           type(self.translated(translate, error)))
-
-    @ddt.data(50150009, 50150011, 50151402, 50151409)
-    def test_other_limits(self, code):
-        error = self.make(exceptions.CapacityExceeded, code)
-        for translate in (for_volume, for_snapshot):
-            self.assertIs(error, self.translated(translate, error))
 
     @ddt.data(exceptions.ObjectExists, exceptions.TryAgain,
               exceptions.OutcomeUnknown, exceptions.InvalidRequest,

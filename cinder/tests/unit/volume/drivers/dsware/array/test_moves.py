@@ -22,8 +22,7 @@ from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import exceptions
 
 
-@ddt.ddt
-class MoveTestCase(base.ArrayTestCase):
+class MovingTestCase(base.ArrayTestCase):
 
     def setUp(self):
         super().setUp()
@@ -31,6 +30,10 @@ class MoveTestCase(base.ArrayTestCase):
 
     def move(self, pool=1):
         self.array.moves.move('v', pool)
+
+
+@ddt.ddt
+class MoveTestCase(MovingTestCase):
 
     def assert_in_pool(self, pool):
         self.assertEqual((pool, cluster.READY, 'data'), (
@@ -110,7 +113,7 @@ class MoveTestCase(base.ArrayTestCase):
 
 
 @ddt.ddt
-class ExchangeTestCase(base.ArrayTestCase):
+class ExchangeTestCase(MovingTestCase):
 
     TARGET = names.moved('v')
 
@@ -118,10 +121,6 @@ class ExchangeTestCase(base.ArrayTestCase):
         super().setUp()
         self.array = array.Array(self.client, copy_timeout=3600,
                                  exchanges=True)
-        self.record = self.cluster.add_volume('v', size=2048, data='data')
-
-    def move(self, pool=1):
-        self.array.moves.move('v', pool)
 
     def assert_only_in_pool(self, pool):
         self.assertEqual(['v'], list(self.cluster.volumes))

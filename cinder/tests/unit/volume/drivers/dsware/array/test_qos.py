@@ -41,9 +41,6 @@ class QoSTestCase(base.ArrayTestCase):
 @ddt.ddt
 class QueryTestCase(QoSTestCase):
 
-    def test_no_volume(self):
-        self.raises(exceptions.ObjectAbsent, self.array.queries.qos_of, 'gone')
-
     @ddt.data([], [{'qosName': 'a'}, {'qosName': 'b'}], [{'maxIOPS': '1'}],
               [{'qosName': 'a', 'maxIOPS': 'many'}])
     def test_a_strange_answer(self, records):

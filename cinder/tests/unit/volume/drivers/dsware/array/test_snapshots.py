@@ -49,22 +49,6 @@ class SnapshotTestCase(base.ArrayTestCase):
                     's', 'v')
         self.assertEqual({}, self.cluster.snapshots)
 
-    def test_delete(self):
-        self.cluster.add_snapshot('s', 'v')
-        self.array.snapshots.delete('s')
-        self.assertEqual({}, self.cluster.snapshots)
-
-    def test_delete_gone_already(self):
-        self.array.snapshots.delete('s')
-
-    def test_delete_busy(self):
-        self.cluster.add_snapshot('s', 'v')
-        self.cluster.fail('deleteSnapshot', 'result', 50151203,
-                          times=10 ** 6)
-        error = self.raises(exceptions.ObjectBusy,
-                            self.array.snapshots.delete, 's')
-        self.assertEqual(50151203, error.result)
-
     def test_delete_does_not_touch_a_volume_of_that_name(self):
         self.array.snapshots.delete('v')
         self.assertIn('v', self.cluster.volumes)

@@ -72,6 +72,30 @@ class CallingTestCase(base.ClientTestCase):
         """Tell how often each agent has failed since it answered."""
         return [agent.failures for agent in self.client._agents._rotation]
 
+    def exchange_by(self, exchange):
+        """Let all agents exchange a request in this way."""
+        for carrier in self.transports.values():
+            carrier.exchange = exchange
+
+    def endless(self, given):
+        """Let all agents answer without end.
+
+        :param given: the frame that they answer with, again and again
+        :returns: a list that gets an item for each answer that is closed
+        """
+        closed = []
+
+        def exchange(request, deadline):
+            self.cluster.requests.append((request, ONE))
+            try:
+                while True:
+                    yield given
+            finally:
+                closed.append(True)
+
+        self.exchange_by(exchange)
+        return closed
+
     def down(self, endpoint, kind='unsent', times=10 ** 6):
         """Let an agent fail every request."""
         carrier = self.transports[endpoint]
@@ -237,6 +261,14 @@ class DeadlineTestCase(CallingTestCase):
             self.assertEqual('v', raised.name)
             self.assertEqual('why', raised.desc)
 
+    def test_a_call_during_an_outage_carries_its_cause(self):
+        self.cluster.fail('', 'unsent', times=2)
+        for asked in ({ONE, TWO}, set()):
+            error = self.raises(exceptions.EndpointUnavailable, self.query,
+                                patience=0)
+            self.assertEqual('cannot connect', error.desc)
+            self.assertEqual(asked, set(self.asked()))
+
     def test_a_program_that_cannot_be_started_is_not_tried_again(self):
         error = exceptions.CommandUnavailable
         for carrier in self.transports.values():
@@ -268,11 +300,6 @@ class DeadlineTestCase(CallingTestCase):
         start = self.clock.now
         self.raises(exceptions.EndpointUnavailable, self.query, patience=10)
         self.assertTrue(10 <= self.clock.now - start < 12)
-
-    def test_no_patience_asks_every_agent_once(self):
-        self.cluster.fail('', 'unsent', times=10 ** 6)
-        self.raises(exceptions.EndpointUnavailable, self.query, patience=0)
-        self.assertEqual({ONE, TWO}, set(self.asked()))
 
 
 class AgentTestCase(CallingTestCase):
@@ -400,8 +427,7 @@ class StreamTestCase(CallingTestCase):
                 yield frame([{'a': '2'}])
             finally:
                 closed.append(True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         records = self.stream()
         next(records)
         records.close()
@@ -414,8 +440,7 @@ class StreamTestCase(CallingTestCase):
                     raise exceptions.OutcomeUnknown(desc='too late')
                 self.clock.now += 0.1
                 yield frame([{'a': str(number)}], more=number < 9)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         found = []
         for record in self.stream(deadline=waiting.Deadline(10)):
             self.clock.now += 100
@@ -428,23 +453,12 @@ class StreamTestCase(CallingTestCase):
                 self.clock.now += 1
                 yield frame([{'a': '1'}], more=True)
             raise exceptions.OutcomeUnknown(desc='too late')
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         self.raises(exceptions.OutcomeUnknown, list,
                     self.stream(deadline=waiting.Deadline(10)))
 
     def test_a_listing_without_an_end(self):
-        many = frame([{'a': '1'}] * 60_000, more=True)
-        closed = []
-
-        def exchange(request, deadline):
-            try:
-                while True:
-                    yield many
-            finally:
-                closed.append(True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        closed = self.endless(frame([{'a': '1'}] * 60_000, more=True))
         error = self.raises(exceptions.OutcomeUnknown,
                             collections.deque, self.stream(), 0)
         self.assertIn('more than 2000000 records', str(error))
@@ -454,18 +468,7 @@ class StreamTestCase(CallingTestCase):
 class BoundTestCase(CallingTestCase):
 
     def test_a_reply_has_a_bound(self):
-        closed = []
-
-        def exchange(request, deadline):
-            self.cluster.requests.append((request, ONE))
-            self.clock.now += 1
-            try:
-                while True:
-                    yield frame([{'a': '1'}] * 1000, more=True)
-            finally:
-                closed.append(True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        closed = self.endless(frame([{'a': '1'}] * 1000, more=True))
         error = self.raises(exceptions.OutcomeUnknown, self.query,
                             deadline=waiting.Deadline(0.001))
         self.assertIn('more than 4096 records', str(error))
@@ -480,8 +483,7 @@ class BoundTestCase(CallingTestCase):
             while True:
                 taken.append(1)
                 yield frame(more=True)
-        for carrier in self.transports.values():
-            carrier.exchange = exchange
+        self.exchange_by(exchange)
         self.raises(exceptions.OutcomeUnknown, self.query,
                     deadline=waiting.Deadline(0.001))
         self.assertEqual(0, len(taken) % 4097)

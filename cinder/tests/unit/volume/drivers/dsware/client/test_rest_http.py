@@ -14,7 +14,6 @@
 
 import gzip
 import json
-import threading
 import zlib
 
 import ddt
@@ -146,18 +145,6 @@ class RequestTestCase(HTTPTestCase):
         self.assertEqual(2, len(self.server.requests))
         self.send()
         self.assertEqual(3, len(self.server.requests))
-
-    def test_many_threads(self):
-        self.serve(*[answer(DONE)] * 24)
-        found = []
-        threads = [threading.Thread(
-            target=lambda: [found.append(self.send().content)
-                            for _again in range(3)]) for _one in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        self.assertEqual([DONE] * 24, found)
 
     @ddt.data('http_proxy', 'HTTPS_PROXY', 'ALL_PROXY')
     def test_no_proxy_of_the_environment(self, name):

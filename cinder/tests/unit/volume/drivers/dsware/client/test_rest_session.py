@@ -12,6 +12,7 @@
 
 """Versions, tokens and refusals, with a manager in a few lines."""
 
+from concurrent import futures
 import threading
 
 import ddt
@@ -192,31 +193,20 @@ class SignInTestCase(SessionTestCase):
     def together(self, calls):
         """Call in many threads at a time; give what came of it."""
         barrier = threading.Barrier(calls)
-        found = []
 
-        def run():
+        def run(_number):
             barrier.wait(30)
-            try:
-                found.append(self.call())
-            except Exception as error:
-                found.append(type(error))
+            return self.call()
 
-        threads = [threading.Thread(target=run) for _one in range(calls)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        return found
+        with futures.ThreadPoolExecutor(calls) as pool:
+            return list(pool.map(run, range(calls)))
 
-    def test_many_threads_sign_in_once(self):
-        self.assertEqual([{'result': 0, 'data': 1}] * 16, self.together(16))
-        self.assertEqual(1, self.manager.signed_in)
-
-    def test_many_threads_sign_in_once_again(self):
-        self.call()
-        self.manager.tokens.clear()
-        self.assertEqual([{'result': 0, 'data': 1}] * 16, self.together(16))
-        self.assertEqual(2, self.manager.signed_in)
+    def test_many_threads_sign_in_once_and_once_again(self):
+        for times in (1, 2):
+            self.assertEqual([{'result': 0, 'data': 1}] * 16,
+                             self.together(16))
+            self.assertEqual(times, self.manager.signed_in)
+            self.manager.tokens.clear()
 
     def test_no_time_to_wait_for_another_one(self):
         self.assertTrue(self.session._lock.acquire())

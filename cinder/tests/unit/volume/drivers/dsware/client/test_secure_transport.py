@@ -240,8 +240,3 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertRaises(ValueError, connection.SocketSettings,
                           manage_ip='m',
                           sign_in=make_sign_in())
-
-    def test_a_password_is_never_shown(self):
-        settings = connection.SocketSettings(manage_ip='m', **self.settings)
-        self.assertNotIn(SECRET, repr(settings))
-        self.assertNotIn(SECRET, str(settings.sign_in))

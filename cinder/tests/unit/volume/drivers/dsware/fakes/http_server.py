@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A server for HTTP that follows a script."""
+"""A server that follows a script, for HTTP mostly."""
 
 import contextlib
 import json
@@ -45,15 +45,17 @@ class Server(fixtures.Fixture):
     :param steps: bytes to send; None to close the connection; or what is
         called with the socket and closes the connection then
     :param context: an SSL context, or None
+    :param treat: in place of all that, called with each connection's socket
     :ivar requests: (request line, headers, body) of each
     :ivar connections: how many were made
     :ivar closed: set when a connection was closed
     """
 
-    def __init__(self, *steps, context=None):
+    def __init__(self, *steps, context=None, treat=None):
         super().__init__()
         self._steps = list(steps)
         self._context = context
+        self._treat = treat or self._answer_all
         self.requests = []
         self.connections = 0
         self.closed = threading.Event()
@@ -84,21 +86,24 @@ class Server(fixtures.Fixture):
                 connection, _address = self._socket.accept()
                 connection.settimeout(_PATIENCE)
                 self._open.add(connection)
-                threading.Thread(target=self._treat, args=(connection,),
+                threading.Thread(target=self._meet, args=(connection,),
                                  daemon=True).start()
 
-    def _treat(self, connection):
+    def _meet(self, connection):
         self.connections += not self._stopping
         try:
             with connection, contextlib.suppress(OSError, ValueError):
-                if self._context:
-                    connection = self._context.wrap_socket(
-                        connection, server_side=True)
-                with connection, connection.makefile('rb') as requests:
-                    while self._is_answered(connection, requests):
-                        pass
+                self._treat(connection)
         finally:
             self.closed.set()
+
+    def _answer_all(self, connection):
+        if self._context:
+            connection = self._context.wrap_socket(connection,
+                                                   server_side=True)
+        with connection, connection.makefile('rb') as requests:
+            while self._is_answered(connection, requests):
+                pass
 
     def _is_answered(self, connection, requests):
         """Answer one request; tell whether there may be another one."""

@@ -230,9 +230,7 @@ class HostTestCase(AttachTestCase):
         """Nothing is taken away from a host that is alive and writes."""
         self.cluster.attached[self.volume.name] |= {ONE, TWO}
         self.users(connector(), connector('compute-2', TWO))
-        self.cluster.fail('detachVolume', 'result', 50150013, times=10 ** 9)
-        self.cluster.faults[-1].hits = (
-            lambda request: request.op == 'detachVolume')
+        self.fail_only('detachVolume', 'result', 50150013)
         self.assertRaises(exception.VolumeIsBusy,
                           self.driver.terminate_connection, self.volume,
                           None)
@@ -247,9 +245,7 @@ class HostTestCase(AttachTestCase):
         self.cluster.attached[self.volume.name] |= {ONE}
         self.users(connector())
         self.cluster.fail('detachVolume', 'result', code)
-        self.cluster.fail('detachVolume', silence, times=10 ** 9)
-        self.cluster.faults[-1].hits = (
-            lambda request: request.op == 'detachVolume')
+        self.fail_only('detachVolume', silence)
         error = self.assertRaises(exception.CinderException,
                                   self.driver.terminate_connection,
                                   self.volume, None)

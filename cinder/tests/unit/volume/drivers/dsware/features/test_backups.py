@@ -69,6 +69,13 @@ class BackupTestCase(base.DriverTestCase):
         self.assertNotIn(device.name, self.cluster.volumes)
         self.assertEqual(int(snapshot), len(self.cluster.snapshots))
 
+    def test_the_option_for_snapshots_has_no_effect(self):
+        with self.assertLogs('cinder.volume.drivers.dsware') as logs:
+            self.assertFalse(self.driver.backup_use_temp_snapshot())
+        self.assertIn('has no effect', logs.output[0])
+        self.driver = self.make_started_driver()
+        self.assertFalse(self.driver.backup_use_temp_snapshot())
+
     def test_a_user_gives_a_volume_such_a_name(self):
         volume = self.make_volume(display_name='backup-vol-1', use_quota=True)
         source = self.make_volume()

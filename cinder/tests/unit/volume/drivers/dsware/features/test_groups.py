@@ -45,17 +45,24 @@ class GroupTestCase(base.DriverTestCase):
                           for volume in self.volumes]
 
     def snapshot_on_cluster(self):
-        self.driver.create_group_snapshot(
+        return self.driver.create_group_snapshot(
             self.context, self.group_snapshot, self.snapshots)
+
+    def from_volumes(self, volumes):
+        return self.driver.create_group_from_src(
+            self.context, self.group, volumes, None, None, self.group,
+            self.volumes)
 
     def new_volumes(self, **kwargs):
         """Make Cinder volumes as Cinder does for a group: in one pool."""
         return [self.make_volume(pool=0, **kwargs) for _ in self.volumes]
 
+    def there(self):
+        """Name what is on the cluster."""
+        return set(self.cluster.volumes) | set(self.cluster.snapshots)
+
     def holds(self, *items):
-        self.assertEqual(
-            {item.name for item in items},
-            set(self.cluster.volumes) | set(self.cluster.snapshots))
+        self.assertEqual({item.name for item in items}, self.there())
 
     @staticmethod
     def statuses(items, *statuses):
@@ -69,11 +76,6 @@ class OtherTypesTestCase(GroupTestCase):
     def setUp(self):
         super().setUp()
         self.consistent = False
-
-    def from_volumes(self, volumes):
-        return self.driver.create_group_from_src(
-            self.context, self.group, volumes, None, None, self.group,
-            self.volumes)
 
     def test_members(self):
         self.assertEqual({'status': 'available'}, self.driver.create_group(
@@ -176,12 +178,8 @@ class DeleteTestCase(GroupTestCase):
 
 class SnapshotTestCase(GroupTestCase):
 
-    def create(self):
-        return self.driver.create_group_snapshot(
-            self.context, self.group_snapshot, self.snapshots)
-
     def test_create(self):
-        group, snapshots = self.create()
+        group, snapshots = self.snapshot_on_cluster()
         self.assertEqual({'status': 'available'}, group)
         self.assertEqual(self.statuses(self.snapshots, *['available'] * 3),
                          snapshots)
@@ -205,11 +203,6 @@ class FromSourceTestCase(GroupTestCase):
             self.context, self.group, volumes, self.group_snapshot,
             self.snapshots)
 
-    def from_volumes(self, volumes):
-        return self.driver.create_group_from_src(
-            self.context, self.group, volumes, None, None, self.group,
-            self.volumes)
-
     def make_sources(self, what):
         self.snapshot_on_cluster()
         if what == 'from_volumes':
@@ -220,14 +213,8 @@ class FromSourceTestCase(GroupTestCase):
         if what == 'from_snapshots':
             for record in self.cluster.volumes.values():
                 record['data'] = 'later'
-        self.before = (set(self.cluster.volumes)
-                       | set(self.cluster.snapshots))
+        self.before = self.there()
         return getattr(self, what)
-
-    def check_unchanged(self):
-        self.assertEqual(
-            self.before,
-            set(self.cluster.volumes) | set(self.cluster.snapshots))
 
     @ddt.data('from_snapshots', 'from_volumes')
     def test_create(self, what):
@@ -241,8 +228,7 @@ class FromSourceTestCase(GroupTestCase):
         self.assertEqual(['data 0', 'data 1', 'data 2'], [
             self.cluster.volumes[volume.name]['data'] for volume in new])
         self.assertEqual(self.before | {volume.name for volume in new},
-                         set(self.cluster.volumes)
-                         | set(self.cluster.snapshots))
+                         self.there())
         # Linked clones, in the pools of their sources.
         self.assertEqual([0, 1, 0], [
             self.cluster.volumes[volume.name]['pool_id'] for volume in new])
@@ -267,7 +253,7 @@ class FromSourceTestCase(GroupTestCase):
         self.cluster.fail('createVolumeFromSnap', 'result', 50150015,
                           skip=skip)
         self.assertRaises(exceptions.BackendFault, call, self.new_volumes())
-        self.check_unchanged()
+        self.assertEqual(self.before, self.there())
 
     @ddt.data('from_snapshots', 'from_volumes')
     def test_what_cannot_be_removed_does_not_hide_the_failure(self, what):
@@ -278,8 +264,7 @@ class FromSourceTestCase(GroupTestCase):
         new = self.new_volumes()
         self.assertRaises(exceptions.BackendFault, call, new)
         self.assertEqual(
-            self.before | {volume.name for volume in new[:2]},
-            set(self.cluster.volumes) | set(self.cluster.snapshots))
+            self.before | {volume.name for volume in new[:2]}, self.there())
 
     def test_what_is_left_of_an_interrupted_one_goes_with_the_volume(self):
         call = self.make_sources('from_volumes')

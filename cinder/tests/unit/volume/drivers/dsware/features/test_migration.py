@@ -52,22 +52,6 @@ class MigrationTestCase(base.DriverTestCase):
         return {'host': host, 'cluster_name': None,
                 'capabilities': {**own, **capabilities}}
 
-    def make_type(self, specs=None, **limits):
-        """Make a volume type in Cinder's database.
-
-        :param specs: its extra specs
-        :param limits: its qos spec, if it has one
-        :returns: the volume type
-        """
-        name = self.make_id()
-        made = volume_types.create(self.context, name, specs or {})
-        if limits:
-            spec = qos_specs.create(self.context, name,
-                                    {'consumer': 'back-end', **limits})
-            qos_specs.associate_qos_with_type(self.context, spec.id,
-                                              made['id'])
-        return objects.VolumeType.get_by_id(self.context, made['id'])
-
     def pool_of(self, volume):
         return self.cluster.volumes[
             naming.volume_name(volume)]['pool_id']
@@ -83,6 +67,13 @@ class MigrateTestCase(MigrationTestCase):
     def assert_left_to_cinder(self, volume, *args, **kwargs):
         self.assertEqual(COPY, self.migrate(volume, *args, **kwargs))
         self.assertEqual(0, self.cluster.count('migrateVolumeCold'))
+
+    def assert_no_move(self, migrate, volume, destination, *parts):
+        error = self.assertRaises(exception.InvalidHost, migrate, volume,
+                                  destination)
+        for part in (volume.name, 'in pool 0 already', *parts):
+            self.assertIn(part, error.msg)
+        self.assertEqual(['queryVolume'], self.cluster.ops())
 
     @ddt.data('host@dsware#1', 'host@other#1')
     def test_the_cluster_moves_it(self, host):
@@ -110,22 +101,14 @@ class MigrateTestCase(MigrationTestCase):
     def test_where_it_is_in_the_cluster_of_services(self):
         """Cinder chose the pool: no success, the user may want another."""
         volume = self.clustered()
-        error = self.assertRaises(exception.InvalidHost,
-                                  self.to_cluster, volume, 0)
-        for part in (volume.name, 'in pool 0 already', 'services in a cluster',
-                     'pool_name', 'on-demand'):
-            self.assertIn(part, error.msg)
-        self.assertEqual(['queryVolume'], self.cluster.ops())
+        self.assert_no_move(self.to_cluster, volume, 0,
+                            'services in a cluster', 'pool_name', 'on-demand')
 
     def test_where_it_is_without_a_pool(self):
         """The destination named no pool, and Cinder chose this one."""
-        volume = self.stored_volume()
-        error = self.assertRaises(exception.InvalidHost, self.migrate,
-                                  volume, 'host@dsware#0')
-        for part in (volume.name, 'in pool 0 already', 'named none',
-                     'Name one: host@dsware#1'):
-            self.assertIn(part, error.msg)
-        self.assertEqual(['queryVolume'], self.cluster.ops())
+        self.assert_no_move(self.migrate, self.stored_volume(),
+                            'host@dsware#0', 'named none',
+                            'Name one: host@dsware#1')
 
     def test_where_it_is_while_it_is_retyped(self):
         """When the driver's own retype failed; nothing has to be moved."""
@@ -404,16 +387,16 @@ class UpdateTestCase(MigrationTestCase):
         return info['data']['volume_name']
 
 
+@ddt.ddt
 class BrokenExchangeTestCase(MigrationTestCase):
     """Cinder died between the records of a volume and of its copy.
 
     It has written one of them, so both name the same object.
     """
 
-    def pair(self, common=None, keeps=None):
+    def pair(self, keeps=None):
         """Make a volume and its copy, on the cluster and in the database.
 
-        :param common: the name_id that both have; by default the copy's id
         :param keeps: the name that the volume was taken over with
         """
         pair = [utils.create_volume(
@@ -421,15 +404,11 @@ class BrokenExchangeTestCase(MigrationTestCase):
             launched_at=timeutils.utcnow()) for _each in range(2)]
         volume, copy = pair
         copy.use_quota = False
-        volume._name_id = common
         if keeps:
             volume.provider_id = naming.volume_provider_id(volume, keeps)
         for each in pair:
             self.stored(each)
-        if common:
-            copy._name_id = common
-        else:
-            volume._name_id = copy.id
+        volume._name_id = copy.id
         for each in pair:
             each.save()
         self.assertEqual(*self.names(*pair))
@@ -441,8 +420,9 @@ class BrokenExchangeTestCase(MigrationTestCase):
         self.dsware.delete_volume(volume)
         volume.destroy()
 
-    def test_the_copy_is_deleted(self):
-        volume, copy = self.pair()
+    @ddt.data(None, 'legacy')
+    def test_the_copy_is_deleted(self, keeps):
+        volume, copy = self.pair(keeps=keeps)
         self.delete(copy)
         self.assertEqual(self.names(volume), list(self.cluster.volumes))
 
@@ -450,11 +430,6 @@ class BrokenExchangeTestCase(MigrationTestCase):
         for each in self.pair():
             self.delete(each)
         self.assertEqual({}, self.cluster.volumes)
-
-    def test_a_volume_that_kept_its_name(self):
-        volume, copy = self.pair(keeps='legacy')
-        self.delete(copy)
-        self.assertEqual(self.names(volume), list(self.cluster.volumes))
 
 
 @ddt.ddt

@@ -24,7 +24,6 @@ from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware.features import qos
 from cinder.volume import qos_specs
-from cinder.volume import volume_types
 
 MIB = 1024 ** 2
 
@@ -63,7 +62,13 @@ class LimitsTestCase(testtools.TestCase):
         ({'total_iops_sec': '500', 'burstIOPS': '500'},
          {'maxIOPS': 500, 'burstIOPS': 500}),
         ({'total_iops_sec': '0', 'maxMBPS': '3'}, {'maxMBPS': 3}),
-        ({'maxIOPS': '10', 'burstIOPS': '0'}, {'maxIOPS': 10}))
+        ({'maxIOPS': '10', 'burstIOPS': '0'}, {'maxIOPS': 10}),
+        ({'total_bytes_sec_per_gb': str(MIB - 1),
+          'read_bytes_sec_per_gb': str(MIB)},
+         {'maxMBPS': 9, 'readLimitMBPS': 10}),
+        # No limit at all.
+        ({}, None), ({'maxIOPS': '0'}, None), ({'total_bytes_sec': '0'}, None),
+        ({'total_iops_sec_per_gb': '0'}, None))
     @ddt.unpack
     def test_standard_keys(self, values, expected):
         self.assertEqual(expected, self.limits(**values))
@@ -80,17 +85,6 @@ class LimitsTestCase(testtools.TestCase):
         self.assertEqual(
             {'maxIOPS': expected},
             self.limits(total_iops_sec_per_gb='100', **more))
-
-    def test_bytes_for_each_gib(self):
-        self.assertEqual(
-            {'maxMBPS': 9, 'readLimitMBPS': 10},
-            self.limits(total_bytes_sec_per_gb=str(MIB - 1),
-                        read_bytes_sec_per_gb=str(MIB)))
-
-    @ddt.data({}, {'maxIOPS': '0'}, {'total_bytes_sec': '0'},
-              {'total_iops_sec_per_gb': '0'})
-    def test_no_limit_at_all(self, values):
-        self.assertIsNone(self.limits(**values))
 
     @ddt.data('-1', '1.5', '', ' 1', '1 ', '1e3', 'many', '0x10', '1_000',
               '\u0661', None, True, '9' * 19, '1\n', '+1')
@@ -179,25 +173,12 @@ class DriverQoSTestCase(base.DriverTestCase):
     def setUp(self):
         super().setUp()
         self.driver = self.make_started_driver()
-        self._types = 0
-
-    def make_type(self, consumer='back-end', **values):
-        """Make a volume type with a qos spec in Cinder's database.
-
-        :returns: the type's id
-        """
-        self._types += 1
-        made = volume_types.create(self.context, 'type-%d' % self._types)
-        self.spec = qos_specs.create(self.context, 'spec-%d' % self._types,
-                                     {'consumer': consumer, **values})
-        qos_specs.associate_qos_with_type(self.context, self.spec.id,
-                                          made['id'])
-        return made['id']
 
     def make_limited(self, size=2, **values):
         """Make a Cinder volume with limits; it is not on the cluster."""
         values.setdefault('total_iops_sec_per_gb', '10')
-        return self.make_volume(size, volume_type_id=self.make_type(**values))
+        return self.make_volume(
+            size, volume_type_id=self.make_type(**values).id)
 
     def limits(self, volume):
         return self.cluster.limits_of(volume.name)
@@ -215,7 +196,8 @@ class DriverQoSTestCase(base.DriverTestCase):
     def test_no_limits(self, values):
         values = {'total_iops_sec_per_gb': '0', **values}
         volume = self.make_limited(**values) if 'maxIOPS' not in values \
-            else self.make_volume(volume_type_id=self.make_type(maxIOPS='0'))
+            else self.make_volume(
+                volume_type_id=self.make_type(maxIOPS='0').id)
         self.driver.create_volume(volume)
         self.driver.extend_volume(volume, 5)
         self.assertIsNone(self.limits(volume))
@@ -270,9 +252,10 @@ class DriverQoSTestCase(base.DriverTestCase):
         volume = self.make_limited()
         self.driver.create_volume(volume)
         qos_of = self.driver._limiter
-        qos_of.apply(volume, volume_type_id=self.make_type(maxMBPS='7'))
+        qos_of.apply(volume,
+                     volume_type_id=self.make_type(maxMBPS='7').id)
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
-        plain = volume_types.create(self.context, 'plain')['id']
+        plain = self.make_type().id
         qos_of.apply(volume, volume_type_id=plain)
         self.assertEqual({}, self.cluster.qos)
         qos_of.apply(volume, volume_type_id=plain)

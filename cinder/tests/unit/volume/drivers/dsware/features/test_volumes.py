@@ -161,16 +161,15 @@ class DeleteTestCase(VolumeTestCase):
         self.assertIn(made.name, self.cluster.volumes)
         self.assertEqual({}, self.cluster.snapshots)
 
-    def test_what_a_clone_that_cinder_forgot_left_goes_too(self):
-        """So Cinder does with the volume for a backup that failed."""
-        self.cluster.add_snapshot(self.make_volume().name + '.clone',
-                                  self.volume.name)
-        self.driver.delete_volume(self.volume)
-        self.assertEqual({}, self.cluster.snapshots)
+    def test_what_clones_left_goes_too(self):
+        """Of one that is finished, and of one that Cinder forgot.
 
-    def test_what_a_finished_clone_left_goes_too(self):
+        The latter it does with the volume for a backup that failed.
+        """
         made = self.stored_volume()
-        self.cluster.add_snapshot(made.name + '.clone', self.volume.name)
+        for clone in (made, self.make_volume()):
+            self.cluster.add_snapshot(clone.name + '.clone',
+                                      self.volume.name)
         self.driver.delete_volume(self.volume)
         self.assertEqual({made.name}, set(self.cluster.volumes))
         self.assertEqual({}, self.cluster.snapshots)

@@ -337,13 +337,6 @@ class SimulatorTestCase(test.TestCase):
         """
         return [op for _agent, op, _args, _result in self.control.log()]
 
-    def doors(self):
-        """Name what answers the driver, for the simulator's control.
-
-        :returns: a list
-        """
-        return [address for address, _port in self.simulator.agents]
-
     def connections(self):
         """Count connections to the agents.
 
@@ -401,6 +394,3 @@ class RESTTestCase(SimulatorTestCase):
     def manager(self):
         """Address and port of the manager."""
         return self.simulator.manager
-
-    def doors(self):
-        return ['rest']

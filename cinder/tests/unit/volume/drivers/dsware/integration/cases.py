@@ -45,7 +45,6 @@ class Operation:
     :ivar tells_limits: whether an error tells that a limit is reached
     :ivar certain: whether a query tells what has been done, and there is
         but one way to do it
-    :ivar makes_temporaries: whether it removes something at the end
     :ivar forgiving: whether it never fails, but is done again later
     :ivar needs_room: whether a full pool prevents it
     :ivar timeout: seconds for one request when no fault needs another time
@@ -58,7 +57,6 @@ class Operation:
     halfway = ()
     tells_limits = True
     certain = True
-    makes_temporaries = False
     forgiving = False
     needs_room = False
     about = 'volume'
@@ -292,7 +290,6 @@ class LinkedClone(Operation):
              'deleteSnapshot 2')
     empty_steps = ('deleteSnapshot',)
     quiet_steps = ('deleteSnapshot 2',)
-    makes_temporaries = True
     needs_room = True
 
     def run(self, dsware):

@@ -111,7 +111,6 @@ class GroupFromGroup(CreateGroupSnapshot):
              'deleteSnapshot 3', 'deleteSnapshot 4')
     empty_steps = ('deleteSnapshot', 'deleteSnapshot 2')
     quiet_steps = ('deleteSnapshot 3', 'deleteSnapshot 4')
-    makes_temporaries = True
 
     def prepare(self):
         super().prepare()

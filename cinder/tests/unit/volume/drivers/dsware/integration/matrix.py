@@ -43,9 +43,6 @@ OPERATIONS = (cases.OPERATIONS + cases_groups.OPERATIONS
 _CLI_SHARE = 5
 # How many operations of the short form see the simulator killed.
 _HEAVY_SHARE = 6
-# Seconds that the driver waits for the agent of a host when there is another
-# way.
-_PATIENCE = 10
 # Requests that start a copy inside the cluster.
 _COPYING = ('createFullVolumeFromSnap', 'rollbackSnapshot',
             'migrateVolumeCold')

@@ -63,13 +63,3 @@ class AttachTestCase(base.SocketTestCase):
                     self.reached(dsware, volume, connector)
                     self.reached(dsware, volume,
                                  {**connector, 'dsware_agent_port': port})
-
-    def test_nobody_chooses_the_port(self):
-        with self.listener() as port:
-            dsware = self.make_driver(
-                dsware_host_networks=[STRANGER], dsware_request_timeout=2,
-                dsware_attach_by='manager')
-            volume = self.created(dsware)
-            database.add_volume(volume)
-            self.reached(dsware, volume, {
-                'host': 'x', 'ip': STRANGER, 'dsware_agent_port': port})

@@ -84,21 +84,21 @@ class InTreeDriverTestCase(base.RESTTestCase):
             self.dsware.delete_volume(new)
             self.assertIsNone(self.on_cluster(on_cluster))
 
+    def snapshot(self, volume):
+        """Make a snapshot in Cinder's database."""
+        made = objects.Snapshot(
+            self.context, volume_id=volume.id, volume_size=1,
+            status='creating', volume_type_id=self.vt['id'])
+        made.create()
+        return objects.Snapshot.get_by_id(self.context, made.id)
+
     def test_snapshots_go_along(self):
         old = self.made()
-        snapshot = objects.Snapshot(
-            self.context, volume_id=old.id, volume_size=1, status='creating',
-            volume_type_id=self.vt['id'])
-        snapshot.create()
-        snapshot = objects.Snapshot.get_by_id(self.context, snapshot.id)
+        snapshot = self.snapshot(old)
         self.in_tree.create_snapshot(snapshot)
         snapshot.destroy()
         new = self.changed_over(old, old.name)
-        other = objects.Snapshot(
-            self.context, volume_id=new.id, volume_size=1, status='creating',
-            volume_type_id=self.vt['id'])
-        other.create()
-        other = objects.Snapshot.get_by_id(self.context, other.id)
+        other = self.snapshot(new)
         other.update(self.dsware.manage_existing_snapshot(
             other, {'source-name': snapshot.name}))
         self.dsware.delete_snapshot(other)

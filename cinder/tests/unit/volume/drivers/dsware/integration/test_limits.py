@@ -14,7 +14,6 @@
 
 from concurrent import futures
 
-from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.volume.drivers.dsware.array import models
 
@@ -25,11 +24,6 @@ class LimitTests:
         super().setUp()
         self.host = base.Host(self.simulator)
         self.dsware = self.make_driver()
-
-    def limited(self, size=1, **specs):
-        specs = specs or {'total_iops_sec_per_gb': '10'}
-        return base.make_volume(
-            size, volume_type_id=base.make_limited_type(**specs))
 
     def limits(self, volume):
         """The limits of a volume, as the cluster prints them."""
@@ -44,66 +38,22 @@ class LimitTests:
                   in enumerate(sorted(models.QOS_LIMITS))}
         wanted.update(minBaselineIOPS=1, minBaselineMBPS=2, burstIOPS=5000,
                       burstMBPSPerTB=6000)
-        volume = self.limited(**{key: str(value)
-                                 for key, value in wanted.items()})
+        volume = base.make_volume(volume_type_id=base.make_limited_type(
+            **{key: str(value) for key, value in wanted.items()}))
         self.dsware.create_volume(volume)
         self.assertEqual(wanted, self.limits(volume))
 
-    def test_changed_in_use(self):
-        volume = self.limited()
-        self.dsware.create_volume(volume)
-        self.host.attach(volume.name)
-        self.dsware.extend_volume(volume, 3)
-        self.assertEqual({'maxIOPS': 30}, self.limits(volume))
-        self.dsware._limiter.apply(
-            volume, volume_type_id=base.make_limited_type(maxMBPS='9'))
-        self.assertEqual({'maxMBPS': 9}, self.limits(volume))
-        self.assertRaises(exception.VolumeIsBusy,
-                          self.driver_in_a_hurry().delete_volume, volume)
-        self.assertEqual({'maxMBPS': 9}, self.limits(volume))
-        self.host.detach(volume.name)
-        self.dsware.delete_volume(volume)
-        self.assertEqual(set(), self.policies())
-
-    def driver_in_a_hurry(self):
-        return self.make_driver(dsware_request_timeout=1)
-
-    def arrays(self):
-        # Without Cinder's database, which these tests have for one thread.
-        return [dsware._array for dsware in (self.dsware,
-                                             self.make_driver())]
-
-    def test_two_services_at_once(self):
-        arrays = self.arrays()
-        volumes = [base.make_volume() for _each in range(8)]
-
-        def live(number):
-            array, volume = arrays[number % 2], volumes[number]
-            array.volumes.create(volume.name, 0, base.GIB, True)
-            array.qos.limit_new(volume.name, self.only(maxIOPS=number + 1))
-            array.qos.limit(volume.name, self.only(maxMBPS=number + 1))
-            found = self.limits(volume)
-            array.volumes.delete(volume.name)
-            array.qos.delete(volume.name)
-            return found
-
-        with futures.ThreadPoolExecutor(4) as pool:
-            self.assertEqual([{'maxMBPS': number + 1} for number in range(8)],
-                             list(pool.map(live, range(8))))
-        self.assertEqual((set(), set()), (self.policies(), self.contents()))
-
-    @staticmethod
-    def only(**limits):
-        return {**dict.fromkeys(models.QOS_LIMITS, 0), **limits}
-
     def test_both_services_change_one_volume(self):
-        volume = self.limited()
+        volume = base.make_volume(
+            volume_type_id=base.make_limited_type(maxIOPS='10'))
         self.dsware.create_volume(volume)
-        arrays = self.arrays() * 3
+        # Without Cinder's database, which these tests have for one thread.
+        arrays = [self.dsware._array, self.make_driver()._array] * 3
 
         def change(number):
-            arrays[number].qos.limit(volume.name,
-                                     self.only(maxIOPS=number + 1))
+            arrays[number].qos.limit(volume.name, {
+                **dict.fromkeys(models.QOS_LIMITS, 0),
+                'maxIOPS': number + 1})
 
         with futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(change, range(6)))

@@ -18,10 +18,48 @@ import ddt
 import fixtures
 
 from cinder.tests.unit.volume.drivers.dsware.fakes import certificates
-from cinder.tests.unit.volume.drivers.dsware.integration import strange_server
+from cinder.tests.unit.volume.drivers.dsware.fakes import http_server
 from cinder.tests.unit.volume.drivers.dsware.integration import test_security
 
 ADDRESSES = test_security.ADDRESSES
+
+
+def tls(certificate, key, client_ca=None, oldest=None, newest=None):
+    """Make what a server does that speaks TLS and knows no request.
+
+    :param certificate: the path of its certificate
+    :param key: the path of its key
+    :param client_ca: what the certificates of clients are checked with
+    :param oldest: the oldest version that it speaks
+    :param newest: the newest version that it speaks
+    :returns: what treats a connection of :class:`http_server.Server`
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    if client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(client_ca)
+    if oldest:
+        # It must be able to, or nothing would be shown.
+        context.set_ciphers('ALL:@SECLEVEL=0')
+        context.minimum_version = oldest
+    if newest:
+        context.maximum_version = newest
+
+    def treat(connection):
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            wrapped.recv(1)
+
+    return treat
+
+
+def http(connection):
+    """Say what a server for HTTP says to everything that it cannot read."""
+    connection.recv(1)
+    connection.sendall(b'HTTP/1.1 400 Bad Request\r\n\r\n')
+    # Not before the client has read it.
+    while connection.recv(65536):
+        pass
 
 
 class CertificateTestCase(test_security.SecureTestCase):
@@ -79,34 +117,34 @@ class StrangeServerTestCase(test_security.SecureTestCase):
 
         :returns: what it logs or raises
         """
-        server = self.useFixture(strange_server.Server(treat))
+        server = self.useFixture(http_server.Server(treat=treat))
         try:
-            dsware = self.secure_driver(server, **{
-                'dsware_request_timeout': 1, **options})
+            dsware = self.make_driver([server.address], **self.options(**{
+                'dsware_request_timeout': 1, **options}))
             self.assertEqual('down', self.state(dsware))
         except Exception as error:
             return str(error)
         return self.log.output
 
     def test_only_old_versions(self):
-        treat = strange_server.tls(*self.pair, oldest=ssl.TLSVersion.TLSv1,
-                                   newest=ssl.TLSVersion.TLSv1_1)
+        treat = tls(*self.pair, oldest=ssl.TLSVersion.TLSv1,
+                    newest=ssl.TLSVersion.TLSv1_1)
         self.assertIn('no TLS version from 1.2 on', self.says(treat))
 
     def test_no_tls(self):
-        said = self.says(strange_server.http)
+        said = self.says(http)
         self.assertIn('what the agent says is not TLS', said)
         self.assertIn('set driver_use_ssl = false', said)
 
     def test_tls_where_the_driver_expects_none(self):
-        treat = strange_server.tls(*self.pair)
+        treat = tls(*self.pair)
         self.assertIn('set driver_use_ssl = true', self.says(
             treat, driver_use_ssl=False, driver_ssl_cert_path=None))
 
     @ddt.data(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
     def test_a_missing_client_certificate(self, version):
-        treat = strange_server.tls(*self.pair, newest=version,
-                                   client_ca=self.authority.path)
+        treat = tls(*self.pair, newest=version,
+                    client_ca=self.authority.path)
         said = self.says(treat)
         self.assertIn('wants a client certificate', said)
         self.assertIn('dsware_client_cert', said)
@@ -114,8 +152,8 @@ class StrangeServerTestCase(test_security.SecureTestCase):
     @ddt.data(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
     def test_a_wrong_client_certificate(self, version):
         cert, key = self.strangers
-        treat = strange_server.tls(*self.pair, newest=version,
-                                   client_ca=self.authority.path)
+        treat = tls(*self.pair, newest=version,
+                    client_ca=self.authority.path)
         said = self.says(treat, dsware_client_cert=cert,
                          dsware_client_key=key)
         self.assertRegex(said, '(refuses|does not accept) the client '
@@ -123,7 +161,7 @@ class StrangeServerTestCase(test_security.SecureTestCase):
 
     def test_a_key_that_does_not_match(self):
         self.assertRegex(
-            self.says(strange_server.tls(*self.pair),
+            self.says(tls(*self.pair),
                       dsware_client_cert=self.clients[0],
                       dsware_client_key=self.strangers[1]),
             'Option dsware_client_key = .*not that of the certificate in '

@@ -12,13 +12,14 @@
 
 """Managers of all releases and habits, whose answers get lost."""
 
+import socket
+
 import ddt
 import fixtures
 
 from cinder import context
 from cinder.tests.unit.volume.drivers.dsware.fakes import database
 from cinder.tests.unit.volume.drivers.dsware.integration import base
-from cinder.tests.unit.volume.drivers.dsware.integration import strange_server
 from tools import secret_marks
 
 DATA = b'data' * 1000
@@ -169,18 +170,7 @@ class RESTLossTestCase(LifeTestCase):
             self.control.add_fault(op=op, count=1, **loss)
         self.live(dsware)
 
-
-class RESTManagersTestCase(LifeTestCase):
-    """Two managers, one of which fails; it is the same, by another way."""
-
-    def setUp(self):
-        super().setUp()
-        self.relay = self.useFixture(strange_server.Relay(self.manager))
-        self.ways = [self.relay.address, self.manager]
-
-    def test_one_is_not_there(self):
-        self.relay.stop()
-        self.live(self.make_driver(self.ways))
-
-    def test_one_fails_before_each_step(self):
-        self.live(self.make_driver(self.ways), between=self.relay.cut)
+    def test_one_of_two_managers_is_not_there(self):
+        with socket.create_server((self.ADDRESS, 0)) as listening:
+            nobody = listening.getsockname()
+        self.live(self.make_driver([nobody, self.manager]))

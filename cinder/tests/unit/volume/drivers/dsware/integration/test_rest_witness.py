@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Cinder's own FusionStorage driver works with the simulator as it is.
+"""The client of Cinder's FusionStorage driver works with the simulator.
 
 It is the witness that the simulator speaks what is published: it knows
 nothing of this project, and it has been in use with clusters.
@@ -17,25 +17,15 @@ nothing of this project, and it has been in use with clusters.
 
 from unittest import mock
 
-from cinder import context
 from cinder import exception
-from cinder.tests.unit import fake_constants as fake
-from cinder.tests.unit import fake_snapshot
-from cinder.tests.unit import fake_volume
 from cinder.tests.unit import test
-from cinder.volume import configuration
-from cinder.volume.drivers.fusionstorage import dsware
 from cinder.volume.drivers.fusionstorage import fs_client
-from cinder.volume.drivers.fusionstorage import fs_conf
 from dsware_sim import testing
 
 _USER, _PASSWORD = 'witness', 'a password of tests'
-_GROUP = 'fusionstorage'
-_HOST = 'compute1'
 
 
 class WitnessTestCase(test.TestCase):
-    """Has a simulator whose linked clones have the size asked for."""
 
     @classmethod
     def setUpClass(cls):
@@ -49,27 +39,20 @@ class WitnessTestCase(test.TestCase):
         super().setUp()
         self.control = self.simulator.control
         self.addCleanup(self.control.reset)
-        # What the witness never asks for after a clone.
+        # Linked clones have the size asked for; it never grows them.
         self.control.set_rest(clone_size='asked')
         # It turns warnings off for the whole process.
         self.enterContext(mock.patch.object(fs_client.urllib3,
                                             'disable_warnings'))
-
-    def names(self, what='volumes'):
-        """Tell which objects there are, as the cluster knows it."""
-        return sorted(one['name'] for one in self.control.status()[what])
-
-
-class ClientTestCase(WitnessTestCase):
-    """Its client."""
-
-    def setUp(self):
-        super().setUp()
         self.client = fs_client.RestCommon(self.simulator.rest, _USER,
                                            _PASSWORD)
         self.addCleanup(self.client.session.close)
         self.client.login()
         self.address = self.simulator.agents[0][0]
+
+    def names(self, what='volumes'):
+        """Tell which objects there are, as the cluster knows it."""
+        return sorted(one['name'] for one in self.control.status()[what])
 
     def test_pools(self):
         first, second = self.client.query_pool_info()
@@ -127,102 +110,3 @@ class ClientTestCase(WitnessTestCase):
         self.client.logout()
         self.assertRaises(exception.VolumeBackendAPIException,
                           self.client.query_pool_info)
-
-
-class DriverTestCase(WitnessTestCase):
-    """The driver itself, as far as it needs no services."""
-
-    def setUp(self):
-        super().setUp()
-        # It writes the password into the machine's cinder.conf.
-        self.enterContext(mock.patch.object(fs_conf.FusionStorageConf,
-                                            '_rewrite_conf'))
-        self.context = context.get_admin_context()
-        self.driver = self.make_driver()
-        self.driver.do_setup(None)
-        self.addCleanup(self.driver.client.session.close)
-        self.driver.check_for_setup_error()
-
-    def make_driver(self):
-        """Make a driver with a configuration of its own."""
-        conf = configuration.Configuration(dsware.volume_opts,
-                                           config_group=_GROUP)
-        made = dsware.DSWAREDriver(configuration=conf,
-                                   host='host@' + _GROUP)
-        for name, value in {
-                'dsware_rest_url': self.simulator.rest, 'san_login': _USER,
-                'san_password': _PASSWORD,
-                'dsware_storage_pools': 'pool0;pool1',
-                'manager_ips': {_HOST: self.simulator.agents[0][0]}}.items():
-            self.override_config(name, value, group=_GROUP)
-        return made
-
-    def volume(self, number=fake.VOLUME_ID, size=1):
-        """Make a volume of Cinder's."""
-        return fake_volume.fake_volume_obj(
-            self.context, id=number, size=size, host='host@fs#pool1',
-            provider_location=None)
-
-    def snapshot(self, volume):
-        """Make a snapshot of Cinder's."""
-        made = fake_snapshot.fake_snapshot_obj(
-            self.context, id=fake.SNAPSHOT_ID, volume_id=volume.id,
-            provider_location=None)
-        made.volume = volume
-        return made
-
-    def test_statistics(self):
-        self.control.expire_tokens()
-        stats = self.driver.get_volume_stats()
-        self.assertEqual({'pool0': 1024.0, 'pool1': 1024.0}, {
-            pool['pool_name']: pool['free_capacity_gb']
-            for pool in stats['pools']})
-
-    def test_life_of_a_volume(self):
-        volume = self.volume()
-        self.driver.create_volume(volume)
-        self.driver.extend_volume(volume, 3)
-        found, = self.control.status()['volumes']
-        self.assertEqual((volume.name, 3072, 1), (
-            found['name'], found['size'], found['pool_id']))
-        self.driver.delete_volume(volume)
-        self.assertEqual([], self.names())
-        self.driver.delete_volume(volume)
-        self.assertRaises(exception.VolumeBackendAPIException,
-                          self.driver.extend_volume, volume, 4)
-
-    def test_snapshots_and_clones(self):
-        volume = self.volume()
-        snapshot = self.snapshot(volume)
-        self.driver.create_volume(volume)
-        self.driver.create_snapshot(snapshot)
-        clone = self.volume(fake.VOLUME2_ID, 2)
-        self.driver.create_volume_from_snapshot(clone, snapshot)
-        self.driver.create_cloned_volume(self.volume(fake.VOLUME3_ID, 2),
-                                         clone)
-        sizes = {one['name']: one['size']
-                 for one in self.control.status()['volumes']}
-        self.assertEqual(
-            [1024, 2048, 2048], [
-                sizes[self.volume(number).name] for number in
-                (fake.VOLUME_ID, fake.VOLUME2_ID, fake.VOLUME3_ID)])
-        self.driver.delete_snapshot(snapshot)
-        self.assertEqual([], self.names('snapshots'))
-        self.driver.delete_snapshot(snapshot)
-
-    def test_attachments(self):
-        volume = self.volume()
-        self.driver.create_volume(volume)
-        connector = {'host': _HOST}
-        info, _ = self.driver._attach_volume(self.context, volume, connector)
-        with open(info['device']['path'], 'r+b') as device:
-            device.write(b'bytes')
-        self.driver._detach_volume(self.context, info, volume, connector)
-        info = self.driver.initialize_connection(volume, connector)
-        found, = self.control.status()['volumes']
-        self.assertEqual(
-            {'driver_volume_type': 'local',
-             'data': {'device_path':
-                      '/dev/disk/by-id/wwn-0x' + found['wwn']}}, info)
-        self.driver.terminate_connection(volume, connector)
-        self.assertEqual([], self.control.status()['attachments'])

@@ -140,23 +140,6 @@ class RotationTestCase(test_security.SecureTestCase):
         workers.stop()
         self.assertEqual([], workers.errors)
 
-    def test_a_file_in_the_middle_of_being_written(self):
-        dsware = self.driver()
-        workers = self.useFixture(Workers(dsware))
-        workers.go_on()
-        whole = self.mine['ca'] + '.whole'
-        shutil.copy(self.mine['ca'], whole)
-        with open(self.mine['ca'], 'w') as file:
-            file.write('-----BEGIN CERTIFICATE-----\nMIIB')
-        # Those that are connected go on.
-        workers.go_on()
-        os.replace(whole, self.mine['ca'])
-        workers.go_on()
-        # An agent that needed one more connection meanwhile was left alone.
-        workers.stop()
-        self.assertEqual([], workers.errors)
-        self.assertEqual([], self.control.status()['volumes'])
-
 
 def join(target, *sources):
     """Put files together to one that takes the place of another."""

@@ -12,7 +12,6 @@
 
 """Where the password is not, while all goes well and when it does not."""
 
-import json
 import pathlib
 import traceback
 
@@ -25,7 +24,6 @@ from tools import secret_marks
 
 MARK = secret_marks.MARK
 WRONG = secret_marks.secret('wrong')
-ADDRESSES = test_security.ADDRESSES
 
 
 def reachable(root):
@@ -66,36 +64,7 @@ def command_lines():
                 continue
 
 
-class SecretsTestCase(test_security.SecureTestCase):
-
-    CREDENTIALS = {'user': test_security.USER,
-                   'password': test_security.PASSWORD}
-    CONNECTOR = {'host': 'h', 'ip': ADDRESSES[0], 'multipath': False,
-                 'dsware_cli': True}
-
-    def options(self, **options):
-        return super().options(**{
-            'san_login': test_security.USER,
-            'san_password': test_security.PASSWORD, **options})
-
-    def tearDown(self):
-        # All levels of all loggers.
-        self.assertNotIn(MARK, self.log.output)
-        super().tearDown()
-
-    def assertHidden(self, what):
-        self.assertNotIn(MARK, json.dumps(what, default=repr))
-
-    def test_what_cinder_and_nova_keep(self):
-        dsware = self.secure_driver()
-        self.assertHidden(dsware.get_volume_stats(refresh=True))
-        volume = base.make_volume()
-        self.assertHidden(dsware.create_volume(volume))
-        self.assertHidden(dsware.initialize_connection(volume,
-                                                       self.CONNECTOR))
-        dsware.terminate_connection(volume, self.CONNECTOR)
-        self.assertHidden([vars(opt) for opt in dsware.get_driver_options()])
-        self.assertHidden(volume.obj_to_primitive())
+class SecretsTestCase(test_security.SignedInTestCase):
 
     def test_objects_do_not_show_it(self):
         dsware = self.secure_driver()

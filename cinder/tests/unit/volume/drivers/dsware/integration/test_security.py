@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""TLS, client certificates, signing in, and secrets that stay secret."""
+"""A cluster that wants TLS, and signing in."""
 
+from concurrent import futures
 import shutil
 import tempfile
-import threading
 
 import fixtures
 
@@ -48,20 +48,19 @@ class SecureTestCase(base.SocketTestCase):
         return simulator
 
     @classmethod
-    def secure_simulator(cls, authority, addresses=ADDRESSES, days=1,
+    def secure_simulator(cls, authority, addresses=ADDRESSES,
                          client_ca=None, **settings):
         """Start a simulator with a certificate.
 
         :param authority: who signs the certificate
         :param addresses: what it is valid for
-        :param days: how long it is valid
         :param client_ca: what certificates of clients are checked with
         :param settings: what else the simulator is told
         :returns: the simulator
         """
         cls.made += 1
         cert, key = cls.latest = authority.issue(
-            'server', addresses, days, file_name=f'server{cls.made}')
+            'server', addresses, file_name=f'server{cls.made}')
         tls = {'cert': cert, 'key': key}
         if client_ca:
             tls['client_ca'] = client_ca
@@ -132,34 +131,8 @@ class SecureTestCase(base.SocketTestCase):
         return dsware.get_volume_stats(refresh=True)['backend_state']
 
 
-class TLSTestCase(SecureTestCase):
-
-    def test_verified(self):
-        self.assertWorks(self.secure_driver())
-
-    def test_not_verified(self):
-        self.present(*self.other.issue('liar', ['127.0.77.9']))
-        self.assertWorks(self.secure_driver(
-            driver_ssl_cert_verify=False, driver_ssl_cert_path=None))
-        self.assertIn('not verified', self.log.output)
-
-
-class ClientCertificateTestCase(SecureTestCase):
-
-    @classmethod
-    def secure_simulator(cls, authority, **settings):
-        cls.clients = authority.issue('client')
-        cls.strangers = cls.other.issue('stranger')
-        return super().secure_simulator(
-            authority, client_ca=authority.path, **settings)
-
-    def test_with_certificate(self):
-        cert, key = self.clients
-        self.assertWorks(self.secure_driver(dsware_client_cert=cert,
-                                            dsware_client_key=key))
-
-
-class SignInTestCase(SecureTestCase):
+class SignedInTestCase(SecureTestCase):
+    """A cluster that wants to know who asks, too."""
 
     CREDENTIALS = {'user': USER, 'password': PASSWORD}
 
@@ -171,48 +144,8 @@ class SignInTestCase(SecureTestCase):
         self.assertNotIn(secret_marks.MARK, self.log.output)
         super().tearDown()
 
-    def test_right(self):
-        self.assertWorks(self.secure_driver())
-        # Once a connection, not once a request.
-        self.assertLessEqual(self.control.counts()['login'], 2)
 
-    def test_wrong_password(self):
-        error = self.assertRaises(
-            exception.VolumeBackendAPIException, self.secure_driver,
-            san_password=secret_marks.secret('wrong'),
-            dsware_request_timeout=1)
-        self.assertIn('san_login and san_password', error.msg)
-        self.assertIn('10000003', error.msg)
-        self.assertNotIn(secret_marks.MARK, str(error))
-        self.assertEqual(['login'], self.ops())
-
-    def test_signing_in_fails_at_one_agent(self):
-        for kind in ('drop_before', 'drop_after', 'garbage', 'cut_frame',
-                     'wrong_seq'):
-            with self.subTest(kind=kind):
-                self.control.add_fault(kind=kind, op='login', count=1)
-                self.assertWorks(self.secure_driver())
-
-    def test_session_that_ends_within_an_operation(self):
-        dsware = self.secure_driver()
-        source = self.created(dsware)
-        self.control.pause_copies()
-        copy = base.make_volume(volume_type=base.make_type(
-            dsware__clone='full'))
-        done = []
-        thread = threading.Thread(
-            target=lambda: done.append(dsware.create_cloned_volume(
-                copy, source)))
-        thread.start()
-        base.wait_until(lambda: self.control.status()['copies'], 'it copies')
-        self.control.set_passwords(PASSWORD, keep_sessions=False)
-        asked = self.control.counts()['login']
-        base.wait_until(lambda: self.control.counts()['login'] > asked,
-                        'it has signed in again')
-        self.control.resume_copies()
-        thread.join(base.PATIENCE)
-        self.assertEqual(1, len(done))
-        self.assertEqual(0, self.on_cluster(copy.name)['status'])
+class SignInTestCase(SignedInTestCase):
 
     def test_a_wrong_password_is_sent_once_whatever_is_asked(self):
         dsware = self.raw_driver(**self.options(
@@ -223,10 +156,6 @@ class SignInTestCase(SecureTestCase):
                 exception.VolumeBackendAPIException,
                 dsware.check_for_setup_error)
         self.assertIn('users are locked out', str(error))
-        threads = [threading.Thread(target=self.state, args=[dsware])
-                   for _number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(base.PATIENCE)
+        with futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(self.state, [dsware] * 8))
         self.assertEqual({'login': 1}, self.control.counts())

@@ -28,8 +28,9 @@ _TIMEOUT = 120
 
 class ThreadTests:
 
-    WORKERS = 24
-    ROUNDS = 4
+    # Twice as many as there are connections to all agents.
+    WORKERS = 12
+    ROUNDS = 2
 
     def doors(self):
         """Tell the agents, and further options."""
