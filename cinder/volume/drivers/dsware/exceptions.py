@@ -19,7 +19,6 @@ translates still reaches the manager as a backend error with a full message.
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import result_codes
-from os_brick_dsware import result_codes as published
 
 # Text that the cluster sends is data: it is cut and made printable before it
 # becomes part of a message, so that it cannot flood or forge log lines.
@@ -194,18 +193,19 @@ def is_in_doubt(error: BaseException) -> bool:
         cause not in (None, error) and is_in_doubt(cause))
 
 
+# By the classes of the table of result codes.
 _BY_CLASS = {
-    published.EXISTS: ObjectExists,
-    published.ABSENT: ObjectAbsent,
-    published.BUSY: ObjectBusy,
-    published.RETRY: TryAgain,
-    published.UNKNOWN: OutcomeUnknown,
-    published.CAPACITY: CapacityExceeded,
-    published.INVALID: InvalidRequest,
-    published.ATTACHED: AlreadyAttached,
-    published.DETACHED: NotAttached,
-    published.DENIED: AccessDenied,
-    published.FAULT: BackendFault,
+    'exists': ObjectExists,
+    'absent': ObjectAbsent,
+    'busy': ObjectBusy,
+    'retry': TryAgain,
+    'unknown': OutcomeUnknown,
+    'capacity': CapacityExceeded,
+    'invalid': InvalidRequest,
+    'attached': AlreadyAttached,
+    'detached': NotAttached,
+    'denied': AccessDenied,
+    'fault': BackendFault,
 }
 
 

@@ -11,6 +11,7 @@
 # under the License.
 """To whom a password is sent, and when to nobody."""
 
+import contextlib
 import threading
 
 import testtools
