@@ -12,7 +12,8 @@
 
 """Cinder driver for Huawei Dsware (FusionStorage Block).
 
-Every call of Cinder is here, and is left to one of the features.
+Every call of Cinder is here; what takes more than a few lines is left to one
+of the features.
 """
 
 from oslo_log import log as logging
@@ -107,7 +108,7 @@ class DSWareDriver(driver.VolumeDriver):
         """Contact the cluster.
 
         A cluster that cannot be reached leaves the backend down; it comes up
-        by itself. What will not mend by itself is an error.
+        by itself. What an operator has to mend is an error.
 
         :raises VolumeBackendAPIException: the certificate or credentials are
             refused, fsc_cli cannot be run, or a configured pool is unknown
@@ -116,6 +117,7 @@ class DSWareDriver(driver.VolumeDriver):
             pools = self._pools.query()
         except (exceptions.CertificateRefused,
                 exceptions.CommandUnavailable):
+            # No answer either, but waiting for one is of no use.
             raise
         except exceptions.NO_ANSWER as error:
             reporting.log_once(
@@ -123,6 +125,7 @@ class DSWareDriver(driver.VolumeDriver):
                 'The Dsware cluster cannot be reached. The backend starts '
                 'down and comes up when the cluster answers.')
         else:
+            # Services of this host that were killed may have left devices.
             self._attachments.release()
             self._log_start(pools)
 
@@ -142,10 +145,10 @@ class DSWareDriver(driver.VolumeDriver):
 
     @property
     def capabilities(self):
-        """What the backend can now.
+        """What the backend can do now, which changes with its volume types.
 
         Cinder reads it at the start, for each new volume, and before it copies
-        one; it writes into it, too.
+        one. It also changes entries of the dict that it gets.
         """
         return stats.capabilities_now(self._capabilities)
 
@@ -167,9 +170,8 @@ class DSWareDriver(driver.VolumeDriver):
     def get_default_goodness_function(self):
         """Prefer the pool with the larger share of free space.
 
-        It refuses nothing. There is no such default for the DriverFilter,
-        which would also refuse what needs no new space: snapshots, for
-        example.
+        A default filter would also refuse what needs no space, such as
+        snapshots; so there is none.
         """
         return stats.GOODNESS
 
@@ -251,7 +253,7 @@ class DSWareDriver(driver.VolumeDriver):
 
     @failures.logged
     def terminate_connection(self, volume, connector, **kwargs):
-        """Let go of a host; of all of them when the connector is None.
+        """Detach a volume from a host; from all when the connector is None.
 
         :returns: whether the host keeps it for others
         """
@@ -287,7 +289,7 @@ class DSWareDriver(driver.VolumeDriver):
 
     @failures.logged
     def unmanage(self, volume):
-        """Let go of a volume, which stays on the cluster with its limits."""
+        """Forget a volume, which stays on the cluster with its limits."""
         self._volumes.unmanage(volume)
 
     @failures.logged
@@ -308,7 +310,7 @@ class DSWareDriver(driver.VolumeDriver):
         return self._manage.snapshot(snapshot, existing_ref)
 
     def unmanage_snapshot(self, snapshot):
-        """Let go of a snapshot, which stays on the cluster as it is."""
+        """Forget a snapshot, which stays on the cluster as it is."""
         LOG.info('Snapshot %(snapshot)s stays on the cluster as %(name)s.',
                  {'snapshot': snapshot.id,
                   'name': naming.snapshot_name(snapshot)})

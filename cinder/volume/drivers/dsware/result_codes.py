@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The result codes of the Dsware management interface.
+"""The result codes that the driver knows by name.
 
-Codes, names and meanings are published facts; the class says what a code
-tells the client to do. The table itself is shared with the connector, in its
-module of this name, which explains the classes: add a code there.
+The table of all of them is os_brick_dsware/result_codes.csv, which the
+connector has, too. Another code is a line there; it gets a name here only when
+the driver does something special.
 """
 
 from os_brick_dsware import result_codes as published
