@@ -262,6 +262,11 @@ class Agents:
         if again:
             LOG.info('Dsware agent %s answers again.', agent.endpoint)
 
+    def end_pause(self, agent):
+        """Let an agent be asked again at once."""
+        with self._lock:
+            agent.since = -float('inf')
+
     def failed(self, place, error):
         """Leave an agent alone for a growing while.
 

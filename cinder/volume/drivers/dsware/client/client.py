@@ -318,8 +318,9 @@ class Client:
             if error.result is None:
                 self._failed(place, error, call.limit)
             raise
-        except exceptions.CommandUnavailable:
-            # No agent has a part in that.
+        except (exceptions.AccessDenied, exceptions.CommandUnavailable):
+            # Waiting for the agent mends neither, so who waits is told, too.
+            self._agents.end_pause(place.agent)
             raise
         except exceptions.EndpointUnavailable as error:
             named = self._unavailable(error, request)
