@@ -486,6 +486,13 @@ class BoundTestCase(CallingTestCase):
         self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
         self.assertEqual(len(self.asked()), len(closed))
 
+    def test_one_beyond_it_is_not_the_agents_fault(self):
+        """Else a volume of many snapshots held up all other requests."""
+        self.cluster.fail('queryVolume', 'records', [{'a': '1'}] * 4097,
+                          times=10 ** 6)
+        self.raises(exceptions.OutcomeUnknown, self.query)
+        self.assertEqual([0, 0], self.failures())
+
     def test_so_have_its_frames(self):
         taken = []
 
