@@ -190,8 +190,11 @@ class Agents:
         while True:
             with self._lock:
                 waiter.called.clear()
+                # Before it is looked who may be asked: a pause that is over
+                # right after that must not be slept over.
+                now = time.monotonic()
                 self._serve()
-                seconds = self._until_next(waiter.agents)
+                seconds = self._until_next(waiter.agents, now)
             if waiter.place is not None or deadline.expired:
                 return
             waiter.called.wait(min(seconds, deadline.remaining))
@@ -233,9 +236,8 @@ class Agents:
             _PAUSES if any(other.answers for other in agents)
             else self._pauses_when_needed))
 
-    def _until_next(self, agents):
+    def _until_next(self, agents, now):
         """Tell in how many seconds the next pause is over."""
-        now = time.monotonic()
         ends = (self._pause_end(agent, agents) for agent in agents
                 if not agent.answers)
         return min((end - now for end in ends if end > now),
@@ -259,6 +261,11 @@ class Agents:
             self._serve()
         if again:
             LOG.info('Dsware agent %s answers again.', agent.endpoint)
+
+    def end_pause(self, agent):
+        """Let an agent be asked again at once."""
+        with self._lock:
+            agent.since = -float('inf')
 
     def failed(self, place, error):
         """Leave an agent alone for a growing while.

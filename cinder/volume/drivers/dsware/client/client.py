@@ -314,12 +314,14 @@ class Client:
                 yield frame
         except exceptions.OutcomeUnknown as error:
             # No result means that the agent itself, not the cluster, is
-            # in doubt: a hanging or babbling agent is avoided too.
-            if error.result is None:
+            # in doubt: a hanging or babbling agent is avoided too. One that
+            # has more to tell than is wanted is not.
+            if error.result is None and count <= most:
                 self._failed(place, error, call.limit)
             raise
-        except exceptions.CommandUnavailable:
-            # No agent has a part in that.
+        except (exceptions.AccessDenied, exceptions.CommandUnavailable):
+            # Waiting for the agent mends neither, so who waits is told, too.
+            self._agents.end_pause(place.agent)
             raise
         except exceptions.EndpointUnavailable as error:
             named = self._unavailable(error, request)

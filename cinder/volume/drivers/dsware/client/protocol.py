@@ -235,8 +235,10 @@ class Connection:
         frame = next(self._parts, None)
         if frame is None and self._buffer:
             frame = self._first_part()
-        if frame is not None and not frame.more and self._buffer:
-            raise RemoteProtocolError('data after the end of the reply')
+        if frame is not None:
+            self._check_sequence(frame)
+            if not frame.more and self._buffer:
+                raise RemoteProtocolError('data after the end of the reply')
         return frame
 
     def _first_part(self) -> Frame | None:
@@ -244,9 +246,7 @@ class Connection:
         if payload is None:
             return None
         self._parts = decode_reply(payload)
-        frame = next(self._parts)
-        self._check_sequence(frame)
-        return frame
+        return next(self._parts)
 
     def _take_payload(self) -> bytes | None:
         if len(self._buffer) < _LENGTH.size:

@@ -12,6 +12,7 @@
 
 """Agents: which one is asked, when, and who gets the next place."""
 
+import itertools
 import threading
 import time
 from unittest import mock
@@ -62,9 +63,9 @@ class AgentsTestCase(testtools.TestCase):
     def take(self, *chosen, seconds=0):
         return self.agents.take(list(chosen), waiting.Deadline(seconds))
 
-    def asked(self, *chosen):
-        """Take a place at once, and tell at which agent."""
-        place = self.take(*chosen)
+    def asked(self, *chosen, seconds=0):
+        """Take a place, and tell at which agent."""
+        place = self.take(*chosen, seconds=seconds)
         return place and place.agent
 
     def fail(self, *failed):
@@ -235,6 +236,19 @@ class PauseTestCase(AgentsTestCase):
             self.agents.failed(place, _FAILURE)
             self.clock.now += 0.1
         self.assertEqual(1, self.one.failures)
+
+    def test_a_pause_that_ends_between_two_looks_at_it(self):
+        end = self.clock.now
+        self.one.capacity = 20
+        for early in range(12):
+            self.one.failures, self.one.since = 1, end - 0.25
+            looks = itertools.count(-early)
+            self.clock.now = end - 0.0005
+            with mock.patch.object(
+                    self.clock, 'monotonic',
+                    lambda: self.clock.now + next(looks) / 1000):
+                self.assertIs(self.one, self.asked(self.one, seconds=60))
+            self.assertAlmostEqual(end, self.clock.now, delta=1)
 
     def test_an_answer_ends_the_outage(self):
         before = self.take(self.one)

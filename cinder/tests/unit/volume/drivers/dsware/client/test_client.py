@@ -282,6 +282,20 @@ class DeadlineTestCase(CallingTestCase):
         # No agent has a part in that.
         self.assertEqual([0, 0], self.failures())
 
+    @ddt.data(exceptions.AccessDenied, exceptions.CommandUnavailable)
+    def test_what_waiting_does_not_mend_ends_each_call_at_once(self, error):
+        """Also after an outage, whose cause was another."""
+        for carrier in self.transports.values():
+            carrier.exchange = self.refusing(exceptions.EndpointUnavailable)
+        self.raises(exceptions.EndpointUnavailable, self.query, patience=0)
+        for carrier in self.transports.values():
+            carrier.exchange = self.refusing(error)
+        self.clock.now += 10
+        start = self.clock.now
+        for _n in range(5):
+            self.raises(error, self.query)
+        self.assertEqual(start, self.clock.now)
+
     @staticmethod
     def refusing(error):
         def exchange(request, deadline):
@@ -474,6 +488,13 @@ class BoundTestCase(CallingTestCase):
         self.assertIn('more than 4096 records', str(error))
         self.assertEqual(('queryVolume', 'v'), (error.op, error.name))
         self.assertEqual(len(self.asked()), len(closed))
+
+    def test_one_beyond_it_is_not_the_agents_fault(self):
+        """Else a volume of many snapshots held up all other requests."""
+        self.cluster.fail('queryVolume', 'records', [{'a': '1'}] * 4097,
+                          times=10 ** 6)
+        self.raises(exceptions.OutcomeUnknown, self.query)
+        self.assertEqual([0, 0], self.failures())
 
     def test_so_have_its_frames(self):
         taken = []

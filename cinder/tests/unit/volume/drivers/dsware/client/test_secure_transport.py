@@ -194,6 +194,14 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertTrue(peer.closed)
         self.assertNotIn(b'createVolume', peer.sent)
 
+    @ddt.data(reply(1, more=True) + reply(1),
+              reply(1, body='\n'.join(['a=1'] * 300)))
+    def test_its_answer_is_not_that_of_the_next_request(self, answer):
+        peer = ScriptedSocket(answer)
+        self.fails(exceptions.OutcomeUnknown,
+                   self.make(peer, **self.settings), CREATE)
+        self.assertTrue(peer.closed)
+
     def test_it_is_limited_like_connecting(self):
         def late():
             self.clock.now += 10
