@@ -129,7 +129,7 @@ class Copies:
         :param doubts: gets the errors of requests that may be carried out
         """
         def begun(deadline):
-            found = self._queries.volume(name, deadline)
+            found = self._queries.volume(name, self._operation.look(deadline))
             if found is not None and found.working:
                 return True
             # It may be over already, or begin yet.

@@ -110,10 +110,14 @@ class Volumes:
     def extend(self, volume, new_size):
         with failures.for_extension(volume), failures.for_volume(volume):
             # A qos spec that is wrong is refused before anything is changed.
-            self._limiter.wanted(volume, size=new_size)
+            limited = self._limiter.wanted(volume, size=new_size)
+            if not limited:
+                # Nobody can make the volume smaller again when that fails.
+                self._limiter.apply(volume, size=new_size)
             self._array.volumes.expand(naming.volume_name(volume),
                                        new_size * models.MIB_PER_GIB)
-            self._limiter.apply(volume, size=new_size)
+            if limited:
+                self._limiter.apply(volume, size=new_size)
 
     def pool(self, volume):
         return str(existing(self._array, volume).pool_id)

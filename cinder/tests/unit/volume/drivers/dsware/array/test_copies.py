@@ -125,6 +125,14 @@ class FullCopyTestCase(CopyTestCase):
         self.assertEqual(1, self.cluster.count('createVolume'))
         self.assertEqual(1, self.cluster.count('createFullVolumeFromSnap'))
 
+    def test_a_copy_in_doubt_when_the_time_is_over(self):
+        self.cluster.copy_time = 1000
+        self.cluster.fail('createFullVolume', 'silent')
+        # So short a time is all for one attempt.
+        self.client.request_timeout = 1
+        self.copy()
+        self.assertEqual(1, self.cluster.count('createFullVolumeFromSnap'))
+
     @ddt.data(('lost', 10), ('unanswered', 0))
     @ddt.unpack
     def test_a_copy_in_doubt_that_does_not_run_starts_anew(self, kind,

@@ -146,6 +146,11 @@ class FakeTransport:
         raise self._unknown(request)
         yield
 
+    def _silent(self, request, deadline, value):
+        """The request is carried out; nothing is heard of it."""
+        list(self._answer(request))
+        yield from self._hangs(request, deadline, value)
+
     def _hangs(self, request, deadline, value):
         """Nothing is heard until the time is over."""
         self.peer.clock.now += deadline.remaining

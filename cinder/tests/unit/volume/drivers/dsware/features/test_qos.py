@@ -248,6 +248,15 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.driver.extend_volume(volume, 4)
         self.assertEqual({'maxIOPS': 40}, self.limits(volume))
 
+    @ddt.data('queryVolumeQoSInfo', 'deleteQoS')
+    def test_an_extension_without_limits_fails_before_it_grows(self, op):
+        volume = self.make_volume()
+        self.driver.create_volume(volume)
+        self.cluster.fail(op, 'result', 50150003)
+        self.assertRaises(exceptions.InvalidRequest,
+                          self.driver.extend_volume, volume, 4)
+        self.assertEqual(0, self.cluster.count('expandVolume'))
+
     def test_apply_another_type(self):
         volume = self.make_limited()
         self.driver.create_volume(volume)
