@@ -15,6 +15,7 @@
 from oslo_config import cfg
 
 from cinder.db import api as db
+from cinder import exception
 from cinder import objects
 from cinder.volume.drivers.dsware import naming
 
@@ -264,15 +265,30 @@ class Checker(object):
             manager.delete_snapshot(self._ctxt, snapshot)
         for one in filter(wanted, records['group_snapshot']):
             one.destroy()
+        again = []
         for volume in filter(wanted, records['volume']):
-            volume.status = 'deleting'
-            volume.save()
-            # As the API does, so that nothing is cloned from it any more.
-            db.image_volume_cache_delete(self._ctxt, volume.id)
-            if manager.delete_volume(self._ctxt, volume):
-                raise Wrong('%s cannot be deleted' % volume.name)
+            error = self._why_not_deleted(volume)
+            # Until the clone is deleted on whose way it broke off.
+            if 'is cloned through these snapshots' in str(error):
+                again.append(volume)
+            elif error:
+                raise Wrong('%s cannot be deleted: %s' % (volume.name, error))
+        for volume in again:
+            if error := self._why_not_deleted(volume):
+                raise Wrong('%s cannot be deleted: %s' % (volume.name, error))
         for group in filter(wanted, records['group']):
             group.destroy()
+
+    def _why_not_deleted(self, volume):
+        """Delete a volume, and tell why that does not work, if so."""
+        volume.status = 'deleting'
+        volume.save()
+        # As the API does, so that nothing is cloned from it any more.
+        db.image_volume_cache_delete(self._ctxt, volume.id)
+        try:
+            return self._setup.manager.delete_volume(self._ctxt, volume)
+        except exception.CinderException as error:
+            return error
 
 
 def _in_between(record):
