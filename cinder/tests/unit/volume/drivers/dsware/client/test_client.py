@@ -87,6 +87,7 @@ class CallingTestCase(base.ClientTestCase):
 
         def exchange(request, deadline):
             self.cluster.requests.append((request, ONE))
+            self.clock.now += 1
             try:
                 while True:
                     yield given
