@@ -181,5 +181,5 @@ class MapTestCase(testtools.TestCase):
                 for row in re.split(r'\n   \* - (?=``\w+/)', table)[1:]
                 if row.startswith(f'``{folder}``')]
         there = {path.stem for path in (self.ROOT / folder).glob('*.py')
-                 if not path.stem.startswith('_')}
+                 if not path.stem.startswith('__')}
         self.assertEqual(there, set(re.findall(r'``(\w+)``', row)))
