@@ -255,8 +255,8 @@ class RewritingTestCase(testtools.TestCase):
         self.assertEqual(['%s:11: unused' % path], unused.find([path]))
 
     def test_a_definition_is_there_once(self):
-        text = 'class A:\n    def b(self):\n        pass\n'
-        self.assertEqual(1, len(rewriting.definitions(text, ['A.b'])))
-        for name in ('A.c', 'B', 'b'):
+        text = 'C = 1\nclass A:\n    def b(self):\n        pass\n'
+        self.assertEqual(2, len(rewriting.definitions(text, ['A.b', 'C'])))
+        for name in ('A.c', 'B', 'b', 'A.C'):
             self.assertRaises(rewriting.Unexpected, rewriting.definitions,
                               text, [name])

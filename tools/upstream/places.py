@@ -40,7 +40,8 @@ class Cut:
     """Parts of a module that are left out.
 
     :ivar file: its place here
-    :ivar defs: names of functions and classes, such as ``Class.method``
+    :ivar defs: names of functions, constants, and classes, such as
+        ``Class.method``
     :ivar because: why they never go upstream, if they do not
     """
 

@@ -156,18 +156,25 @@ def _used(node):
 
 
 def definitions(text: str, names: list[str]) -> list[ast.AST]:
-    """Find functions and classes, such as ``Class.method``, by their names."""
+    """Find functions, classes such as ``Class.method`` and constants."""
     tree = ast.parse(text)
     found = []
     for name in names:
         nodes = [tree]
         for part in name.split('.'):
             nodes = [node for one in nodes for node in one.body
-                     if getattr(node, 'name', None) == part]
+                     if part in _names_of(node)]
         if len(nodes) != 1:
             raise Unexpected('%s is there %d times' % (name, len(nodes)))
         found += nodes
     return found
+
+
+def _names_of(statement):
+    """Tell what a statement defines."""
+    return {getattr(statement, 'name', None), *(
+        getattr(one, 'id', None)
+        for one in getattr(statement, 'targets', ()))}
 
 
 def without(text: str, nodes: list[ast.AST]) -> str:

@@ -19,12 +19,14 @@ import re
 
 #: Modules whose functions are called from outside, or that come whole.
 _DOORS = ('driver.py', 'connectors/dsware.py', 'client/client.py')
-#: What others call: urllib3, http.client, io; and Cinder, of what it shares
-#: with os-brick.
-_CALLED = {'_new_conn', 'sendall', 'makefile', 'readable', 'readinto',
-           'MAX_MESSAGES', 'bound', 'parse_in_parts'}
-#: What a test runner calls, and what fakes find by the names of operations.
-_RUN = re.compile('test_|setUp$|_|.*TestCase$')
+#: What others call: urllib3, http.client, socket; and Cinder, of what it
+#: shares with os-brick.
+_CALLED = {'_new_conn', 'sendall', 'makefile', 'recv_into',
+           '_decref_socketios', 'DENIED', 'MAX_MESSAGES', 'bound',
+           'parse_in_parts'}
+#: What a test runner or a thread calls, and what fakes find by the names of
+#: operations.
+_RUN = re.compile('test_|setUp$|run$|_|.*TestCase$')
 #: Stand for the module of what is an object's, and of what may be anything's.
 _OBJECT, _ANY = 'object', 'any'
 

@@ -140,11 +140,7 @@ class PlaceTestCase(AgentsTestCase):
 
     def test_all_go_on_together_once_one_is_answered(self):
         # Nobody makes the next attempt at that agent during this test.
-        self.agents._request_timeout = 10 ** 9
-        patcher = mock.patch.object(agents, '_PAUSES_WHEN_NEEDED',
-                                    (10 ** 6, 10 ** 6))
-        patcher.start()
-        self.addCleanup(patcher.stop)
+        self.agents._pauses_when_needed = 10 ** 6, 10 ** 6
         self.one.capacity = 4
         before = self.take(self.one)
         self.fail(self.one)
