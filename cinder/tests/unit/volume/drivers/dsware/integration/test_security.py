@@ -48,19 +48,20 @@ class SecureTestCase(base.SocketTestCase):
         return simulator
 
     @classmethod
-    def secure_simulator(cls, authority, addresses=ADDRESSES,
+    def secure_simulator(cls, authority, addresses=ADDRESSES, days=1,
                          client_ca=None, **settings):
         """Start a simulator with a certificate.
 
         :param authority: who signs the certificate
         :param addresses: what it is valid for
+        :param days: how long it is valid
         :param client_ca: what certificates of clients are checked with
         :param settings: what else the simulator is told
         :returns: the simulator
         """
         cls.made += 1
         cert, key = cls.latest = authority.issue(
-            'server', addresses, file_name=f'server{cls.made}')
+            'server', addresses, days, file_name=f'server{cls.made}')
         tls = {'cert': cert, 'key': key}
         if client_ca:
             tls['client_ca'] = client_ca
