@@ -194,7 +194,8 @@ class DeleteInterruptedClone(DeleteVolume):
 
 
 class ExtendVolume(Operation):
-    steps = ('expandVolume',)
+    steps = ('deleteQoS', 'expandVolume')
+    empty_steps = ('deleteQoS',)
     needs_room = True
 
     def prepare(self):

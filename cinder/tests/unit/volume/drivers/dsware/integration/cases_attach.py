@@ -50,7 +50,8 @@ class DisconnectEverywhere(cases.Operation):
 
     def prepare(self):
         self.host.attach(self.source.name)
-        base.make_attachment(self.source, self.connector)
+        database.add_volume(self.source)
+        database.add_attachment(self.source, self.connector)
 
     def own(self):
         return [self.source.name]

@@ -24,7 +24,8 @@ from cinder.volume.drivers.dsware.array import names
 class Manage(cases.Operation):
     """A volume that grows to a whole number of GiB."""
 
-    steps = ('expandVolume',)
+    steps = ('deleteQoS', 'expandVolume')
+    empty_steps = ('deleteQoS',)
     needs_room = True
     name = 'legacy'
 

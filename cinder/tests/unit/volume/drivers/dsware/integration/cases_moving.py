@@ -24,7 +24,8 @@ from cinder.volume import volume_types
 class Migrate(cases.Operation):
     """A move to another pool; what the cluster refuses, Cinder copies."""
 
-    steps = ('migrateVolumeCold',)
+    steps = ('deleteQoS', 'migrateVolumeCold')
+    empty_steps = ('deleteQoS',)
     copy_seconds = 0.3
     needs_room = True
 
