@@ -20,7 +20,6 @@ from os_brick import exception as brick_exception
 from cinder import context
 from cinder import exception
 from cinder.tests.unit.volume.drivers.dsware.fakes import database
-from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import cases
 from cinder.volume import driver as volume_driver
 
