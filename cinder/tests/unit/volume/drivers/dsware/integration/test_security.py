@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A cluster that wants TLS, and signing in."""
+"""A cluster that wants TLS, client certificates, and signing in."""
 
 from concurrent import futures
 import shutil
@@ -130,6 +130,32 @@ class SecureTestCase(base.SocketTestCase):
 
     def state(self, dsware):
         return dsware.get_volume_stats(refresh=True)['backend_state']
+
+
+class TLSTestCase(SecureTestCase):
+
+    def test_verified(self):
+        self.assertWorks(self.secure_driver())
+
+    def test_not_verified(self):
+        self.present(*self.other.issue('liar', ['127.0.77.9']))
+        self.assertWorks(self.secure_driver(
+            driver_ssl_cert_verify=False, driver_ssl_cert_path=None))
+        self.assertIn('not verified', self.log.output)
+
+
+class ClientCertificateTestCase(SecureTestCase):
+
+    @classmethod
+    def secure_simulator(cls, authority, **settings):
+        cls.clients = authority.issue('client')
+        return super().secure_simulator(
+            authority, client_ca=authority.path, **settings)
+
+    def test_with_certificate(self):
+        cert, key = self.clients
+        self.assertWorks(self.secure_driver(dsware_client_cert=cert,
+                                            dsware_client_key=key))
 
 
 class SignedInTestCase(SecureTestCase):
