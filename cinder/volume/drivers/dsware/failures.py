@@ -61,8 +61,9 @@ def logged(method):
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
         started = time.monotonic()
-        about = _about(method.__name__, (*args, *kwargs.values()))
-        LOG.debug('%s begins.', about)
+        given = *args, *kwargs.values()
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug('%s begins.', _about(method.__name__, given))
         try:
             return method(self, *args, **kwargs)
         except Exception as error:
@@ -70,7 +71,7 @@ def logged(method):
             if reporting.source_of(error) is not None:
                 reporting.log_once(
                     LOG, logging.ERROR, error,
-                    f'{about} is given up after '
+                    f'{_about(method.__name__, given)} is given up after '
                     f'{time.monotonic() - started:.1f} s; Cinder gets '
                     f'{type(error).__name__}.')
             raise
