@@ -87,16 +87,21 @@ def run(*args, **kwargs) -> tuple[int, bytes, bytes]:
     :raises FailedToDropPrivileges: it cannot be started
     :raises OSError: it died
     """
-    # Two threads that started one at once would stop each other's.
-    with lockutils.lock('dsware-privileged-daemon'):
-        _start(cinder.privsep.sys_admin_pctxt)
+    context = cinder.privsep.sys_admin_pctxt
+    if _is_down(context):
+        # Two threads that did this at once would stop each other's.
+        with lockutils.lock('dsware-privileged-daemon'):
+            if _is_down(context):
+                _start(context)
     return privileged.run(*args, **kwargs)
 
 
+def _is_down(context):
+    return context.client_mode and not (
+        context.channel is not None and context.channel.running)
+
+
 def _start(context):
-    channel = context.channel
-    if not context.client_mode or channel is not None and channel.running:
-        return
     try:
         context.stop()
         context.start()
