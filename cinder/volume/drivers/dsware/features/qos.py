@@ -243,7 +243,13 @@ class Limiter:
         :raises VolumeBackendAPIException: for all other reasons; the
             volume has the limits that it had
         """
-        wanted = self.wanted(volume, **changes)
+        return self.give(volume, self.wanted(volume, **changes))
+
+    def give(self, volume, wanted):
+        """Give a volume limits, as :meth:`apply` does those of its type.
+
+        :param wanted: what :meth:`wanted` gave
+        """
         name = naming.volume_name(volume)
         with failures.for_volume(volume):
             if wanted:

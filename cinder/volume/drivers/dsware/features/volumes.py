@@ -110,14 +110,14 @@ class Volumes:
     def extend(self, volume, new_size):
         with failures.for_extension(volume), failures.for_volume(volume):
             # A qos spec that is wrong is refused before anything is changed.
-            limited = self._limiter.wanted(volume, size=new_size)
-            if not limited:
+            limits = self._limiter.wanted(volume, size=new_size)
+            if not limits:
                 # Nobody can make the volume smaller again when that fails.
-                self._limiter.apply(volume, size=new_size)
+                self._limiter.give(volume, limits)
             self._array.volumes.expand(naming.volume_name(volume),
                                        new_size * models.MIB_PER_GIB)
-            if limited:
-                self._limiter.apply(volume, size=new_size)
+            if limits:
+                self._limiter.give(volume, limits)
 
     def pool(self, volume):
         return str(existing(self._array, volume).pool_id)
