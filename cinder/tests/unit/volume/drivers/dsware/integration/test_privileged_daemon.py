@@ -13,6 +13,7 @@
 """fsc_cli in a real privileged daemon, which programs stand in to start."""
 
 from concurrent import futures
+import itertools
 import os
 import signal
 import threading
@@ -23,6 +24,8 @@ from oslo_config import cfg
 import testtools
 
 import cinder.privsep
+from cinder.tests.unit.privsep.dsware import test_abuse
+from cinder.tests.unit.privsep.dsware import test_command
 from cinder.tests.unit.privsep.dsware import test_run
 from cinder.tests.unit.volume.drivers.dsware.integration import base
 from cinder.tests.unit.volume.drivers.dsware.integration import making
@@ -39,6 +42,8 @@ THREADS = 8
 # Tells the process that runs it.
 ANSWER = 'echo result=0; echo desc=$PPID'
 SECONDS = 60
+HOSTILE = ('', '--op', 'a b', 'a;reboot', '$(reboot)', 'a\n', '../a', '\ud800',
+           *test_abuse.NO_TEXTS)
 
 
 class DaemonTestCase(testtools.TestCase):
@@ -177,3 +182,16 @@ class DaemonTestCase(testtools.TestCase):
         self.write('os_brick_dsware/__init__.py', 'raise ImportError("no")')
         error = self.assertRaises(exceptions.CommandUnavailable, self.ask)
         self.assertIn('privsep-helper', error.advice)
+
+    def test_nothing_else_is_run(self):
+        """What the caller does not check, the daemon does."""
+        self.program('touch %s' % self.path('run'))
+        for op, args in test_command.REQUESTS[-3:]:
+            for key, value in itertools.product(args, HOSTILE):
+                self.assertRaises(exceptions.InvalidRequest, self.ask,
+                                  endpoints.Request(op, {**args, key: value}))
+        for name in ('os.system', cli_transport.privileged.__name__ + '._run'):
+            self.assertRaises(
+                NameError, CONTEXT.channel.remote_call, name,
+                ('touch %s' % self.path('run'),), {}, SECONDS)
+        self.assertFalse(os.path.exists(self.path('run')))
