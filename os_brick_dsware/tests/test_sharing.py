@@ -102,6 +102,22 @@ class Sharing:
         self.disconnect('a')
         self.assertTrue(self.detached())
 
+    def test_host_was_booted(self):
+        self.connect('a')
+        ledger = self.connector._ledger()
+        os.rename(ledger.this_boot,
+                  os.path.join(ledger.directory, 'boot-of-yesterday'))
+        self.cluster.attached.clear()
+        self.cluster.remove_node(self.cluster.path('dev/sdb'))
+
+        self.assertEqual([], self.users())
+        self.assertEqual(self.link, self.connect('b'))
+        self.assertEqual(['b'], [user.token for user in self.users()])
+        self.assertNotIn('boot-of-yesterday', os.listdir(ledger.directory))
+        self.disconnect('a')
+        self.disconnect('b')
+        self.assertTrue(self.detached())
+
 
 class SharingTestCase(Sharing, Users, fakes.ConnectorTestCase):
 
@@ -207,6 +223,14 @@ class Killed(KilledFixture):
         self.assertRaises(exceptions.DeviceNotFound, self.connect, 'a')
         self.assertTrue(self.detached())
         self.assertEqual([], self.users())
+
+    def test_a_zombie_does_not_count(self):
+        self.connect('a')
+        self.record(self.user('b'))
+        self.child.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOWAIT)
+        self.disconnect('a')
+        self.assertTrue(self.detached())
 
 
 class KilledTestCase(Killed, Users, fakes.ConnectorTestCase):

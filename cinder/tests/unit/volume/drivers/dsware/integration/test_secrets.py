@@ -12,6 +12,7 @@
 
 """Where the password is not, while all goes well and when it does not."""
 
+import json
 import pathlib
 import traceback
 
@@ -102,3 +103,20 @@ class SecretsTestCase(test_security.SignedInTestCase):
         self.assertTrue(any(b'dsware_sim' in line for line in lines))
         for line in lines:
             self.assertNotIn(MARK.encode(), line)
+
+    CONNECTOR = {'host': 'h', 'ip': test_security.ADDRESSES[0],
+                 'multipath': False, 'dsware_cli': True}
+
+    def assertHidden(self, what):
+        self.assertNotIn(MARK, json.dumps(what, default=repr))
+
+    def test_what_cinder_and_nova_keep(self):
+        dsware = self.secure_driver()
+        self.assertHidden(dsware.get_volume_stats(refresh=True))
+        volume = base.make_volume()
+        self.assertHidden(dsware.create_volume(volume))
+        self.assertHidden(dsware.initialize_connection(volume,
+                                                       self.CONNECTOR))
+        dsware.terminate_connection(volume, self.CONNECTOR)
+        self.assertHidden([vars(opt) for opt in dsware.get_driver_options()])
+        self.assertHidden(volume.obj_to_primitive())

@@ -186,3 +186,44 @@ class SignInTestCase(SignedInTestCase):
         with futures.ThreadPoolExecutor(8) as pool:
             list(pool.map(self.state, [dsware] * 8))
         self.assertEqual({'login': 1}, self.control.counts())
+
+    def test_right(self):
+        self.assertWorks(self.secure_driver())
+        # Once a connection, not once a request.
+        self.assertLessEqual(self.control.counts()['login'], 2)
+
+    def test_wrong_password(self):
+        error = self.assertRaises(
+            exception.VolumeBackendAPIException, self.secure_driver,
+            san_password=secret_marks.secret('wrong'),
+            dsware_request_timeout=1)
+        self.assertIn('san_login and san_password', error.msg)
+        self.assertIn('10000003', error.msg)
+        self.assertNotIn(secret_marks.MARK, str(error))
+        self.assertEqual(['login'], self.ops())
+
+    def test_signing_in_fails_at_one_agent(self):
+        for kind in ('drop_before', 'drop_after', 'garbage', 'cut_frame',
+                     'wrong_seq'):
+            with self.subTest(kind=kind):
+                self.control.add_fault(kind=kind, op='login', count=1)
+                self.assertWorks(self.secure_driver())
+
+    def test_session_that_ends_within_an_operation(self):
+        dsware = self.secure_driver()
+        source = self.created(dsware)
+        self.control.pause_copies()
+        copy = base.make_volume(volume_type=base.make_type(
+            dsware__clone='full'))
+        pool = futures.ThreadPoolExecutor(1)
+        self.addCleanup(pool.shutdown)
+        self.addCleanup(self.control.resume_copies)
+        clone = pool.submit(dsware.create_cloned_volume, copy, source)
+        base.wait_until(lambda: self.control.status()['copies'], 'it copies')
+        self.control.set_passwords(PASSWORD, keep_sessions=False)
+        asked = self.control.counts()['login']
+        base.wait_until(lambda: self.control.counts()['login'] > asked,
+                        'it has signed in again')
+        self.control.resume_copies()
+        clone.result(base.PATIENCE)
+        self.assertEqual(0, self.on_cluster(copy.name)['status'])
