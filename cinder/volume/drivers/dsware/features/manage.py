@@ -86,7 +86,8 @@ class Manage:
         managed.provider_id = naming.volume_provider_id(volume, name)
         managed.size = whole_gib(found.size)
         with failures.for_volume(managed):
-            before = self._limiter.apply(managed)
+            before = self._limiter.apply(managed,
+                                         self._limiter.wanted(managed))
             try:
                 # Nobody can make it smaller again.
                 self._grow(found)

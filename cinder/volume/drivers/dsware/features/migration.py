@@ -70,7 +70,7 @@ class Migration:
         if obstacle is None:
             # A copy by Cinder would get the limits that its type has now,
             # too. A new type, if it gets one, has the same.
-            self._limiter.apply(volume)
+            self._limiter.apply(volume, self._limiter.wanted(volume))
             obstacle = self._move(volume, host)
         if obstacle is not None:
             LOG.info('Volume %(volume)s is not moved to %(host)s by the '
@@ -186,7 +186,8 @@ class Migration:
         obstacle = self._obstacle(context, volume, host) if moves else None
         if obstacle is not None:
             return obstacle
-        before = self._limiter.apply(volume, volume_type_id=new_type.id)
+        before = self._limiter.apply(volume, self._limiter.wanted(
+            volume, volume_type_id=new_type.id))
         refused = moves
         try:
             refused = moves and self._move(volume, host)
@@ -199,8 +200,9 @@ class Migration:
     def _restore_limits(self, volume, before):
         name = naming.described(volume)
         try:
-            self._limiter.apply(volume)
-            if before and not self._limiter.wanted(volume):
+            wanted = self._limiter.wanted(volume)
+            self._limiter.apply(volume, wanted)
+            if before and not wanted:
                 self._array.qos.give_back(naming.volume_name(volume),
                                           before)
         except exception.CinderException as error:

@@ -224,7 +224,7 @@ class Limiter:
         if wanted:
             self._array.qos.limit_new(naming.volume_name(volume), wanted)
 
-    def apply(self, volume, **changes):
+    def apply(self, volume, wanted):
         """Give a volume the limits of its type, or take them away.
 
         For volumes that are there already, in use or not: retyped, moved,
@@ -234,21 +234,12 @@ class Limiter:
 
         :param volume: the Cinder volume; it is found by
             :func:`naming.volume_name`
-        :param changes: its new size or type, as for :meth:`wanted`
+        :param wanted: what :meth:`wanted` tells of it
         :returns: the QoS of others that was replaced, or None
-        :raises InvalidQoSSpecs: when the type's qos spec is not valid;
-            :meth:`wanted` checks that before anything else is changed
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeIsBusy: its state forbids it
         :raises VolumeBackendAPIException: for all other reasons; the
             volume has the limits that it had
-        """
-        return self.give(volume, self.wanted(volume, **changes))
-
-    def give(self, volume, wanted):
-        """Give a volume limits, as :meth:`apply` does those of its type.
-
-        :param wanted: what :meth:`wanted` gave
         """
         name = naming.volume_name(volume)
         with failures.for_volume(volume):

@@ -113,11 +113,11 @@ class Volumes:
             limits = self._limiter.wanted(volume, size=new_size)
             if not limits:
                 # Nobody can make the volume smaller again when that fails.
-                self._limiter.give(volume, limits)
+                self._limiter.apply(volume, limits)
             self._array.volumes.expand(naming.volume_name(volume),
                                        new_size * models.MIB_PER_GIB)
             if limits:
-                self._limiter.give(volume, limits)
+                self._limiter.apply(volume, limits)
 
     def pool(self, volume):
         return str(existing(self._array, volume).pool_id)

@@ -205,6 +205,10 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.assertEqual(['queryVolumeQoSInfo', 'deleteQoS'], [
             op for op in self.cluster.ops() if 'QoS' in op])
 
+    def apply(self, volume, **changes):
+        limiter = self.driver._limiter
+        limiter.apply(volume, limiter.wanted(volume, **changes))
+
     def test_a_wrong_spec_makes_nothing(self):
         source = self.stored_volume()
         snapshot = self.make_snapshot(source)
@@ -216,7 +220,7 @@ class DriverQoSTestCase(base.DriverTestCase):
                            (self.driver.create_volume_from_snapshot,
                             (snapshot,)),
                            (self.driver.extend_volume, (3,)),
-                           (self.driver._limiter.apply, ())):
+                           (self.apply, ())):
             self.assertRaises(exception.InvalidQoSSpecs, make, volume, *args)
         self.assertEqual([], self.cluster.requests)
 
@@ -260,15 +264,13 @@ class DriverQoSTestCase(base.DriverTestCase):
     def test_apply_another_type(self):
         volume = self.make_limited()
         self.driver.create_volume(volume)
-        qos_of = self.driver._limiter
-        qos_of.apply(volume,
-                     volume_type_id=self.make_type(maxMBPS='7').id)
+        self.apply(volume, volume_type_id=self.make_type(maxMBPS='7').id)
         self.assertEqual({'maxMBPS': 7}, self.limits(volume))
         plain = self.make_type().id
-        qos_of.apply(volume, volume_type_id=plain)
+        self.apply(volume, volume_type_id=plain)
         self.assertEqual({}, self.cluster.qos)
-        qos_of.apply(volume, volume_type_id=plain)
-        qos_of.apply(volume)
+        self.apply(volume, volume_type_id=plain)
+        self.apply(volume)
         self.assertEqual({'maxIOPS': 20}, self.limits(volume))
 
     @ddt.data(50500001, 50150002)
@@ -276,7 +278,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.cluster.fail('QoS', 'result', code, times=10 ** 9)
         volume = self.make_volume(volume_type_id=self.vt['id'])
         self.driver.create_volume(volume)
-        self.driver._limiter.apply(volume)
+        self.apply(volume)
         self.driver.extend_volume(volume, 2)
         self.driver.delete_volume(volume)
         self.assertEqual({}, self.cluster.volumes)
@@ -287,10 +289,10 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.assertEqual({}, self.cluster.volumes)
 
     def test_apply_to_a_volume_that_is_gone(self):
-        self.assertRaises(exception.VolumeNotFound, self.driver._limiter.apply,
+        self.assertRaises(exception.VolumeNotFound, self.apply,
                           self.make_limited())
         # Nothing is left to take limits from.
-        self.driver._limiter.apply(self.make_volume())
+        self.apply(self.make_volume())
 
     def lose_spec(self, volume, how):
         """Take the limits from the type of a volume, as Cinder can."""
@@ -306,7 +308,7 @@ class DriverQoSTestCase(base.DriverTestCase):
               {'total_iops_sec_per_gb': '0'})
     def test_limits_do_not_outlive_their_spec(self, how):
         for change in (lambda volume: self.driver.extend_volume(volume, 3),
-                       self.driver._limiter.apply):
+                       self.apply):
             volume = self.make_limited()
             self.driver.create_volume(volume)
             self.lose_spec(volume, how)
@@ -321,7 +323,7 @@ class DriverQoSTestCase(base.DriverTestCase):
         self.cluster.qos_of[volume.name] = 'gold'
         self.lose_spec(volume, 'disassociated')
         self.driver.extend_volume(volume, 3)
-        self.driver._limiter.apply(volume)
+        self.apply(volume)
         self.assertEqual({'maxIOPS': 5}, self.limits(volume))
 
     def test_limits_without_a_spec_are_not_forgotten(self):

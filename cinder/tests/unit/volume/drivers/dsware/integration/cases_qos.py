@@ -95,8 +95,8 @@ class TakeLimits(DeleteLimited):
     halfway = ('deleteQoS',)
 
     def run(self, dsware):
-        dsware._limiter.apply(self.new,
-                              volume_type_id=base.make_limited_type())
+        dsware._limiter.apply(self.new, dsware._limiter.wanted(
+            self.new, volume_type_id=base.make_limited_type()))
 
     def changes(self):
         return self.policy(), set()
@@ -118,7 +118,7 @@ class ReplaceLimits(Limited):
         self.give('gold')
 
     def run(self, dsware):
-        dsware._limiter.apply(self.new)
+        dsware._limiter.apply(self.new, dsware._limiter.wanted(self.new))
 
     def changes(self):
         return (self.policy(name='gold'),
