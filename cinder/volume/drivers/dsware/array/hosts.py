@@ -16,6 +16,7 @@ import math
 
 from oslo_log import log as logging
 
+from cinder.i18n import _
 from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware import exceptions
@@ -31,6 +32,9 @@ _PATIENCE = 10
 # Seconds for a device that is in use to become free. Cinder's API waits a
 # minute for the whole.
 _DETACH_SECONDS = 30
+# How it is, whatever became of earlier attempts.
+_CERTAIN = (exceptions.AlreadyAttached, exceptions.NotAttached,
+            exceptions.ObjectAbsent)
 
 
 class Hosts:
@@ -111,8 +115,9 @@ class Hosts:
             except (exceptions.OutcomeUnknown,
                     exceptions.ObjectBusy) as error:
                 failures.append(error)
-            except (exceptions.EndpointUnavailable,
-                    exceptions.TryAgain) as error:
+            except _CERTAIN:
+                raise
+            except exceptions.DSWareError as error:
                 earlier = failures[-1] if failures else None
                 failures.append(
                     operation.more_telling(error, earlier, deadline))
@@ -136,4 +141,6 @@ class Hosts:
         else:
             telling = [error for error in failures
                        if error.result is not None]
-        return (telling or failures)[-1]
+        told, last = (telling or failures)[-1], failures[-1]
+        return told if told is last else told.advised(
+            _('Another attempt failed: %s') % last.summary)

@@ -95,6 +95,13 @@ class AttachTestCase(ManagerTestCase):
         self.assertRaises(exception.VolumeBackendAPIException, self.attach)
         self.assertEqual(set(), self.on())
 
+    def test_an_attempt_in_doubt_before_a_refusal(self):
+        self.cluster.fail('attachVolume', 'unanswered')
+        self.cluster.fail('attachVolume', 'result', 10000003)
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.attach)
+        self.assertIn('Another attempt failed: attachVolume', str(error))
+        self.assertEqual(set(), self.on())
+
     def test_one_that_dies_while_another_user_has_it(self):
         self.use(mountpoint='/dev/vdb')
         database.add_attachment(self.volume)
