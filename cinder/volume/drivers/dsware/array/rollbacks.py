@@ -26,6 +26,7 @@ from cinder.volume.drivers.dsware.array import queries
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
 from cinder.volume.drivers.dsware import result_codes
+from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Rollbacks:
     """
 
     def __init__(self, changes, volumes):
+        self._client = changes.client
         self._queries = changes.queries
         self._operation = changes
         self._volumes = volumes
@@ -92,12 +94,12 @@ class Rollbacks:
         # What an interrupted attempt has begun, maybe with another snapshot.
         # After that a volume in work is this call's doing.
         before = self._operation.at_rest(volume, _OP)
-        self._start_rollback(before, source)
+        late = self._start_rollback(before, source)
         with self._advised(_(
                 'It holds neither its old data nor those of snapshot %s, '
                 'which is as it was: roll it back to that on the cluster, or '
                 'make a new volume of it') % source.name):
-            self._end_rollback(before, source)
+            self._end_rollback(before, source, late)
         if size > source.size:
             with self._advised(_(
                     'It was put back to snapshot %(snapshot)s, but has '
@@ -108,17 +110,21 @@ class Rollbacks:
                 self._volumes.expand(volume, size)
 
     def _start_rollback(self, before, source):
-        """Start; return when it is certain that it runs, or was done."""
+        """Start; return when it is certain that it runs, or was done.
+
+        :returns: whether another request may yet begin one more
+        """
         try:
-            self._operation.change(
+            return self._operation.change(
                 _OP, lambda deadline: self._rolled_back(before, source,
                                                         deadline),
                 told=_unless_begun, snapName=source.name, volName=before.name)
         except exceptions.ObjectBusy as error:
             if error.result != result_codes.SNAPSHOT_IS_ROLLING_BACK:
                 raise
+        return False
 
-    def _end_rollback(self, before, source):
+    def _end_rollback(self, before, source, late):
         try:
             self._wait(before, source)
         except exceptions.BackendFault as error:
@@ -127,8 +133,12 @@ class Rollbacks:
                 raise
             reporting.log_once(LOG, logging.WARNING, error,
                                'The rollback is begun once more.')
-            self._start_rollback(found, source)
+            late = self._start_rollback(found, source) or late
             self._wait(before, source)
+        if late:
+            # It would take away again what is written after this.
+            for _elapsed in waiting.pauses(self._client.deadline()):
+                self._wait(before, source)
 
     def _wait(self, before, source):
         self._operation.wait(self._queries.volume, before.name, _OP)

@@ -111,10 +111,33 @@ class RevertTestCase(base.DriverTestCase):
         self.revert()
         self.check(rollbacks=1)
 
+    def test_a_request_in_doubt_is_carried_out_late(self):
+        def carry_out_late(request, endpoint):
+            if late and self.clock.now >= due:
+                carry_out(late.pop(), endpoint)
+            return carry_out(request, endpoint)
+
+        self.cluster.fail('rollback', 'does', lambda: late.append(
+            self.cluster.requests[-1][0]) or self.unknown())
+        late, due = [], self.clock.now + 45
+        carry_out = self.cluster.carry_out
+        with mock.patch.object(self.cluster, 'carry_out', carry_out_late):
+            self.revert()
+            self.check(rollbacks=2)
+            self.record['data'] = 'newest'
+            for _begins_and_ends in range(2):
+                self.clock.now += 600
+                self.driver.get_pool(self.volume)
+        self.assertEqual(([], 'newest'), (late, self.record['data']))
+
+    @staticmethod
+    def unknown():
+        raise exceptions.OutcomeUnknown(desc='lost')
+
     def test_it_goes_meanwhile_and_the_outcome_is_unknown(self):
         def vanish():
             self.cluster.volumes.clear()
-            raise exceptions.OutcomeUnknown(desc='lost')
+            self.unknown()
 
         self.cluster.fail('rollback', 'does', vanish)
         self.fails(exception.VolumeNotFound)
