@@ -21,6 +21,7 @@ import re
 import ddt
 import testtools
 
+from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware import driver
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import options
@@ -69,6 +70,12 @@ class DocumentationTestCase(testtools.TestCase):
         notes = DOCS.parents[1] / 'releasenotes/notes'
         self.assertIn('``%s``' % name, ''.join(
             note.read_text() for note in notes.glob('*.yaml')))
+
+    def test_operators_find_which_names_of_limits_are_cut(self):
+        page = (DOCS / 'configuration/volume-types.rst').read_text()
+        longest = len(names.policy('v' * 95))
+        self.assertIn('longer than %d characters' % longest,
+                      ' '.join(page.split()))
 
 
 class LoggedErrorsTestCase(testtools.TestCase):
