@@ -168,7 +168,10 @@ class Operation:
     def _begun(self, op, name, settle, deadline, args):
         """Begin to make an object; tell whether it may be made again."""
         try:
-            return self.change(op, settle, deadline=deadline, **args)
+            late = self.change(op, settle, deadline=deadline, **args)
+            if late:
+                self.expect(name)
+            return late
         except exceptions.DSWareError as error:
             if error.in_doubt:
                 self.expect(name)

@@ -95,11 +95,12 @@ class Snapshots:
     def activate(self, sources):
         """Make snapshots whose names are known to be free."""
         try:
-            self._operation.change(
-                _TOGETHER, lambda deadline: self._all_there(sources,
-                                                            deadline),
-                volNameList=','.join(sources.values()),
-                snapNameList=','.join(sources))
+            if self._operation.change(
+                    _TOGETHER, lambda deadline: self._all_there(sources,
+                                                                deadline),
+                    volNameList=','.join(sources.values()),
+                    snapNameList=','.join(sources)):
+                self._operation.expect(*sources)
         except (exceptions.ObjectExists, exceptions.ObjectMismatch):
             # Of these names one at least is somebody else's.
             raise

@@ -279,6 +279,20 @@ class AdoptTestCase(OutcomeTestCase):
         self.assertEqual(2, self.cluster.count('delete' + kind))
         self.assertAlmostEqual(60, self.clock.now - start, delta=1)
 
+    @ddt.data(*cases(['create volume', 'linked clone', 'create snapshot']))
+    @ddt.unpack
+    def test_a_request_that_is_later_than_a_success(self, change):
+        op, call, _done = CHANGES[change]
+        self.cluster.fail(op, 'lost')
+        call(self.array)
+        kind = 'Snapshot' if change == 'create snapshot' else 'Volume'
+        self.cluster.fail('query' + kind, 'does', lambda: call(
+            array.Array(self.make_client(), 3600)), skip=5)
+        getattr(self.array, kind.lower() + 's').delete('new')
+        self.assertNotIn('new', self.cluster.volumes)
+        self.assertNotIn('new', self.cluster.snapshots)
+        self.assertEqual(2, self.cluster.count('delete' + kind))
+
     def test_what_was_not_in_doubt_is_not_waited_for(self):
         start = self.clock.now
         self.array.volumes.delete('new')

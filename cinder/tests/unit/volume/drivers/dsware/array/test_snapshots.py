@@ -189,6 +189,13 @@ class SnapshotTogetherTestCase(TogetherTestCase):
         self.array.snapshots.delete('s2')
         self.assertGreater(self.clock.now - start, 30)
 
+    def test_a_success_after_a_doubt(self):
+        self.cluster.fail('activeSnapshots', 'lost')
+        self.snapshot()
+        start = self.clock.now
+        self.array.snapshots.delete('s2')
+        self.assertGreater(self.clock.now - start, 30)
+
     def test_a_failed_snapshot_takes_the_others_with_it(self):
         self.cluster.fail('querySnapshot', 'records', [{
             'snap_name': 's2', 'father_name': 'v2', 'status': '9',
