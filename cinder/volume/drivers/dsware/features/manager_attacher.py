@@ -117,7 +117,7 @@ class ManagerAttacher:
         now = detacher.now(volume)
         own, others = self._attachments_at(now, connector)
         # Without an attachment of its own it is Cinder itself that leaves.
-        if others or own and now.status in _OWN_USES:
+        if others or own and self._may_be_copied_at(now, connector):
             LOG.info('Volume %(volume)s stays attached to host %(host)s, '
                      'where it is used otherwise.', {
                          'volume': naming.described(volume),
@@ -135,7 +135,7 @@ class ManagerAttacher:
         :param volume: a Cinder volume that is deleted, so that nobody has it
         :returns: whether it is certainly not attached to this host any more
         """
-        here = {'ip': CONF.my_ip, 'host': socket.gethostname()}
+        here = _this_host()
         agent = self._agents.of(here)
         return agent is not None and self._let_go(volume, here, agent)
 
@@ -155,6 +155,13 @@ class ManagerAttacher:
             return False
         return True
 
+    def _may_be_copied_at(self, volume, connector):
+        """Tell whether Cinder itself may have a volume on a host."""
+        # Of a cluster it may be another service, on any host.
+        return volume.status in _OWN_USES and bool(
+            volume.cluster_name or self._agents.names(connector)
+            & self._agents.names(_this_host()))
+
     def _attachments_at(self, volume, connector):
         """Find the attachments on a host: a connector's own, and others."""
         names = self._agents.names(connector)
@@ -168,6 +175,10 @@ class ManagerAttacher:
         own += [attachment for attachment in here if not attachment.connector]
         return own[:1], [attachment for attachment in here
                          if attachment not in own[:1]]
+
+
+def _this_host():
+    return {'ip': CONF.my_ip, 'host': socket.gethostname()}
 
 
 def _device(found, path, agent):

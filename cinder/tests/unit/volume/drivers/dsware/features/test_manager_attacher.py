@@ -336,6 +336,7 @@ class OwnUseTestCase(ManagerTestCase):
 
     def setUp(self):
         super().setUp()
+        self.flags(my_ip=ONE)
         # As old as the use.
         self.volume.status = 'uploading'
         self.own = connector('cinder')
@@ -365,6 +366,22 @@ class OwnUseTestCase(ManagerTestCase):
         self.assertEqual({ONE}, self.on())
         self.assertFalse(self.end())
         self.assertEqual(set(), self.on())
+
+    def test_an_instance_of_another_host_leaves_meanwhile(self):
+        """The end of the use detaches from Cinder's own host only."""
+        attachment = self.use('compute-2', TWO)
+        self.begin()
+        self.assertFalse(self.leave(attachment, 'compute-2', TWO))
+        self.assertEqual({ONE}, self.on())
+        self.assertFalse(self.end())
+        self.assertEqual(set(), self.on())
+
+    def test_of_a_cluster_any_host_may_have_it(self):
+        database.change_volume(self.volume, cluster_name='cluster@backend')
+        attachment = self.use('compute-2', TWO)
+        self.begin()
+        self.assertTrue(self.leave(attachment, 'compute-2', TWO))
+        self.assertEqual({ONE, TWO}, self.on())
 
     @ddt.data('backing-up', 'retyping', 'in-use', 'detaching')
     def test_a_user_leaves_whom_nobody_would_detach_later(self, status):
