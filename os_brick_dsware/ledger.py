@@ -102,8 +102,10 @@ class Process:
         """
         here = _namespace(proc)
         if self.namespace == here:
-            return _start(proc, self.pid) == self.start
-        return here != INITIAL_NAMESPACE or self._seen_from_outside(proc)
+            return (_start(proc, self.pid) == self.start
+                    or _is_hidden(proc, self.pid))
+        return (here != INITIAL_NAMESPACE or _is_hidden(proc, 1)
+                or self._seen_from_outside(proc))
 
     def _seen_from_outside(self, proc: str) -> bool:
         """Look for a process of a container among those of its host."""
@@ -137,6 +139,20 @@ def _start(proc: str, pid: int | str) -> int | None:
     if len(fields) < 20 or fields[0] in _DEAD:
         return None
     return int(fields[19])
+
+
+def _is_hidden(proc: str, pid: int) -> bool:
+    """Tell whether a process of another user is there that is not shown.
+
+    That is so where proc is mounted with hidepid, or systemd's ProtectProc.
+    """
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not _read('%s/%s/stat' % (proc, pid))
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _namespace(proc: str) -> str:

@@ -306,6 +306,15 @@ class ProcessTestCase(testtools.TestCase):
         self.proc = self.useFixture(fixtures.TempDir()).path
         os.makedirs(self.proc + '/self/ns')
         self.enter(ledgers.INITIAL_NAMESPACE)
+        # Processes that are there and not shown; they are not ours.
+        self.hidden = set()
+        self.useFixture(fixtures.MonkeyPatch('os.kill', self.kill))
+
+    def kill(self, pid, signal):
+        self.assertEqual(0, signal)
+        if pid in self.hidden or os.path.exists('%s/%s' % (self.proc, pid)):
+            raise PermissionError
+        raise ProcessLookupError
 
     def enter(self, namespace):
         link = self.proc + '/self/ns/pid'
@@ -343,6 +352,14 @@ class ProcessTestCase(testtools.TestCase):
         self.assertTrue(self.alive(12, namespace='pid:[2]'))
         self.assertFalse(self.alive(12, start=8, namespace='pid:[2]'))
         self.assertFalse(self.alive(900, start=8, namespace='pid:[2]'))
+
+    def test_hidden(self):
+        """Where proc is mounted with hidepid, nothing is certain."""
+        self.assertFalse(self.alive(5))
+        self.hidden = {1, 5}
+        self.assertTrue(self.alive(5))
+        self.assertFalse(self.alive(6))
+        self.assertTrue(self.alive(12, namespace='pid:[2]'))
 
     def test_of_another_container(self):
         self.enter('pid:[3]')
