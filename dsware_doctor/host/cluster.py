@@ -188,21 +188,28 @@ def search(conf, target: programs.Target, host: devices.Devices,
     :returns: what was found
     """
     local = _wwns_of_host(host)
-    reply, wwns = _wwns_of_cluster(programs.FSCCli(
-        execute, conf.dsware_fsc_cli, conf.dsware_cli_timeout, target))
+    try:
+        reply, wwns = _wwns_of_cluster(programs.FSCCli(
+            execute, conf.dsware_fsc_cli, conf.dsware_cli_timeout, target))
+    except exceptions.DSWareError as exc:
+        return [_not_searched(str(exc), 'see why, and run the check again')]
     if reply.kind == result_codes.INVALID:
         return [findings.note('devices without a record cannot be searched '
                               'with an older cluster')]
     if reply.kind != result_codes.OK:
-        return [findings.problem(
-            'search-failed',
-            'devices without a record were not searched: %s' % reply.text,
-            'run the check again when the cluster answers')]
+        return [_not_searched(
+            reply.text, 'run the check again when the cluster answers')]
     found = [_unrecorded(host, target, conf, wwns[wwn], local[wwn])
              for wwn in sorted(local.keys() & wwns.keys())
              if wwns[wwn] not in known]
     return found or [findings.ok(
         'every device of a volume of %s has a record' % target.manager_ip)]
+
+
+def _not_searched(why: str, cure: str) -> findings.Finding:
+    return findings.problem(
+        'search-failed',
+        'devices without a record were not searched: %s' % why, cure)
 
 
 def _wwns_of_cluster(program: programs.FSCCli

@@ -372,6 +372,18 @@ class ProgramTestCase(HostCheckTestCase):
         status, out, _err = self.run_main('--config-file', config, '--search')
         self.assertIn('not searched', ' '.join(out.split()))
 
+    def test_search_with_a_program_that_is_missing(self):
+        self.patch('os.geteuid', lambda: 0)
+        config = self.write('y.conf', '[os_brick]\nlock_path = %s\n'
+                            'dsware_fsc_cli = /nonexistent/fsc_cli\n'
+                            'dsware_manager_ip = 127.0.0.1\n'
+                            'dsware_agent_ip = 127.0.0.1\n' % self.directory)
+        status, out, _err = self.run_main('--config-file', config, '--search')
+        self.assertEqual(2, status)
+        self.assertIn('devices without a record were not searched: '
+                      '/nonexistent/fsc_cli cannot be run',
+                      ' '.join(out.split()))
+
     def test_in_a_container(self):
         self.patch('os.geteuid', lambda: 0)
         self.patch('os_brick_dsware.ledger._namespace',
