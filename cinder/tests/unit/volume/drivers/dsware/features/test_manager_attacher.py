@@ -13,6 +13,7 @@
 
 import json
 import random
+import socket
 from unittest import mock
 
 import ddt
@@ -251,6 +252,30 @@ class DetachTestCase(ManagerTestCase):
         self.assertLess(self.clock.now - start, 40)
         self.assertEqual(set(), self.on())
         self.assertEqual(1, self.cluster.count('detachVolumeByIp'))
+
+    def test_a_dead_host_whose_agent_is_called_by_name(self):
+        """The cluster knows it by address only; it may have several."""
+        self.driver = self.make_manager(
+            dsware_host_agents={'compute-1': 'agent-1.example.org'})
+        self.cluster.attached[self.volume.name].add(TWO)
+        self.fail_only('detachVolume', 'hangs')
+        with mock.patch('socket.getaddrinfo', return_value=[
+                (None, None, None, '', (address, 10519))
+                for address in (ONE, ONE, TWO)]):
+            self.assertFalse(self.detach())
+        self.assertEqual(set(), self.on())
+        self.assertEqual(2, self.cluster.count('detachVolumeByIp'))
+
+    def test_a_dead_host_whose_name_has_no_address(self):
+        self.driver = self.make_manager(
+            dsware_host_agents={'compute-1': 'agent-1.example.org'})
+        self.fail_only('detachVolume', 'unsent')
+        with mock.patch('socket.getaddrinfo',
+                        side_effect=socket.gaierror('no such name')):
+            error = self.assertRaises(exception.VolumeBackendAPIException,
+                                      self.detach)
+        self.assertIn('agent-1.example.org', str(error))
+        self.assertEqual(0, self.cluster.count('detachVolumeByIp'))
 
     def test_a_dead_host_with_another_user(self):
         attachment = self.use()
