@@ -40,7 +40,7 @@ _PART = 64 * 1024
 _LATE = 'it did not end in time'
 
 _NAME = r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,94}'
-_NAMES = r'[A-Za-z0-9_][A-Za-z0-9_.-]*(,[A-Za-z0-9_][A-Za-z0-9_.-]*)*'
+_NAMES = rf'{_NAME}(,{_NAME})*'
 _ID = r'[0-9]{1,18}'
 _MIB = r'[1-9][0-9]{0,17}'
 _FLAG = r'[01]'

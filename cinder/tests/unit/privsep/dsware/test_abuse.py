@@ -38,9 +38,7 @@ def is_name(text):
 
 
 def is_names(text):
-    return len(text) <= 65536 and all(
-        part and part[0] in WORD and set(part) <= WORD | set('.-')
-        for part in text.split(','))
+    return len(text) <= 65536 and all(map(is_name, text.split(',')))
 
 
 def is_number(text):
