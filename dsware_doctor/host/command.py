@@ -134,7 +134,7 @@ class HostCheck:
 
     def repair(self, dry_run: bool,
                instances_gone: list[str]) -> list[findings.Finding]:
-        """Remove host_volume.
+        """Remove what is left.
 
         :param dry_run: only tell what would be done
         :param instances_gone: ids of instances that are not on this host
