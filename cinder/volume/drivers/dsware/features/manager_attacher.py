@@ -178,7 +178,8 @@ class ManagerAttacher:
 
 
 def _this_host():
-    return {'ip': CONF.my_ip, 'host': socket.gethostname()}
+    return {'ip': CONF.my_ip, 'host': socket.gethostname(),
+            'dsware_agent_ip': CONF.os_brick.dsware_agent_ip}
 
 
 def _device(found, path, agent):

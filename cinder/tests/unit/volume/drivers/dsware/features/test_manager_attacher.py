@@ -142,6 +142,13 @@ class DeleteTestCase(ManagerTestCase):
                           self.volume)
         self.assertEqual({ONE}, self.on())
 
+    def test_the_agent_has_an_address_of_its_own(self):
+        """Which the connector of this host tells."""
+        self.flags(my_ip='198.51.100.7')
+        self.flags(dsware_agent_ip=ONE, group='os_brick')
+        self.driver.delete_volume(self.volume)
+        self.assertNotIn(self.volume.name, self.cluster.volumes)
+
     def test_the_agent_of_this_host_is_not_known(self):
         self.flags(my_ip='198.51.100.7')
         self.assertRaises(exception.VolumeIsBusy, self.driver.delete_volume,
@@ -398,6 +405,16 @@ class OwnUseTestCase(ManagerTestCase):
         self.begin()
         self.assertFalse(self.leave(attachment, 'compute-2', TWO))
         self.assertEqual({ONE}, self.on())
+        self.assertFalse(self.end())
+        self.assertEqual(set(), self.on())
+
+    def test_an_instance_of_a_host_with_two_names_leaves_meanwhile(self):
+        self.flags(my_ip='198.51.100.7')
+        self.flags(dsware_agent_ip=ONE, group='os_brick')
+        self.own = connector('cinder', '198.51.100.7', dsware_agent_ip=ONE)
+        attachment = self.use()
+        self.begin()
+        self.assertTrue(self.leave(attachment))
         self.assertFalse(self.end())
         self.assertEqual(set(), self.on())
 
