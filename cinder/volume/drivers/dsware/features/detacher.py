@@ -120,12 +120,13 @@ class Detacher:
                     exceptions.OutcomeUnknown) as error:
                 if not _is_silence(error):
                     raise
+                addresses = _addresses_of(agent, error)
                 reporting.log_once(
                     LOG, logging.WARNING, error,
                     f'Agent {agent} does not answer; volume '
                     f'{naming.described(volume)} is detached from its '
                     f'host by way of another agent.')
-                for address in _addresses_of(agent, error):
+                for address in addresses:
                     self._array.hosts.detach_by_ip(name, address)
 
 
