@@ -31,6 +31,7 @@ from os_brick.initiator.connectors import base
 from os_brick import utils
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_privsep import daemon
 
 from os_brick_dsware import addresses
 from os_brick_dsware import devices
@@ -231,8 +232,16 @@ class BaseConnector(base.BaseLinuxConnector, metaclass=abc.ABCMeta):
     # Its parts --------------------------------------------------------------
 
     def _run_as_root(self, *argv, **kwargs):
-        return self._execute(*argv, run_as_root=True,
-                             root_helper=self._root_helper, **kwargs)
+        try:
+            return self._execute(*argv, run_as_root=True,
+                                 root_helper=self._root_helper, **kwargs)
+        except daemon.FailedToDropPrivileges as exc:
+            raise exceptions.ConfigurationError(
+                "nothing can be run as root on this host (%s): see what the "
+                "log says of privsep before this. The user of this service "
+                "needs a line in sudoers for its rootwrap, and "
+                "privsep-helper has to be where that looks for programs"
+                % exc)
 
     def _ledger(self) -> ledgers.Ledger:
         return ledgers.Ledger(ledger_directory(CONF))

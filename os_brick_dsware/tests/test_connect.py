@@ -19,6 +19,7 @@ from unittest import mock
 
 from os_brick import exception
 from oslo_concurrency import processutils
+from oslo_privsep import daemon
 
 from os_brick_dsware import exceptions
 from os_brick_dsware import host_volume
@@ -192,6 +193,15 @@ class ConnectTestCase(Connecting, fakes.ConnectorTestCase):
                 self.properties(**{what + '_ip': 'missing'}))
             self.assertIn('dsware_%s_ip' % what, str(error))
         self.assertEqual([], self.cluster.calls)
+
+    def test_no_privileges(self):
+        self.cluster.program = mock.Mock(
+            side_effect=daemon.FailedToDropPrivileges('sudo: no tty'))
+        error = self.assertRaises(
+            exceptions.ConfigurationError, self.connector.connect_volume,
+            self.properties())
+        self.assertIn('sudo: no tty', str(error))
+        self.assertEqual([], self.users())
 
     def test_older_cluster_without_wwn(self):
         self.cluster.add(wwn='')
