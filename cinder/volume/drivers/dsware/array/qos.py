@@ -64,8 +64,7 @@ class QoS:
 
         :param volume: the volume's name
         :param limits: its limits
-        :returns: the QoS of another name that was replaced, or None; see
-            :meth:`give_back`
+        :returns: the QoS that it had, or None; see :meth:`give_back`
         :raises ObjectExists: other volumes have the QoS of this volume's
             name
         :raises ObjectAbsent: there is no such volume
@@ -75,13 +74,12 @@ class QoS:
         before = self._queries.qos_of(volume)
         if before is None or before.name != name:
             self._give(volume, limits, before)
-            return before
-        if not before.has(limits):
+        elif not before.has(limits):
             self._operation.change(
                 'setQoS', lambda deadline: self._has(volume, name, limits,
                                                      deadline),
                 qosName=name, **limits)
-        return None
+        return before
 
     def limit_new(self, volume: str, limits: Mapping[str, int]) -> None:
         """Give limits to a volume that the caller has just made.
@@ -95,19 +93,22 @@ class QoS:
         with self._operation.undone(self._volumes.delete, volume):
             self._give(volume, limits, None)
 
-    def unlimit(self, volume: str) -> None:
+    def unlimit(self, volume: str) -> models.QoS | None:
         """Take from a volume the limits that :meth:`limit` gave it.
 
         One that has none, or a QoS of another name, is left as it is.
 
         :param volume: the volume's name
+        :returns: the QoS that was taken from it, or None; see
+            :meth:`give_back`
         :raises DSWareError: when that does not work
         """
-        name = names.policy(volume)
-        if self._has(volume, name, {}, None):
-            self._disassociate(name, volume)
+        before = self._find(volume, names.policy(volume))
+        if before is not None:
+            self._disassociate(before.name, volume)
         # It may be left of an attempt that broke off here.
         self.delete(volume)
+        return before
 
     def delete(self, volume: str,
                patience: float | None = None) -> None:
@@ -197,25 +198,31 @@ class QoS:
                       {'volume': volume, 'name': name})
 
     def _has(self, volume, name, limits, deadline):
+        found = self._find(volume, name, deadline)
+        return found is not None and found.has(limits)
+
+    def _find(self, volume, name, deadline=None):
+        """Find a QoS of a volume, None where it has another or none."""
         try:
             found = self._queries.qos_of(volume, deadline)
         except exceptions.ObjectAbsent:
-            return False
-        return (found is not None and found.name == name
-                and found.has(limits))
+            return None
+        return found if found and found.name == name else None
 
     def give_back(self, volume: str, before: models.QoS | None) -> None:
-        """Take the limits of :meth:`limit` away, and put a QoS back.
+        """Let a volume have the QoS that it had, or none.
 
         What fails is logged: something else has failed already.
 
         :param volume: the volume's name
-        :param before: the QoS that the volume had, or None
+        :param before: what :meth:`limit` or :meth:`unlimit` returned
         """
         name = names.policy(volume)
         steps = [lambda: self._disassociate(name, volume, _PATIENCE),
                  lambda: self.delete(volume, _PATIENCE)]
-        if before is not None:
+        if before is not None and before.name == name:
+            steps = [lambda: self.limit(volume, before.limits)]
+        elif before is not None:
             steps.insert(1, lambda: self._associate(before.name, volume,
                                                     _PATIENCE))
         for step in steps:

@@ -235,7 +235,8 @@ class Limiter:
         :param volume: the Cinder volume; it is found by
             :func:`naming.volume_name`
         :param wanted: what :meth:`wanted` tells of it
-        :returns: the QoS of others that was replaced, or None
+        :returns: the QoS that was changed, replaced or taken away, or None;
+            see :meth:`array.qos.QoS.give_back`
         :raises VolumeNotFound: it is not on the cluster
         :raises VolumeIsBusy: its state forbids it
         :raises VolumeBackendAPIException: for all other reasons; the
@@ -247,7 +248,7 @@ class Limiter:
                 return self._array.qos.limit(name, wanted)
             # A type that lost its qos spec may have had limits.
             with self._qos_optional():
-                self._array.qos.unlimit(name)
+                return self._array.qos.unlimit(name)
         return None
 
     def forget(self, volume):

@@ -118,6 +118,19 @@ class VolumeTestCase(ManageTestCase):
         self.assertEqual(gib * GIB, self.cluster.volumes['legacy'][
             'vol_size'])
 
+    @ddt.data({}, {'maxIOPS': '10'}, {'maxIOPS': '20'})
+    def test_one_that_cannot_grow_keeps_its_limits(self, spec):
+        self.cluster.volumes['legacy']['vol_size'] = 1536
+        # It was unmanaged with them.
+        self.cluster.qos['legacy.qos'] = {'maxIOPS': 20}
+        self.cluster.qos_of['legacy'] = 'legacy.qos'
+        self.cluster.fail('expandVolume', 'result', 50150009)
+        self.assertRaises(
+            exceptions.CapacityExceeded, self.driver.manage_existing,
+            self.make_stored(volume_type_id=self.make_type(**spec).id),
+            LEGACY)
+        self.assertEqual({'maxIOPS': 20}, self.cluster.limits_of('legacy'))
+
     def test_one_that_cannot_grow(self):
         self.cluster.volumes['legacy']['vol_size'] = 1536
         self.cluster.fail('expandVolume', 'result', 50150009)
