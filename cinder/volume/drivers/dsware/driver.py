@@ -126,7 +126,7 @@ class DSWareDriver(driver.VolumeDriver):
                 'down and comes up when the cluster answers.')
         else:
             # Services of this host that were killed may have left devices.
-            self._attachments.release()
+            self._attachments.release_abandoned()
             self._log_start(pools)
 
     def _log_start(self, pools):

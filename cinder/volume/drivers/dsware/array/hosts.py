@@ -13,6 +13,7 @@
 """Attachments of volumes to hosts."""
 
 import math
+import socket
 
 from oslo_log import log as logging
 
@@ -86,14 +87,15 @@ class Hosts:
         self._detach('detachVolume', name, _DETACH_SECONDS, agent=agent,
                      patience=_PATIENCE)
 
-    def detach_by_ip(self, name: str, address: str) -> None:
+    def detach_by_ip(self, name: str, host: str) -> None:
         """Detach a volume from a host whatever the state of that host.
 
         :param name: the volume's name
-        :param address: the IP address of the host's agent
+        :param host: the IP address or host name of the host's agent
         :raises DSWareError: when that does not work
         """
-        self._detach('detachVolumeByIp', name, detachIp=address)
+        for address in _addresses(name, host):
+            self._detach('detachVolumeByIp', name, detachIp=address)
 
     def _detach(self, op, name, seconds=math.inf, **args):
         try:
@@ -144,3 +146,14 @@ class Hosts:
         told, last = (telling or failures)[-1], failures[-1]
         return told if told is last else told.advised(
             _('Another attempt failed: %s') % last.summary)
+
+
+def _addresses(name, host):
+    """Look up a host: the cluster knows agents by their addresses only."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise exceptions.InvalidRequest(
+            op='detachVolumeByIp', name=name, endpoint=host,
+            desc=_('its address is not known: %s') % error) from error
+    return list(dict.fromkeys(where[0] for *_kind, where in found))

@@ -47,8 +47,8 @@ class Attachments:
             by_manager if self._configuration.dsware_attach_by == 'manager'
             else by_host)
         self.online_extend = self._configured.online_extend
-        self.release = self._configured.release
-        self.let_go = self._configured.let_go
+        self.release_abandoned = self._configured.release_abandoned
+        self.detach_from_here = self._configured.detach_from_here
 
     def check(self, connector):
         """Refuse a host that cannot attach, before anything is done.

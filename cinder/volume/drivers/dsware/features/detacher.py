@@ -12,8 +12,6 @@
 
 """Detaching volumes from the hosts of agents, dead or alive."""
 
-import socket
-
 from oslo_log import log as logging
 from oslo_utils import netutils
 
@@ -120,26 +118,12 @@ class Detacher:
                     exceptions.OutcomeUnknown) as error:
                 if not _is_silence(error):
                     raise
-                addresses = _addresses_of(agent, error)
                 reporting.log_once(
                     LOG, logging.WARNING, error,
                     f'Agent {agent} does not answer; volume '
                     f'{naming.described(volume)} is detached from its '
                     f'host by way of another agent.')
-                for address in addresses:
-                    self._array.hosts.detach_by_ip(name, address)
-
-
-def _addresses_of(agent, silence):
-    """Find the addresses of an agent, by which the cluster knows it."""
-    if netutils.is_valid_ip(agent.host.partition('%')[0]):
-        return [agent.host]
-    try:
-        found = socket.getaddrinfo(agent.host, agent.port,
-                                   type=socket.SOCK_STREAM)
-    except OSError:
-        raise silence from None
-    return list(dict.fromkeys(where[0] for *_kind, where in found))
+                self._array.hosts.detach_by_ip(name, agent.host)
 
 
 def now(volume):

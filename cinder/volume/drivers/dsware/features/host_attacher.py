@@ -87,7 +87,7 @@ class HostAttacher:
         """
         return False
 
-    def release(self, volume=None):
+    def release_abandoned(self, volume=None):
         """Detach what processes of this host that were killed have left.
 
         :param volume: a Cinder volume that is deleted; None for all
@@ -95,6 +95,6 @@ class HostAttacher:
         brick.DSWareConnector(utils.get_root_helper()).release_abandoned(
             volume and naming.volume_name(volume))
 
-    def let_go(self, _volume):
+    def detach_from_here(self, _volume):
         """Do nothing: it has been released already."""
         return False

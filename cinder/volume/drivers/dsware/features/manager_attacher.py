@@ -89,7 +89,7 @@ class ManagerAttacher:
                 path = self._array.hosts.attach(found.name, agent)
             except exceptions.OutcomeUnknown:
                 with excutils.save_and_reraise_exception():
-                    self._let_go(volume, connector, agent)
+                    self._detach_unused(volume, connector, agent)
             if not path and not found.wwn:
                 path = self._attach_anew(volume, found, connector, agent)
         return _connection_info(found, _device(found, path, agent), discard)
@@ -126,10 +126,10 @@ class ManagerAttacher:
         self._detacher.detach_from(volume, agent)
         return False
 
-    def release(self, volume=None):
+    def release_abandoned(self, volume=None):
         """Do nothing: what was left attached is not known."""
 
-    def let_go(self, volume):
+    def detach_from_here(self, volume):
         """Detach from this host what a service that was killed left there.
 
         :param volume: a Cinder volume that is deleted, so that nobody has it
@@ -137,9 +137,9 @@ class ManagerAttacher:
         """
         here = _this_host()
         agent = self._agents.of(here)
-        return agent is not None and self._let_go(volume, here, agent)
+        return agent is not None and self._detach_unused(volume, here, agent)
 
-    def _let_go(self, volume, connector, agent):
+    def _detach_unused(self, volume, connector, agent):
         """Detach what nobody has, by force if the agent is silent."""
         own, others = self._attachments_at(detacher.now(volume), connector)
         # Who has it already may be attaching it again.

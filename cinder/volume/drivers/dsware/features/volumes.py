@@ -68,7 +68,7 @@ class Volumes:
         if other := owners.other_record(volume):
             # What both name is the other one's.
             naming.complete_exchange(volume, other)
-        self._attachments.release(volume)
+        self._attachments.release_abandoned(volume)
         with failures.for_deletion(volume):
             # An interrupted clone may have left the snapshot that it was
             # made through; nothing else would ever find it again. Volumes
@@ -86,7 +86,7 @@ class Volumes:
         except exceptions.ObjectBusy:
             if not (self._array.volumes.delete_temporaries_of(
                     name, owners.is_forgotten)
-                    or self._attachments.let_go(volume)):
+                    or self._attachments.detach_from_here(volume)):
                 raise
             self._array.volumes.delete(name)
 
