@@ -145,7 +145,7 @@ class DSWareDriver(driver.VolumeDriver):
 
     @property
     def capabilities(self):
-        """What the backend can do now, which changes with its volume types.
+        """What the backend can do: no sparse copies while encryption changes.
 
         Cinder reads it at the start, for each new volume, and before it copies
         one. It also changes entries of the dict that it gets.
@@ -222,7 +222,7 @@ class DSWareDriver(driver.VolumeDriver):
     @failures.logged
     def create_cloned_volume(self, volume, src_vref):
         """Make a volume from another volume; it may be larger."""
-        images.check_source(volume, src_vref)
+        images.check_not_refused(volume, src_vref)
         return self._volumes.clone(volume, src_vref)
 
     @failures.logged
@@ -255,6 +255,8 @@ class DSWareDriver(driver.VolumeDriver):
     def terminate_connection(self, volume, connector, **kwargs):
         """Detach a volume from a host; from all when the connector is None.
 
+        With dsware_attach_by = host that host has detached it already.
+
         :returns: whether the host keeps it for others
         """
         return self._attachments.detach(volume, connector)
@@ -285,11 +287,11 @@ class DSWareDriver(driver.VolumeDriver):
 
         It may grow: to the next whole number of GiB.
         """
-        return self._manage.volume(volume, existing_ref)
+        return self._manage.take_over_volume(volume, existing_ref)
 
     @failures.logged
     def unmanage(self, volume):
-        """Forget a volume, which stays on the cluster with its limits."""
+        """Leave a volume on the cluster, with its limits."""
         self._volumes.unmanage(volume)
 
     @failures.logged
@@ -307,10 +309,10 @@ class DSWareDriver(driver.VolumeDriver):
     @failures.logged
     def manage_existing_snapshot(self, snapshot, existing_ref):
         """Make a snapshot on the cluster a Cinder snapshot."""
-        return self._manage.snapshot(snapshot, existing_ref)
+        return self._manage.take_over_snapshot(snapshot, existing_ref)
 
     def unmanage_snapshot(self, snapshot):
-        """Forget a snapshot, which stays on the cluster as it is."""
+        """Leave a snapshot on the cluster as it is."""
         LOG.info('Snapshot %(snapshot)s stays on the cluster as %(name)s.',
                  {'snapshot': snapshot.id,
                   'name': naming.snapshot_name(snapshot)})
@@ -344,7 +346,8 @@ class DSWareDriver(driver.VolumeDriver):
         """Let a volume that Cinder has copied keep the name of its copy.
 
         No published operation renames. A name that a volume was taken over
-        with is bound to its old name_id, see :mod:`naming`.
+        with is bound to its old name_id, so it counts no more: see
+        :mod:`naming`.
         """
         return {'_name_id': new_volume.name_id,
                 'provider_location': new_volume.provider_location}

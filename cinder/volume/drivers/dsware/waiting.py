@@ -17,6 +17,7 @@ import contextlib
 import random
 import time
 
+# Between looks at a copy, and attempts at anything else.
 # A first look after 0.1 s, then a twelfth of the time that has gone by: so the
 # end of a copy is noticed within a tenth of the time that the copy took, or
 # 0.2 s, which leaves the rest of that for the look itself.

@@ -17,8 +17,8 @@ from oslo_log import log as logging
 from cinder import exception
 from cinder.volume.drivers.dsware.features import connectors
 from cinder.volume.drivers.dsware.features import detacher
+from cinder.volume.drivers.dsware.features import driver_attacher
 from cinder.volume.drivers.dsware.features import host_attacher
-from cinder.volume.drivers.dsware.features import manager_attacher
 from cinder.volume.drivers.dsware.features import volume_types
 from cinder.volume.drivers.dsware.features import volumes
 from cinder.volume.drivers.dsware import reporting
@@ -39,12 +39,12 @@ class Attachments:
         agents = connectors.HostAgents(backend.configuration)
         self._detacher = detacher.Detacher(backend.array, agents)
         by_host = host_attacher.HostAttacher(agents, backend.configuration)
-        by_manager = manager_attacher.ManagerAttacher(backend.array, agents,
-                                                      self._detacher)
+        by_driver = driver_attacher.DriverAttacher(backend.array, agents,
+                                                   self._detacher)
         self._by_type = {host_attacher.DRIVER_VOLUME_TYPE: by_host,
-                         manager_attacher.LOCAL_VOLUME_TYPE: by_manager}
+                         driver_attacher.LOCAL_VOLUME_TYPE: by_driver}
         self._configured = (
-            by_manager if self._configuration.dsware_attach_by == 'manager'
+            by_driver if self._configuration.dsware_attach_by == 'manager'
             else by_host)
         self.online_extend = self._configured.online_extend
         self.release_abandoned = self._configured.release_abandoned
@@ -77,7 +77,7 @@ class Attachments:
             volume_types.discards(volume, self._configuration))
 
     def detach(self, volume, connector):
-        """Let go of a host, or detach what the driver attached there.
+        """Detach a volume, unless its host has done that itself.
 
         :param volume: the Cinder volume
         :param connector: the host's connector properties, or None for all

@@ -55,7 +55,7 @@ class Detacher:
         failed = []
         hosts = {self._place_of(connector): connector for connector
                  in map(connectors.of_attachment,
-                        now(volume).volume_attachment) if connector}
+                        reread(volume).volume_attachment) if connector}
         for place in sorted(hosts):
             try:
                 self._detach_from_host(volume, hosts[place])
@@ -126,7 +126,7 @@ class Detacher:
                 self._array.hosts.detach_by_ip(name, agent.host)
 
 
-def now(volume):
+def reread(volume):
     """Read a volume with its attachments as they are now.
 
     The one that Cinder hands over may be as old as the upload that ends.

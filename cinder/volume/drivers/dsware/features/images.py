@@ -68,7 +68,7 @@ def image_volume_ids(image_location):
     return list(dict.fromkeys(filter(uuidutils.is_uuid_like, ids)))
 
 
-def check_source(volume, source):
+def check_not_refused(volume, source):
     """Refuse to clone what an image is only said to be stored in.
 
     When clone_image has not made the volume, Cinder tries to clone the image

@@ -68,17 +68,17 @@ class Manage:
         return whole_gib(
             self._manageable_volume(volume, existing_ref).size)
 
-    def volume(self, volume, existing_ref):
+    def take_over_volume(self, volume, existing_ref):
         """Make a volume on the cluster a Cinder volume.
 
         One whose size is no whole number of GiB grows to the next one, so
         that Cinder's size is true.
         """
         found = self._manageable_volume(volume, existing_ref)
-        return self._take_over(found.name, volume, found)
+        return self._claim_volume(found.name, volume, found)
 
     @coordination.synchronized(_LOCK)
-    def _take_over(self, name, volume, found):
+    def _claim_volume(self, name, volume, found):
         _check_owner(name, owners.volume_owner)
         # As Cinder's will be when all has gone well: the limits depend on the
         # size.
@@ -156,13 +156,13 @@ class Manage:
         return whole_gib(
             self._manageable_snapshot(snapshot, existing_ref).size)
 
-    def snapshot(self, snapshot, existing_ref):
+    def take_over_snapshot(self, snapshot, existing_ref):
         """Make a snapshot on the cluster a Cinder snapshot."""
         found = self._manageable_snapshot(snapshot, existing_ref)
-        return self._take_over_snapshot(found.name, snapshot)
+        return self._claim_snapshot(found.name, snapshot)
 
     @coordination.synchronized(_LOCK)
-    def _take_over_snapshot(self, name, snapshot):
+    def _claim_snapshot(self, name, snapshot):
         _check_owner(name, owners.snapshot_owner)
         return _claimed(snapshot, naming.snapshot_provider_id(snapshot, name))
 
@@ -217,7 +217,7 @@ def _chosen(listing, pools, marker, limit, offset, keys, directions):
 
 
 def _claimed(thing, provider_id):
-    """Note whose an object is while others wait, who look when it is noted.
+    """Note whose an object is before others, who wait for the lock, look.
 
     Cinder itself notes it when the driver has returned, which may be too late.
     """

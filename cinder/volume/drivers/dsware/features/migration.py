@@ -192,7 +192,7 @@ class Migration:
         try:
             refused = moves and self._move(volume, host)
         finally:
-            # Else both types want the same.
+            # Where the qos specs do not differ, both types want the same.
             if diff.get('qos_specs') and refused:
                 self._restore_limits(volume, before)
         return refused or None

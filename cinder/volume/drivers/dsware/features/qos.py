@@ -32,7 +32,7 @@ from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import failures
 from cinder.volume.drivers.dsware import naming
 from cinder.volume.drivers.dsware import result_codes
-from cinder.volume import volume_types
+from cinder.volume import volume_types as cinder_types
 
 LOG = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def spec_of(volume_type_id):
     """
     if volume_type_id is None:
         return None
-    spec = volume_types.get_volume_type_qos_specs(
+    spec = cinder_types.get_volume_type_qos_specs(
         volume_type_id)['qos_specs']
     return spec if spec and spec['consumer'] in _CONSUMERS else None
 
@@ -251,7 +251,7 @@ class Limiter:
                 return self._array.qos.unlimit(name)
         return None
 
-    def forget(self, volume):
+    def delete(self, volume):
         """Delete what holds the limits of a volume that was deleted.
 
         :param volume: the Cinder volume

@@ -71,12 +71,13 @@ class Volumes:
         self._attachments.release_abandoned(volume)
         with failures.for_deletion(volume):
             # An interrupted clone may have left the snapshot that it was
-            # made through; nothing else would ever find it again. Volumes
-            # are only made with Cinder's name.
+            # made through; nothing else would ever find it again. It has
+            # Cinder's name of the volume, whatever that is called by now.
             self._array.volumes.delete_leftovers(volume.name)
+            # And an interrupted move what it was to exchange the volume for.
             self._array.moves.delete_leftovers(naming.volume_name(volume))
             self._delete_unless_used(volume, naming.volume_name(volume))
-        self._limiter.forget(volume)
+        self._limiter.delete(volume)
 
     def _delete_unless_used(self, volume, name):
         try:

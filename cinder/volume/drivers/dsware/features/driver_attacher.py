@@ -11,6 +11,7 @@
 # under the License.
 """The driver attaches volumes, through the agents of the hosts.
 
+That is dsware_attach_by = manager: Cinder's manager of volumes is meant.
 Nova's and os-brick's own "local" volume type needs nothing installed on the
 host, but cannot extend a volume in use. A host has one device for a volume,
 whatever the number of its users, so only the last one to leave detaches it.
@@ -48,7 +49,7 @@ _OWN_USES = (fields.VolumeStatus.DOWNLOADING,
              fields.VolumeStatus.UPLOADING)
 
 
-class ManagerAttacher:
+class DriverAttacher:
     """The driver attaches, through the agent of the host.
 
     :param array: the :class:`array.Array`
@@ -96,7 +97,7 @@ class ManagerAttacher:
 
     def _attach_anew(self, volume, found, connector, agent):
         """Attach again what was attached without telling where."""
-        _own, others = self._attachments_at(detacher.now(volume), connector)
+        _own, others = self._attachments_at(detacher.reread(volume), connector)
         if others:
             return ''
         self._array.hosts.detach(found.name, agent)
@@ -114,10 +115,10 @@ class ManagerAttacher:
         :raises VolumeBackendAPIException: it could not be detached
         """
         agent = self._agents.needed_of(connector)
-        now = detacher.now(volume)
-        own, others = self._attachments_at(now, connector)
+        stored = detacher.reread(volume)
+        own, others = self._attachments_at(stored, connector)
         # Without an attachment of its own it is Cinder itself that leaves.
-        if others or own and self._may_be_copied_at(now, connector):
+        if others or own and self._may_be_copied_at(stored, connector):
             LOG.info('Volume %(volume)s stays attached to host %(host)s, '
                      'where it is used otherwise.', {
                          'volume': naming.described(volume),
@@ -141,7 +142,7 @@ class ManagerAttacher:
 
     def _detach_unused(self, volume, connector, agent):
         """Detach what nobody has, by force if the agent is silent."""
-        own, others = self._attachments_at(detacher.now(volume), connector)
+        own, others = self._attachments_at(detacher.reread(volume), connector)
         # Who has it already may be attaching it again.
         if own or others:
             return False
