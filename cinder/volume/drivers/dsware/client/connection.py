@@ -119,6 +119,9 @@ class Connection:
                 error.advice) from error
         if answer.result == result_codes.OK:
             return
+        if signing.refuses(answer.result):
+            raise exceptions.AccessDenied(result=answer.result,
+                                          desc=answer.desc)
         error = exceptions.from_result(
             'login', credentials.user, answer.result, answer.desc,
             str(self._endpoint), changes=False)

@@ -23,10 +23,10 @@ import re
 import threading
 
 from cinder.i18n import _
+from cinder.volume.drivers.dsware.client import login as signing
 from cinder.volume.drivers.dsware.client import rest_http
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
-from os_brick_dsware import result_codes as published
 
 BASE = '/dsware/service/'
 #: Used when the manager names none that could be one.
@@ -214,7 +214,7 @@ class Session:
                 'userName': credentials.user,
                 'password': credentials.password}, limit)
         except Refused as error:
-            if error.result_class != published.DENIED:
+            if error.code is None or not signing.refuses(error.code):
                 raise rest_http.NotSent(error) from error
             raise exceptions.AccessDenied(result=error.code,
                                           desc=error.desc) from error

@@ -147,11 +147,13 @@ class SignInTestCase(scripted.TransportTestCase):
         self.assertEqual(1, peer.sent.count(b'op=login'))
         self.assertIn(b'seq=3\nop=queryVolume', peer.sent)
 
-    def test_refused(self):
-        peer = ScriptedSocket(reply(1, 10000003))
+    # The second is not published, and the third is of a volume.
+    @ddt.data(10000003, 1077949999, 50150005)
+    def test_refused(self, result):
+        peer = ScriptedSocket(reply(1, result))
         carrier = self.make(peer, **self.settings)
         error = self.fails(exceptions.AccessDenied, carrier, CREATE)
-        self.assertEqual(('login', 'admin', 10000003),
+        self.assertEqual(('login', 'admin', result),
                          (error.op, error.name, error.result))
         self.assertIn('san_password', str(error))
         self.assertNotIn(SECRET, str(error))
