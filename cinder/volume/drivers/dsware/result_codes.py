@@ -13,9 +13,10 @@
 """The result codes that the driver knows by name.
 
 The table of all of them, which the connector has, too, is
-os_brick_dsware/result_codes.csv. Another code is a line there, of a class
-that os_brick_dsware/result_codes.py explains; it gets a name here only when
-the driver does something special.
+os_brick_dsware/result_codes.csv.
+Another code is a line there, of a class that is explained in
+os_brick_dsware/result_codes.py.
+It gets a name here only when the driver does something special.
 """
 
 from os_brick_dsware import result_codes as published

@@ -24,15 +24,15 @@ import time
 from cinder.i18n import _
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import result_codes
-from os_brick_dsware import result_codes as published
 
 # Seconds for which a refused password is not sent again: at first, doubled
 # with each refusal, and at most. That is six times in the first ten minutes.
 FIRST_PAUSE = 15.0
 LONGEST_PAUSE = 300.0
-# Classes of results that say nothing about the password.
-_NO_REFUSALS = frozenset((published.RETRY, published.BUSY, published.UNKNOWN,
-                          published.INVALID, 'capacity', 'fault'))
+# Errors that refuse a password; a sign-in is not asked of an object.
+_REFUSALS = (exceptions.AccessDenied, exceptions.AlreadyAttached,
+             exceptions.NotAttached, exceptions.ObjectAbsent,
+             exceptions.ObjectExists)
 # Of the time for a connection, what may be spent on waiting for another one
 # that tries a password.
 _WAIT_SHARE = 0.5
@@ -166,12 +166,12 @@ def refuses(result: int) -> bool:
     """Tell whether the result of a sign-in refuses the password.
 
     One that is not published may, of a password that has expired, say: it must
-    not be sent again and again. And none of an object is about that object.
+    not be sent again and again. One of an object is not about that object.
 
     :param result: the result code, not 0
     """
-    return (result not in result_codes.RESULT_CODES
-            or result_codes.classify(result, False) not in _NO_REFUSALS)
+    return (result not in result_codes.RESULT_CODES or isinstance(
+        exceptions.from_result('login', '', result, '', '', False), _REFUSALS))
 
 
 class SignIns:
