@@ -122,7 +122,8 @@ class Rollbacks:
         except exceptions.ObjectBusy as error:
             if error.result != result_codes.SNAPSHOT_IS_ROLLING_BACK:
                 raise
-        return False
+            # One of those in doubt runs; of several another may yet.
+            return error.in_doubt
 
     def _end_rollback(self, before, source, late):
         try:

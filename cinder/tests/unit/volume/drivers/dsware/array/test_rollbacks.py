@@ -130,6 +130,29 @@ class RevertTestCase(base.DriverTestCase):
                 self.driver.get_pool(self.volume)
         self.assertEqual(([], 'newest'), (late, self.record['data']))
 
+    def test_one_of_two_in_doubt_runs_and_the_other_is_carried_out_late(self):
+        def carry_out_late(request, endpoint):
+            if second and request.op == 'rollbackSnapshot':
+                # So that the third one is told that it is under way.
+                carry_out(second.pop(), endpoint)
+            if first and self.clock.now >= due:
+                carry_out(first.pop(), endpoint)
+            return carry_out(request, endpoint)
+
+        first, second, due = [], [], self.clock.now + 45
+        for late in (first, second):
+            self.cluster.fail('rollback', 'does', lambda late=late: (
+                late.append(self.cluster.requests[-1][0]) or self.unknown()))
+        carry_out = self.cluster.carry_out
+        with mock.patch.object(self.cluster, 'carry_out', carry_out_late):
+            self.revert()
+            self.check(rollbacks=3)
+            self.record['data'] = 'newest'
+            for _begins_and_ends in range(2):
+                self.clock.now += 600
+                self.driver.get_pool(self.volume)
+        self.assertEqual(([], 'newest'), (first, self.record['data']))
+
     @staticmethod
     def unknown():
         raise exceptions.OutcomeUnknown(desc='lost')
