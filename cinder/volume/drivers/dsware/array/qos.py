@@ -221,7 +221,9 @@ class QoS:
         steps = [lambda: self._disassociate(name, volume, _PATIENCE),
                  lambda: self.delete(volume, _PATIENCE)]
         if before is not None and before.name == name:
-            steps = [lambda: self.limit(volume, before.limits)]
+            # Clusters need not tell those that are none.
+            limits = {**dict.fromkeys(models.QOS_LIMITS, 0), **before.limits}
+            steps = [lambda: self.limit(volume, limits)]
         elif before is not None:
             steps.insert(1, lambda: self._associate(before.name, volume,
                                                     _PATIENCE))

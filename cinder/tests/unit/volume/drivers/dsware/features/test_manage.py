@@ -118,7 +118,7 @@ class VolumeTestCase(ManageTestCase):
         self.assertEqual(gib * GIB, self.cluster.volumes['legacy'][
             'vol_size'])
 
-    @ddt.data({}, {'maxIOPS': '10'}, {'maxIOPS': '20'})
+    @ddt.data({}, {'maxIOPS': '10'}, {'maxIOPS': '20'}, {'maxMBPS': '7'})
     def test_one_that_cannot_grow_keeps_its_limits(self, spec):
         self.cluster.volumes['legacy']['vol_size'] = 1536
         # It was unmanaged with them.
