@@ -94,15 +94,28 @@ class Hosts:
         :param host: the IP address or host name of the host's agent
         :raises DSWareError: when that does not work
         """
+        failure, detached = None, False
         for address in _addresses(name, host):
-            self._detach('detachVolumeByIp', name, detachIp=address)
+            try:
+                detached |= self._detach('detachVolumeByIp', name,
+                                         detachIp=address)
+            except exceptions.EndpointUnavailable:
+                raise
+            except exceptions.DSWareError as error:
+                # A host may have addresses that its agent does not have.
+                failure = failure or error
+        if failure and not detached:
+            raise failure
 
     def _detach(self, op, name, seconds=math.inf, **args):
+        """Detach; tell whether it was attached."""
         try:
             self._on_host(op, name, seconds, **args)
+            return True
         except (exceptions.NotAttached, exceptions.ObjectAbsent) as error:
             LOG.debug('Volume %(name)s is not attached: %(error)s',
                       {'name': name, 'error': error})
+            return False
 
     def _on_host(self, op, name, seconds=math.inf, **args):
         names.check(name)

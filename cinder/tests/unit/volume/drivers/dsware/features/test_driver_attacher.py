@@ -273,6 +273,26 @@ class DetachTestCase(ManagerTestCase):
         self.assertEqual(set(), self.on())
         self.assertEqual(2, self.cluster.count('detachVolumeByIp'))
 
+    @ddt.data([TWO, ONE], [ONE, TWO])
+    def test_a_dead_host_with_an_address_that_is_not_the_agents(self, found):
+        self.driver = self.make_manager(
+            dsware_host_agents={'compute-1': 'agent-1.example.org'})
+        self.cluster.attached[self.volume.name].add(ONE)
+        self.fail_only('detachVolume', 'hangs')
+        carry_out = self.cluster.carry_out
+
+        def know_one(request, endpoint):
+            if request.args.get('detachIp') == TWO:
+                return 50150024, []
+            return carry_out(request, endpoint)
+
+        with mock.patch('socket.getaddrinfo', return_value=[
+                (None, None, None, '', (address, 10519))
+                for address in found]), mock.patch.object(
+                    self.cluster, 'carry_out', know_one):
+            self.assertFalse(self.detach())
+        self.assertEqual(set(), self.on())
+
     def test_a_dead_host_whose_name_has_no_address(self):
         self.driver = self.make_manager(
             dsware_host_agents={'compute-1': 'agent-1.example.org'})
