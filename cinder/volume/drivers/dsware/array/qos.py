@@ -32,6 +32,7 @@ from cinder.volume.drivers.dsware.array import names
 from cinder.volume.drivers.dsware.array import operation
 from cinder.volume.drivers.dsware import exceptions
 from cinder.volume.drivers.dsware import reporting
+from cinder.volume.drivers.dsware import waiting
 
 LOG = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ class QoS:
         self._operation = changes
         self._volumes = volumes
 
-    def limit(self, volume: str,
-              limits: Mapping[str, int]) -> models.QoS | None:
+    def limit(self, volume: str, limits: Mapping[str, int],
+              deadline: waiting.Deadline | None = None) -> models.QoS | None:
         """Give a volume these limits, in use or not.
 
         A QoS of another name that the volume has is replaced, and given
@@ -64,6 +65,7 @@ class QoS:
 
         :param volume: the volume's name
         :param limits: its limits
+        :param deadline: when to give up to find out what it has
         :returns: the QoS that it had, or None; see :meth:`give_back`
         :raises ObjectExists: other volumes have the QoS of this volume's
             name
@@ -71,7 +73,7 @@ class QoS:
         :raises DSWareError: for all other reasons
         """
         name = names.policy(volume)
-        before = self._queries.qos_of(volume)
+        before = self._queries.qos_of(volume, deadline)
         if before is None or before.name != name:
             self._give(volume, limits, before)
         elif not before.has(limits):
@@ -104,10 +106,15 @@ class QoS:
         :raises DSWareError: when that does not work
         """
         before = self._find(volume, names.policy(volume))
-        if before is not None:
-            self._disassociate(before.name, volume)
-        # It may be left of an attempt that broke off here.
-        self.delete(volume)
+        try:
+            if before is not None:
+                self._disassociate(before.name, volume)
+            # It may be left of an attempt that broke off here.
+            self.delete(volume)
+        except BaseException:
+            with excutils.save_and_reraise_exception():
+                if before is not None:
+                    self.give_back(volume, before)
         return before
 
     def delete(self, volume: str,
@@ -223,7 +230,8 @@ class QoS:
         if before is not None and before.name == name:
             # Clusters need not tell those that are none.
             limits = {**dict.fromkeys(models.QOS_LIMITS, 0), **before.limits}
-            steps = [lambda: self.limit(volume, limits)]
+            steps = [lambda: self.limit(volume, limits,
+                                        waiting.Deadline(_PATIENCE))]
         elif before is not None:
             steps.insert(1, lambda: self._associate(before.name, volume,
                                                     _PATIENCE))

@@ -131,6 +131,16 @@ class VolumeTestCase(ManageTestCase):
             LEGACY)
         self.assertEqual({'maxIOPS': 20}, self.cluster.limits_of('legacy'))
 
+    @ddt.data('result', 'late_result')
+    def test_one_whose_limits_cannot_be_taken_keeps_them(self, kind):
+        self.cluster.qos['legacy.qos'] = {'maxIOPS': 20}
+        self.cluster.qos_of['legacy'] = 'legacy.qos'
+        self.cluster.fail('deleteQoS', kind, 10000003)
+        self.assertRaises(exceptions.AccessDenied,
+                          self.driver.manage_existing, self.make_stored(),
+                          LEGACY)
+        self.assertEqual({'maxIOPS': 20}, self.cluster.limits_of('legacy'))
+
     def test_one_that_cannot_grow(self):
         self.cluster.volumes['legacy']['vol_size'] = 1536
         self.cluster.fail('expandVolume', 'result', 50150009)
