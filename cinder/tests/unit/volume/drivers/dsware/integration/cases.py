@@ -13,6 +13,7 @@
 """Operations on volumes and snapshots that meet faults; see matrix."""
 
 from cinder.tests.unit.volume.drivers.dsware.integration import base
+from cinder.volume.drivers.dsware.array import models
 from cinder.volume.drivers.dsware.array import names
 
 OLD, NEW = b'old data', b'new data'
@@ -107,6 +108,9 @@ class Operation:
         :returns: what the names of objects on the cluster begin with
         """
         return [self.new.name]
+
+    def come_to_rest(self):
+        """Wait for what the cluster still does when the driver has failed."""
 
     def recover(self, dsware):
         """Do what Cinder, or its user, does before another attempt.
@@ -327,6 +331,13 @@ class Revert(Operation):
 
     def run(self, dsware):
         dsware.revert_to_snapshot(None, self.source, self.snapshot)
+
+    def come_to_rest(self):
+        # A rollback whose beginning no reply told ends by itself.
+        base.wait_until(lambda: not any(
+            name == self.source.name and status == models.VOLUME_COPYING
+            for name, _size, status, *_place in self.test.contents()),
+            'the end of a rollback')
 
     def data(self):
         return {**super().data(), self.source.name: OLD}

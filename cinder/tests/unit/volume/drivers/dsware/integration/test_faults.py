@@ -121,6 +121,7 @@ class FaultTests:
 
     def after_error(self, case, operation, dsware, before, error):
         """Nothing was changed, or what had to stay goes; it works now."""
+        operation.come_to_rest()
         found = self.everything()
         clean = found == before
         if not clean:
