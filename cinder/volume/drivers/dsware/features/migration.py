@@ -155,9 +155,9 @@ class Migration:
         only; where they lie, by the cluster when it can move the volume.
         """
         wanted = volume_types.of_type(new_type, self._configuration)
-        self._limiter.wanted(volume, volume_type_id=new_type.id)
+        limits = self._limiter.wanted(volume, volume_type_id=new_type.id)
         obstacle = (self._needs_copy(volume, wanted, diff)
-                    or self._change_in_place(context, volume, new_type, diff,
+                    or self._change_in_place(context, volume, limits, diff,
                                              host))
         if obstacle is not None:
             LOG.info('Volume %(volume)s cannot get type %(type)s in place, '
@@ -176,7 +176,7 @@ class Migration:
                     else _('a thin volume is to be thick'))
         return None
 
-    def _change_in_place(self, context, volume, new_type, diff, host):
+    def _change_in_place(self, context, volume, limits, diff, host):
         """Change the limits, and the pool; say why not, or give None.
 
         The limits come first: to take them back is quick. What its old type
@@ -186,8 +186,7 @@ class Migration:
         obstacle = self._obstacle(context, volume, host) if moves else None
         if obstacle is not None:
             return obstacle
-        before = self._limiter.apply(volume, self._limiter.wanted(
-            volume, volume_type_id=new_type.id))
+        before = self._limiter.apply(volume, limits)
         refused = moves
         try:
             refused = moves and self._move(volume, host)
